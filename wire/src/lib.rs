@@ -8,3 +8,5 @@
 )]
 
 pub mod ns;
+pub mod stanza;
+pub mod stream;

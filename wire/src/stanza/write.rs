@@ -1,0 +1,51 @@
+//! Stanzas to bytes: one start tag, then the shared payload as it is.
+
+use super::{ForeignAttr, Stanza};
+use crate::xml::escape_attr;
+
+impl Stanza {
+    /// Appends the stanza for a stream whose default namespace is the content namespace.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        self.write_tag(out, None);
+    }
+
+    /// Appends the stanza with its content namespace declared, as RFC 7395 section 3.3.3 wants it for WebSocket.
+    pub fn write_standalone(&self, out: &mut Vec<u8>, content_ns: &str) {
+        self.write_tag(out, Some(content_ns));
+    }
+
+    fn write_tag(&self, out: &mut Vec<u8>, xmlns: Option<&str>) {
+        let name = self.kind.name().as_bytes();
+        out.reserve(self.payload.as_bytes().len() + 160);
+        out.push(b'<');
+        out.extend_from_slice(name);
+        let mut attr = |key: &str, value: Option<&str>| {
+            if let Some(value) = value {
+                out.push(b' ');
+                out.extend_from_slice(key.as_bytes());
+                out.extend_from_slice(b"='");
+                escape_attr(out, value);
+                out.push(b'\'');
+            }
+        };
+        attr("xmlns", xmlns);
+        attr("to", self.to.as_ref().map(|jid| jid.as_str()));
+        attr("from", self.from.as_ref().map(|jid| jid.as_str()));
+        attr("id", self.id.as_deref());
+        attr("type", self.kind.type_attr());
+        attr("xml:lang", self.lang.as_deref());
+        for (index, ForeignAttr { ns, name, value }) in self.foreign.iter().flat_map(|all| all.iter().enumerate()) {
+            attr(&format!("xmlns:f{index}"), Some(ns));
+            attr(&format!("f{index}:{name}"), Some(value));
+        }
+        if self.payload.is_empty() {
+            out.extend_from_slice(b"/>");
+        } else {
+            out.push(b'>');
+            out.extend_from_slice(self.payload.as_bytes());
+            out.extend_from_slice(b"</");
+            out.extend_from_slice(name);
+            out.push(b'>');
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Stream errors (RFC 6120 section 4.9): all of them end the stream.
+
+use crate::ns;
+use crate::xml::Element;
+
+macro_rules! conditions {
+    ($($variant:ident $name:literal,)*) => {
+        /// The conditions of RFC 6120 section 4.9.3.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum StreamCondition { $($variant,)* }
+
+        impl StreamCondition {
+            pub const ALL: &'static [StreamCondition] = &[$(StreamCondition::$variant,)*];
+
+            /// The element's name on the wire.
+            pub fn name(self) -> &'static str {
+                match self { $(StreamCondition::$variant => $name,)* }
+            }
+
+            /// The condition of that name, as the XML reader reports it.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|condition| condition.name() == name)
+            }
+        }
+    };
+}
+
+conditions! {
+    BadFormat "bad-format",
+    BadNamespacePrefix "bad-namespace-prefix",
+    Conflict "conflict",
+    ConnectionTimeout "connection-timeout",
+    HostGone "host-gone",
+    HostUnknown "host-unknown",
+    ImproperAddressing "improper-addressing",
+    InternalServerError "internal-server-error",
+    InvalidFrom "invalid-from",
+    InvalidNamespace "invalid-namespace",
+    InvalidXml "invalid-xml",
+    NotAuthorized "not-authorized",
+    NotWellFormed "not-well-formed",
+    PolicyViolation "policy-violation",
+    RemoteConnectionFailed "remote-connection-failed",
+    Reset "reset",
+    ResourceConstraint "resource-constraint",
+    RestrictedXml "restricted-xml",
+    SeeOtherHost "see-other-host",
+    SystemShutdown "system-shutdown",
+    UndefinedCondition "undefined-condition",
+    UnsupportedEncoding "unsupported-encoding",
+    UnsupportedFeature "unsupported-feature",
+    UnsupportedStanzaType "unsupported-stanza-type",
+    UnsupportedVersion "unsupported-version",
+}
+
+/// A condition with words for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamError {
+    pub condition: StreamCondition,
+    pub text: Option<String>,
+}
+
+impl StreamError {
+    pub fn with_text(condition: StreamCondition, text: impl Into<String>) -> Self {
+        StreamError { condition, text: Some(text.into()) }
+    }
+
+    /// The `<stream:error/>` element.
+    pub fn to_element(&self) -> Element {
+        let mut error = Element::new("error", ns::STREAM).child(Element::new(self.condition.name(), ns::STREAM_ERROR));
+        if let Some(text) = &self.text {
+            error.push(Element::new("text", ns::STREAM_ERROR).text(text.as_str()));
+        }
+        error
+    }
+}
+
+impl From<StreamCondition> for StreamError {
+    fn from(condition: StreamCondition) -> Self {
+        StreamError { condition, text: None }
+    }
+}
+
+impl std::fmt::Display for StreamError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.condition.name())?;
+        match &self.text {
+            Some(text) => write!(f, ": {text}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The accounts of a host: that they exist, and the keys that prove a password (never the password).
+
+use crate::store::{Batch, Expect, Key, Position, Store, StoreError};
+use async_trait::async_trait;
+use wire::datetime::Timestamp;
+use wire::jid::BareJid;
+use wire::sasl::Credentials;
+
+/// The store's collection: owner is the domain, name the localpart.
+const KIND: &str = "account";
+const FORMAT: u8 = 1;
+
+/// The port to password hashing, which is thousands of rounds by design and so runs elsewhere.
+#[async_trait]
+pub trait Passwords: Send + Sync {
+    /// Makes the keys that will prove this password. Fails when the password is not acceptable (RFC 8265 section 4).
+    async fn derive(&self, password: &str) -> Result<Credentials, BadPassword>;
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the password is empty, too long or contains characters that are not allowed in passwords")]
+pub struct BadPassword;
+
+/// What the store knows of an account.
+#[derive(Clone, Debug)]
+pub struct AccountRecord {
+    pub created: Timestamp,
+    /// A disabled account keeps everything but cannot log in.
+    pub disabled: bool,
+    /// None for accounts that log in by certificate only.
+    pub credentials: Option<Credentials>,
+}
+
+/// Reads an account; None when there is none of that name.
+pub async fn find(store: &dyn Store, user: &BareJid) -> Result<Option<AccountRecord>, StoreError> {
+    let Some(key) = key(user) else { return Ok(None) };
+    match store.get(key).await? {
+        None => Ok(None),
+        Some(record) => match decode(&record.value) {
+            Some(record) => Ok(Some(record)),
+            None => Err(StoreError::corrupt(format!("the account record of {user}"))),
+        },
+    }
+}
+
+/// Creates an account, or says with a conflict that there is one already.
+pub async fn create(store: &dyn Store, user: &BareJid, record: &AccountRecord) -> Result<Position, StoreError> {
+    write(store, user, record, Expect::Absent).await
+}
+
+/// Replaces an account's record.
+pub async fn update(store: &dyn Store, user: &BareJid, record: &AccountRecord) -> Result<Position, StoreError> {
+    write(store, user, record, Expect::Any).await
+}
+
+/// The batch that removes the record; what else the account owns is forgotten by [`Store::forget`].
+pub fn removal(user: &BareJid) -> Batch {
+    let mut batch = Batch::default();
+    if let Some(key) = key(user) {
+        batch.delete(key, Expect::Any);
+    }
+    batch
+}
+
+/// The localparts of a host's accounts after `after`, in order, at most `limit`.
+pub async fn list(
+    store: &dyn Store,
+    domain: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(String, AccountRecord)>, StoreError> {
+    let rows = store.list(domain, KIND, after.map(str::as_bytes), limit).await?;
+    rows.into_iter()
+        .map(|(name, record)| {
+            let user = String::from_utf8(name).ok();
+            let corrupt = || StoreError::corrupt(format!("an account record of {domain}"));
+            user.zip(decode(&record.value)).ok_or_else(corrupt)
+        })
+        .collect()
+}
+
+async fn write(store: &dyn Store, user: &BareJid, record: &AccountRecord, expect: Expect) -> Result<Position, StoreError> {
+    let Some(key) = key(user) else { return Err(StoreError::Conflict) };
+    let mut batch = Batch::default();
+    batch.put(key, encode(record), expect);
+    Ok(store.commit(batch).await?.position)
+}
+
+fn key(user: &BareJid) -> Option<Key<'_>> {
+    Some(Key { owner: user.domain(), kind: KIND, name: user.local()?.as_bytes() })
+}
+
+/// Format, flags, creation time, credentials.
+fn encode(record: &AccountRecord) -> Vec<u8> {
+    let mut out = vec![FORMAT, u8::from(record.disabled)];
+    out.extend_from_slice(&record.created.as_millis().to_be_bytes());
+    if let Some(credentials) = &record.credentials {
+        out.extend_from_slice(&credentials.to_bytes());
+    }
+    out
+}
+
+fn decode(bytes: &[u8]) -> Option<AccountRecord> {
+    let (head, rest) = bytes.split_at_checked(10)?;
+    let (&[format, flags], created) = head.split_first_chunk::<2>()?;
+    if format != FORMAT {
+        return None;
+    }
+    let created = Timestamp::from_millis(i64::from_be_bytes(created.try_into().ok()?))?;
+    let credentials = if rest.is_empty() { None } else { Some(Credentials::from_bytes(rest).ok()?) };
+    Some(AccountRecord { created, disabled: flags & 1 != 0, credentials })
+}

@@ -1,0 +1,239 @@
+//! What a feature is: a statement of what it implements, and the hooks it takes part in.
+//!
+//! A hook goes on with `Ok(())` or stops the stanza with a [`Halt`]. A feature never sends by itself: what it wants sent it
+//! leaves in [`Cx::out`](crate::Cx), in order, and the engine sends it after the hooks are done.
+
+use crate::account::{Account, Session, SessionId};
+use crate::context::Cx;
+use crate::delivery::Incoming;
+use crate::info::Info;
+use crate::store::StoreError;
+use async_trait::async_trait;
+use wire::stanza::{Child, Condition, IqType, Stanza, StanzaError};
+use wire::xml::Element;
+
+/// Why a stanza goes no further.
+#[derive(Debug)]
+pub enum Halt {
+    /// It was taken care of. The reason is for the debug log.
+    Silent(&'static str),
+    /// The sender's fault, or the recipient's wish: the sender gets this error.
+    Refuse(StanzaError),
+    /// Our fault: the sender is told to try again, the log says why.
+    Broken(StoreError),
+}
+
+impl From<StanzaError> for Halt {
+    fn from(error: StanzaError) -> Self {
+        Halt::Refuse(error)
+    }
+}
+
+impl From<Condition> for Halt {
+    fn from(condition: Condition) -> Self {
+        Halt::Refuse(StanzaError::new(condition))
+    }
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Halt::Broken(error)
+    }
+}
+
+pub type Outcome = Result<(), Halt>;
+
+/// The answer to an iq request.
+#[derive(Debug)]
+pub enum Answer {
+    /// An empty result.
+    Done,
+    /// A result that carries this element.
+    Result(Element),
+    /// The feature has put the answer into [`Cx::out`](crate::Cx) itself, where its place in the order matters.
+    Sent,
+}
+
+/// Whom an iq addresses. Part of the dispatch key, so that a feature never has to ask who may call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// A connection that has not authenticated yet (XEP-0077).
+    Stream,
+    /// The served domain itself.
+    Server,
+    /// The sender's own account: no `to`, or its own bare JID.
+    Own,
+    /// Somebody else's bare JID; the server answers on behalf of the account (RFC 6121 section 8.5.2).
+    Other,
+}
+
+/// [`Scope`] with what comes with it. An account here is held: nobody else touches it meanwhile.
+pub enum At<'a> {
+    Stream,
+    /// With the account of the sender, if it is one of this host's.
+    Server(Option<&'a mut Account>),
+    Own(&'a mut Account),
+    Other(&'a mut Account),
+}
+
+impl At<'_> {
+    pub fn scope(&self) -> Scope {
+        match self {
+            At::Stream => Scope::Stream,
+            At::Server(_) => Scope::Server,
+            At::Own(_) => Scope::Own,
+            At::Other(_) => Scope::Other,
+        }
+    }
+}
+
+/// A request that a feature owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IqKey {
+    pub scope: Scope,
+    pub set: bool,
+    pub name: &'static str,
+    pub ns: &'static str,
+}
+
+impl IqKey {
+    pub const fn get(scope: Scope, name: &'static str, ns: &'static str) -> Self {
+        IqKey { scope, set: false, name, ns }
+    }
+
+    pub const fn set(scope: Scope, name: &'static str, ns: &'static str) -> Self {
+        IqKey { scope, set: true, name, ns }
+    }
+}
+
+/// An iq of type get or set with its one child.
+pub struct Request<'a> {
+    pub stanza: &'a Stanza,
+    pub child: Child<'a>,
+    /// The session that sent it, if it came from one of this server's clients.
+    pub session: Option<SessionId>,
+}
+
+impl Request<'_> {
+    pub fn is_set(&self) -> bool {
+        self.stanza.kind == IqType::Set.into()
+    }
+
+    /// The child as a tree.
+    pub fn element(&self) -> Result<Element, Halt> {
+        self.child.element().ok_or_else(|| Condition::BadRequest.into())
+    }
+}
+
+/// A specification that a feature implements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Xep {
+    pub number: u16,
+    /// The version of the document that was read.
+    pub version: &'static str,
+    pub coverage: Coverage,
+    /// What is left out, or what to know; empty when there is nothing to say.
+    pub note: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    Complete,
+    Partial,
+}
+
+/// The chains a feature is in. What is not named here is never called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Hook {
+    MessageSent,
+    MessageReceived,
+    PresenceSent,
+    PresenceReceived,
+    SessionAvailable,
+    SessionEnded,
+    AccountRemoved,
+}
+
+/// A feature's statement of conformance. Service discovery, the hook chains, the iq table, the README's list of XEPs and
+/// `oriole xeps` are made from these.
+#[derive(Debug)]
+pub struct About {
+    /// One word, as it is called in the list of features and in logs.
+    pub name: &'static str,
+    pub xeps: &'static [Xep],
+    /// Disco features of the served domain.
+    pub server_features: &'static [&'static str],
+    /// Disco features of every account.
+    pub account_features: &'static [&'static str],
+    /// Elements that go into the stream features of an authenticated client, as (name, namespace).
+    pub stream_features: &'static [(&'static str, &'static str)],
+    pub iq: &'static [IqKey],
+    pub hooks: &'static [Hook],
+}
+
+impl About {
+    /// A statement that claims nothing, to be filled with `..About::NOTHING`.
+    pub const NOTHING: About = About {
+        name: "",
+        xeps: &[],
+        server_features: &[],
+        account_features: &[],
+        stream_features: &[],
+        iq: &[],
+        hooks: &[],
+    };
+}
+
+/// One feature of the server. Each method is called only if the feature's [`About`] names the hook or the iq.
+#[async_trait]
+pub trait Feature: Send + Sync {
+    fn about(&self) -> &'static About;
+
+    /// A session of `account` sends a message. Runs on the copy that is kept for the sender.
+    async fn message_sent(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId, _: &mut Stanza) -> Outcome {
+        Ok(())
+    }
+
+    /// A message has come for `account`; its targets are chosen already.
+    async fn message_received(&self, _: &mut Cx<'_>, _: &mut Account, _: &mut Incoming) -> Outcome {
+        Ok(())
+    }
+
+    /// A session of `account` sends presence of any type.
+    async fn presence_sent(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId, _: &mut Stanza) -> Outcome {
+        Ok(())
+    }
+
+    /// Presence of any type has come for `account`.
+    async fn presence_received(&self, _: &mut Cx<'_>, _: &mut Account, _: &mut Incoming) -> Outcome {
+        Ok(())
+    }
+
+    /// A session has sent its initial presence (RFC 6121 section 4.2) and may now be given what waited for it.
+    async fn session_available(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId) -> Outcome {
+        Ok(())
+    }
+
+    /// A session is over and already gone from `account.sessions`.
+    async fn session_ended(&self, _: &mut Cx<'_>, _: &mut Account, _: &Session) -> Outcome {
+        Ok(())
+    }
+
+    /// The account is about to be deleted with everything the store has of it.
+    async fn account_removed(&self, _: &mut Cx<'_>, _: &mut Account) -> Outcome {
+        Ok(())
+    }
+
+    /// A request that this feature's [`About::iq`] names.
+    async fn iq(&self, _: &mut Cx<'_>, _: At<'_>, _: &Request<'_>) -> Result<Answer, Halt> {
+        Err(Condition::ServiceUnavailable.into())
+    }
+
+    /// Adds what depends on configuration to the disco#info of the served domain: identities, features, forms (XEP-0128).
+    fn describe_server(&self, _: &mut Info) {}
+
+    /// The same for a stream that is not authenticated yet: features to offer there, such as registration.
+    fn early_stream_features(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+}

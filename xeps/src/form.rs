@@ -1,0 +1,178 @@
+//! Data forms (XEP-0004), as far as a server makes and reads them, with FORM_TYPE (XEP-0068).
+
+use wire::xml::Element;
+
+/// The namespace of data forms.
+pub const NS: &str = "jabber:x:data";
+
+/// What the form is for (XEP-0004 section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormType {
+    Form,
+    Submit,
+    Cancel,
+    Result,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Form {
+    pub kind: FormType,
+    pub title: Option<String>,
+    pub instructions: Vec<String>,
+    pub fields: Vec<Field>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// None only for fixed text.
+    pub var: Option<String>,
+    /// The field type of XEP-0004 section 3.3, such as `text-single`; a submitted form may leave it out.
+    pub kind: Option<&'static str>,
+    pub label: Option<String>,
+    pub values: Vec<String>,
+    pub required: bool,
+    /// (label, value) of list fields.
+    pub options: Vec<(Option<String>, String)>,
+}
+
+impl Form {
+    /// A form whose hidden FORM_TYPE field says which one it is.
+    pub fn new(kind: FormType, form_type: &str) -> Self {
+        let mut field = Field::new("FORM_TYPE").value(form_type);
+        field.kind = Some("hidden");
+        Form { kind, title: None, instructions: Vec::new(), fields: vec![field] }
+    }
+
+    pub fn field(mut self, field: Field) -> Self {
+        self.fields.push(field);
+        self
+    }
+
+    /// The first value of a field.
+    pub fn value(&self, var: &str) -> Option<&str> {
+        self.values(var).first().map(String::as_str)
+    }
+
+    pub fn values(&self, var: &str) -> &[String] {
+        self.fields.iter().find(|field| field.var.as_deref() == Some(var)).map_or(&[], |field| &field.values)
+    }
+
+    pub fn form_type(&self) -> Option<&str> {
+        self.value("FORM_TYPE")
+    }
+
+    /// Reads an `<x xmlns='jabber:x:data'/>`; None when it is not one or has no valid `type`.
+    pub fn parse(x: &Element) -> Option<Form> {
+        if !x.is("x", NS) {
+            return None;
+        }
+        let kind = match x.attr("type")? {
+            "form" => FormType::Form,
+            "submit" => FormType::Submit,
+            "cancel" => FormType::Cancel,
+            "result" => FormType::Result,
+            _ => return None,
+        };
+        let fields = x.children_named("field", NS).map(Field::parse).collect();
+        let instructions = x.children_named("instructions", NS).map(|text| text.text()).collect();
+        Some(Form { kind, title: x.child("title", NS).map(|title| title.text()), instructions, fields })
+    }
+
+    pub fn to_element(&self) -> Element {
+        let kind = match self.kind {
+            FormType::Form => "form",
+            FormType::Submit => "submit",
+            FormType::Cancel => "cancel",
+            FormType::Result => "result",
+        };
+        let mut x = Element::new("x", NS).attr("type", kind);
+        if let Some(title) = &self.title {
+            x.push(Element::new("title", NS).text(title.as_str()));
+        }
+        for text in &self.instructions {
+            x.push(Element::new("instructions", NS).text(text.as_str()));
+        }
+        for field in &self.fields {
+            x.push(field.to_element());
+        }
+        x
+    }
+}
+
+impl Field {
+    pub fn new(var: &str) -> Self {
+        Field { var: Some(var.to_owned()), kind: None, label: None, values: Vec::new(), required: false, options: Vec::new() }
+    }
+
+    pub fn kind(mut self, kind: &'static str) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = Some(label.to_owned());
+        self
+    }
+
+    pub fn value(mut self, value: impl Into<String>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    fn parse(field: &Element) -> Field {
+        Field {
+            var: field.attr("var").map(str::to_owned),
+            kind: field.attr("type").and_then(known_kind),
+            label: field.attr("label").map(str::to_owned),
+            values: field.children_named("value", NS).map(|value| value.text()).collect(),
+            required: field.child("required", NS).is_some(),
+            options: field
+                .children_named("option", NS)
+                .filter_map(|option| {
+                    Some((option.attr("label").map(str::to_owned), option.child("value", NS)?.text()))
+                })
+                .collect(),
+        }
+    }
+
+    fn to_element(&self) -> Element {
+        let mut field = Element::new("field", NS)
+            .maybe_attr("var", self.var.as_deref())
+            .maybe_attr("type", self.kind)
+            .maybe_attr("label", self.label.as_deref());
+        if self.required {
+            field.push(Element::new("required", NS));
+        }
+        for value in &self.values {
+            field.push(Element::new("value", NS).text(value.as_str()));
+        }
+        for (label, value) in &self.options {
+            let value = Element::new("value", NS).text(value.as_str());
+            field.push(Element::new("option", NS).maybe_attr("label", label.as_deref()).child(value));
+        }
+        field
+    }
+}
+
+/// The field types of XEP-0004 section 3.3.
+const KINDS: [&str; 10] = [
+    "boolean",
+    "fixed",
+    "hidden",
+    "jid-multi",
+    "jid-single",
+    "list-multi",
+    "list-single",
+    "text-multi",
+    "text-private",
+    "text-single",
+];
+
+fn known_kind(kind: &str) -> Option<&'static str> {
+    KINDS.into_iter().find(|known| *known == kind)
+}
