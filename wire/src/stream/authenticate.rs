@@ -30,7 +30,7 @@ impl Stream {
         let text = data.map(|data| if data.is_empty() { "=".to_owned() } else { BASE64.encode(data) });
         let success = Element::new("success", ns::SASL);
         self.put(&match text {
-            Some(text) => success.text(text),
+            Some(text) => success.with_text(text),
             None => success,
         });
         self.framer.restart();
@@ -117,7 +117,7 @@ impl Stream {
         };
         match step {
             Step::Challenge(data) => {
-                self.put(&Element::new("challenge", ns::SASL).text(BASE64.encode(data)));
+                self.put(&Element::new("challenge", ns::SASL).with_text(BASE64.encode(data)));
                 None
             }
             Step::NeedKeys { username, hash } => {
@@ -144,7 +144,7 @@ impl Stream {
 
     /// Tells the peer that it failed; too many failures end the stream (RFC 6120 section 6.4.4).
     fn refuse(&mut self, error: SaslError, reason: &'static str) -> Event {
-        self.put(&Element::new("failure", ns::SASL).child(Element::new(error.condition(), ns::SASL)));
+        self.put(&Element::new("failure", ns::SASL).with_child(Element::new(error.condition(), ns::SASL)));
         let Phase::Negotiating(negotiation) = &mut self.phase else { return self.fail(StreamCondition::NotAuthorized) };
         negotiation.step = Negotiating::Idle;
         negotiation.attempts = negotiation.attempts.saturating_add(1);

@@ -92,19 +92,19 @@ pub(super) fn advertise(facts: Facts, policy: &Policy, mechanisms: &[Mechanism],
                 features.push(Element::new("starttls", ns::TLS).maybe_child(required));
             }
             StreamFeature::Mechanisms if !mechanisms.is_empty() => {
-                let names = mechanisms.iter().map(|one| Element::new("mechanism", ns::SASL).text(one.name()));
-                features.push(names.fold(Element::new("mechanisms", ns::SASL), Element::child));
+                let names = mechanisms.iter().map(|one| Element::new("mechanism", ns::SASL).with_text(one.name()));
+                features.push(names.fold(Element::new("mechanisms", ns::SASL), Element::with_child));
             }
             StreamFeature::ChannelBinding if !bindings.is_empty() => {
                 let types = bindings.types().map(|kind| {
-                    Element::new("channel-binding", ns::SASL_CHANNEL_BINDING).attr("type", kind.name())
+                    Element::new("channel-binding", ns::SASL_CHANNEL_BINDING).with_attr("type", kind.name())
                 });
-                features.push(types.fold(Element::new("sasl-channel-binding", ns::SASL_CHANNEL_BINDING), Element::child));
+                features.push(types.fold(Element::new("sasl-channel-binding", ns::SASL_CHANNEL_BINDING), Element::with_child));
             }
             StreamFeature::Mechanisms | StreamFeature::ChannelBinding => {}
-            StreamFeature::Bind => features.push(Element::new("bind", ns::BIND).child(Element::new("required", ns::BIND))),
+            StreamFeature::Bind => features.push(Element::new("bind", ns::BIND).with_child(Element::new("required", ns::BIND))),
             StreamFeature::Session => {
-                features.push(Element::new("session", ns::SESSION).child(Element::new("optional", ns::SESSION)));
+                features.push(Element::new("session", ns::SESSION).with_child(Element::new("optional", ns::SESSION)));
             }
             StreamFeature::Early => policy.early_features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns))),
             StreamFeature::Late => policy.features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns))),

@@ -181,7 +181,7 @@ impl Stream {
     pub fn bound(&mut self, jid: &Jid) {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return };
         let Negotiating::Binding(id) = &negotiation.step else { return };
-        let bind = Element::new("bind", ns::BIND).child(Element::new("jid", ns::BIND).text(jid.as_str()));
+        let bind = Element::new("bind", ns::BIND).with_child(Element::new("jid", ns::BIND).with_text(jid.as_str()));
         let mut result = Stanza::new(IqType::Result).with_child(&bind);
         result.id = id.clone();
         let limits = negotiation.policy.as_ref().map_or(Limits::AFTER_AUTH, |policy| policy.limits);
