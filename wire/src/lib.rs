@@ -8,3 +8,4 @@
 )]
 
 pub mod ns;
+pub mod xml;
