@@ -1,0 +1,3 @@
+//! The server: the engine that moves stanzas, and everything around it that touches sockets, disks and operators.
+
+pub mod config;
