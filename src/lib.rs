@@ -1,5 +1,6 @@
 //! The server: the engine that moves stanzas, and everything around it that touches sockets, disks and operators.
 
+pub mod admin;
 pub mod config;
 pub mod startup;
 pub mod telemetry;
