@@ -1,0 +1,3 @@
+//! The server as a library: the adapters around `wire` and `xeps`.
+
+pub mod store;
