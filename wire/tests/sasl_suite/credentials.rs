@@ -71,7 +71,13 @@ fn the_stored_form_is_read_back_and_nothing_else_is() {
     assert_eq!(damaged(&|bytes| bytes[2..6].fill(0)), Some(CredentialsError::Stored), "no rounds");
     assert_eq!(damaged(&|bytes| bytes[2..6].fill(0xff)), Some(CredentialsError::Stored), "rounds without end");
     assert_eq!(damaged(&|bytes| bytes.push(0)), Some(CredentialsError::Stored), "something behind");
-    assert_eq!(damaged(&|bytes| bytes.extend_from_within(1..63)), Some(CredentialsError::Stored), "a hash twice");
+    assert_eq!(
+        damaged(&|bytes| bytes.extend_from_within(1..63)),
+        Some(CredentialsError::Stored),
+        "hashes out of order"
+    );
+    let twice = [&bytes[..63], &bytes[1..63]].concat();
+    assert_eq!(Credentials::from_bytes(&twice).err(), Some(CredentialsError::Stored), "a hash twice");
 }
 
 #[test]
@@ -84,6 +90,14 @@ fn an_imported_account_may_have_one_hash_only() {
         assert_eq!(Hash::ALL.into_iter().filter(|hash| imported.keys(*hash).is_some()).collect::<Vec<_>>(), [hash]);
     }
     assert!(!Credentials::from_keys([]).verify_password(PASSWORD));
+}
+
+#[test]
+fn one_hash_decides_about_a_password_whatever_the_others_hold() {
+    let (juliet, other) = (account("juliet").unwrap(), Credentials::derive("other", &SALTS, ROUNDS).unwrap());
+    let mixed = [(&other, Hash::Sha512), (&juliet, Hash::Sha256), (&other, Hash::Sha1)];
+    let mixed = Credentials::from_keys(mixed.into_iter().filter_map(|(account, hash)| account.keys(hash).cloned()));
+    assert!(mixed.verify_password(PASSWORD) && !mixed.verify_password("other"));
 }
 
 #[test]
