@@ -96,10 +96,13 @@ fn name(text: &str) -> Result<Cow<'_, str>, JidError> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::{is_normal_ascii, name};
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7622), ..ProptestConfig::default() })]
+
         /// The quick answer for ASCII is the one that UTS #46 and IDNA2008 give, but for Punycode, which is not its affair.
         #[test]
         fn quick_and_thorough_answers_agree(text in "[a-cA-C0-9._-]{1,10}|[ab]{60,66}(\\.[a-]{1,5})?") {
