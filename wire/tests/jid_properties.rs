@@ -36,7 +36,12 @@ fn check(typed: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, rng_seed: RngSeed::Fixed(7622), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 1500,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(7622),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn preparing_an_address_again_changes_nothing(typed in interesting()) {
