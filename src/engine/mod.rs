@@ -101,6 +101,13 @@ impl Engine {
         self.travel(&mut road).await;
     }
 
+    /// A component has gone; its peers learn what it never read.
+    pub async fn component_gone(&self, unread: Vec<Stanza>) {
+        let mut road = Road::new(None, None, Position::default());
+        unread.iter().for_each(|stanza| road.bounce(stanza, absent()));
+        self.travel(&mut road).await;
+    }
+
     /// The sender's side: hooks of its account, and requests to the account itself or its server.
     async fn sent(&self, lane: &mut Lane, entry: &Entry, id: SessionId, mut stanza: Stanza, road: &mut Road) {
         if lane.account.session(id).is_none() {
