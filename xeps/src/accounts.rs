@@ -38,7 +38,7 @@ pub async fn find(store: &dyn Store, user: &BareJid) -> Result<Option<AccountRec
         None => Ok(None),
         Some(record) => match decode(&record.value) {
             Some(record) => Ok(Some(record)),
-            None => Err(StoreError::corrupt(format!("the account record of {user}"))),
+            None => Err(StoreError::Corrupt(format!("the account record of {user}"))),
         },
     }
 }
@@ -69,12 +69,11 @@ pub async fn list(
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<(String, AccountRecord)>, StoreError> {
-    let rows = store.list(domain, KIND, after.map(str::as_bytes), limit).await?;
+    let rows = store.list(domain, KIND, after, limit).await?;
     rows.into_iter()
-        .map(|(name, record)| {
-            let user = String::from_utf8(name).ok();
-            let corrupt = || StoreError::corrupt(format!("an account record of {domain}"));
-            user.zip(decode(&record.value)).ok_or_else(corrupt)
+        .map(|(user, record)| match decode(&record.value) {
+            Some(record) => Ok((user, record)),
+            None => Err(StoreError::Corrupt(format!("the account record of {user}@{domain}"))),
         })
         .collect()
 }
@@ -87,7 +86,7 @@ async fn write(store: &dyn Store, user: &BareJid, record: &AccountRecord, expect
 }
 
 fn key(user: &BareJid) -> Option<Key<'_>> {
-    Some(Key { owner: user.domain(), kind: KIND, name: user.local()?.as_bytes() })
+    Some(Key::new(user.domain(), KIND, user.local()?))
 }
 
 /// Format, flags, creation time, credentials.

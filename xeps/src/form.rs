@@ -85,12 +85,12 @@ impl Form {
             FormType::Cancel => "cancel",
             FormType::Result => "result",
         };
-        let mut x = Element::new("x", NS).attr("type", kind);
+        let mut x = Element::new("x", NS).with_attr("type", kind);
         if let Some(title) = &self.title {
-            x.push(Element::new("title", NS).text(title.as_str()));
+            x.push(Element::new("title", NS).with_text(title.as_str()));
         }
         for text in &self.instructions {
-            x.push(Element::new("instructions", NS).text(text.as_str()));
+            x.push(Element::new("instructions", NS).with_text(text.as_str()));
         }
         for field in &self.fields {
             x.push(field.to_element());
@@ -149,11 +149,11 @@ impl Field {
             field.push(Element::new("required", NS));
         }
         for value in &self.values {
-            field.push(Element::new("value", NS).text(value.as_str()));
+            field.push(Element::new("value", NS).with_text(value.as_str()));
         }
         for (label, value) in &self.options {
-            let value = Element::new("value", NS).text(value.as_str());
-            field.push(Element::new("option", NS).maybe_attr("label", label.as_deref()).child(value));
+            let value = Element::new("value", NS).with_text(value.as_str());
+            field.push(Element::new("option", NS).maybe_attr("label", label.as_deref()).with_child(value));
         }
         field
     }

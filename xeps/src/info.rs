@@ -45,13 +45,13 @@ impl Info {
         for identity in &self.identities {
             query.push(
                 Element::new("identity", NS)
-                    .attr("category", identity.category)
-                    .attr("type", identity.kind)
+                    .with_attr("category", identity.category)
+                    .with_attr("type", identity.kind)
                     .maybe_attr("name", identity.name.as_deref()),
             );
         }
         for feature in &self.features {
-            query.push(Element::new("feature", NS).attr("var", feature.as_str()));
+            query.push(Element::new("feature", NS).with_attr("var", feature.as_str()));
         }
         for form in &self.forms {
             query.push(form.to_element());

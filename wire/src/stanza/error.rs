@@ -39,9 +39,9 @@ impl StanzaError {
     /// The `<error/>` child.
     pub fn to_element(&self) -> Element {
         let condition = Element::new(self.condition.name(), ns::STANZA_ERROR);
-        let mut error = Element::new("error", ns::CLIENT).attr("type", self.kind.name()).child(condition);
+        let mut error = Element::new("error", ns::CLIENT).with_attr("type", self.kind.name()).with_child(condition);
         if let Some(text) = &self.text {
-            error.push(Element::new("text", ns::STANZA_ERROR).text(text.as_str()));
+            error.push(Element::new("text", ns::STANZA_ERROR).with_text(text.as_str()));
         }
         if let Some(extra) = &self.extra {
             error.push((**extra).clone());

@@ -1,0 +1,166 @@
+//! SASL on the stream (RFC 6120 section 6): the framing around the mechanisms of [`crate::sasl`].
+
+use super::features::StreamFeature;
+use super::negotiate::Negotiating;
+use super::{Event, Phase, Stream, StreamCondition, StreamError, unsupported};
+use crate::jid::BareJid;
+use crate::ns;
+use crate::sasl::{Context, Exchange, Mechanism, SaslError, Step, StoredKeys, Verdict};
+use crate::xml::Element;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+impl Stream {
+    /// Answers [`Event::NeedKeys`]; None when there is no such account.
+    pub fn keys(&mut self, keys: Option<StoredKeys>) -> Option<Event> {
+        self.resume_exchange(|exchange| exchange.keys(keys))
+    }
+
+    /// Answers [`Event::CheckPassword`].
+    pub fn password(&mut self, verdict: Verdict) -> Option<Event> {
+        self.resume_exchange(|exchange| exchange.password(verdict))
+    }
+
+    /// Answers [`Event::Authorize`]: come in. A new header must follow (RFC 6120 section 6.4.6).
+    pub fn authorized(&mut self, user: BareJid) {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return };
+        let Negotiating::Authorizing(data) = std::mem::replace(&mut negotiation.step, Negotiating::Idle) else { return };
+        negotiation.user = Some(user);
+        let limits = negotiation.policy.as_ref().map(|policy| policy.limits);
+        let text = data.map(|data| if data.is_empty() { "=".to_owned() } else { BASE64.encode(data) });
+        let success = Element::new("success", ns::SASL);
+        self.put(&match text {
+            Some(text) => success.with_text(text),
+            None => success,
+        });
+        self.framer.restart();
+        if let Some(limits) = limits {
+            self.set_limits(limits);
+        }
+    }
+
+    /// Answers [`Event::Authorize`]: not this one.
+    pub fn denied(&mut self, error: SaslError) -> Option<Event> {
+        match &self.phase {
+            Phase::Negotiating(negotiation) if matches!(negotiation.step, Negotiating::Authorizing(_)) => {
+                Some(self.refuse(error, "the account may not log in"))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn authenticate(&mut self, element: &Element) -> Option<Event> {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
+        match element.name() {
+            "auth" => self.begin(element),
+            "response" => {
+                let Negotiating::Sasl { exchange, .. } = &mut negotiation.step else {
+                    return Some(self.refuse(SaslError::MalformedRequest, "a response to no challenge"));
+                };
+                let step = match payload(element) {
+                    Ok(message) => exchange.respond(&message.unwrap_or_default()),
+                    Err(error) => Step::Failure(error),
+                };
+                self.step(step)
+            }
+            "abort" => Some(self.refuse(SaslError::Aborted, "the peer gave up")),
+            _ => Some(self.fail(unsupported(element))),
+        }
+    }
+
+    fn begin(&mut self, auth: &Element) -> Option<Event> {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
+        if negotiation.user.is_some() || matches!(negotiation.step, Negotiating::Sasl { .. }) {
+            return Some(self.refuse(SaslError::MalformedRequest, "authentication is under way or done"));
+        }
+        if !negotiation.may(StreamFeature::Mechanisms) {
+            return Some(self.refuse(SaslError::EncryptionRequired, "STARTTLS comes first"));
+        }
+        let offered = negotiation.offered();
+        let wanted = auth.attr("mechanism").and_then(|name| name.parse::<Mechanism>().ok());
+        let Some(mechanism) = wanted.filter(|wanted| offered.contains(wanted)) else {
+            return Some(self.refuse(SaslError::InvalidMechanism, "the mechanism was not offered"));
+        };
+        let Some(policy) = &negotiation.policy else { return None };
+        let context = Context {
+            bindings: negotiation.bindings.clone(),
+            offered: &offered,
+            certificate_identities: negotiation.identities.clone(),
+            nonce: negotiation.random_octets(),
+            host: policy.domain.as_str(),
+            decoys: policy.decoys.clone(),
+        };
+        let mut exchange = Box::new(Exchange::new(mechanism, context));
+        let step = match payload(auth) {
+            Ok(initial) => exchange.start(initial.as_deref()),
+            Err(error) => Step::Failure(error),
+        };
+        negotiation.step = Negotiating::Sasl { exchange, waiting: false };
+        self.step(step)
+    }
+
+    fn resume_exchange(&mut self, answer: impl FnOnce(&mut Exchange) -> Step) -> Option<Event> {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
+        let Negotiating::Sasl { exchange, waiting } = &mut negotiation.step else { return None };
+        *waiting = false;
+        let step = answer(exchange);
+        self.step(step)
+    }
+
+    /// Carries out what a mechanism wants next.
+    fn step(&mut self, step: Step) -> Option<Event> {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
+        let mut wait = || {
+            if let Negotiating::Sasl { waiting, .. } = &mut negotiation.step {
+                *waiting = true;
+            }
+        };
+        match step {
+            Step::Challenge(data) => {
+                self.put(&Element::new("challenge", ns::SASL).with_text(BASE64.encode(data)));
+                None
+            }
+            Step::NeedKeys { username, hash } => {
+                wait();
+                Some(Event::NeedKeys { username, hash })
+            }
+            Step::CheckPassword { username, password } => {
+                wait();
+                Some(Event::CheckPassword { username, password })
+            }
+            Step::Success(identity) => {
+                negotiation.step = Negotiating::Authorizing(identity.additional_data.clone());
+                Some(Event::Authorize(identity))
+            }
+            Step::Failure(error) => {
+                let reason = match &negotiation.step {
+                    Negotiating::Sasl { exchange, .. } => exchange.refusal(),
+                    _ => None,
+                };
+                Some(self.refuse(error, reason.unwrap_or("refused")))
+            }
+        }
+    }
+
+    /// Tells the peer that it failed; too many failures end the stream (RFC 6120 section 6.4.4).
+    fn refuse(&mut self, error: SaslError, reason: &'static str) -> Event {
+        self.put(&Element::new("failure", ns::SASL).with_child(Element::new(error.condition(), ns::SASL)));
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return self.fail(StreamCondition::NotAuthorized) };
+        negotiation.step = Negotiating::Idle;
+        negotiation.attempts = negotiation.attempts.saturating_add(1);
+        let allowed = negotiation.policy.as_ref().map_or(1, |policy| policy.attempts.max(1));
+        if negotiation.attempts >= allowed {
+            return self.fail(StreamError::with_text(StreamCondition::PolicyViolation, "too many failed attempts to log in"));
+        }
+        Event::AuthenticationFailed { condition: error.condition(), reason }
+    }
+}
+
+/// The octets in a SASL element: None when it is empty, no octets when it holds a single `=` (RFC 6120 section 6.4.2).
+fn payload(element: &Element) -> Result<Option<Vec<u8>>, SaslError> {
+    match element.text().trim() {
+        "" => Ok(None),
+        "=" => Ok(Some(Vec::new())),
+        text => BASE64.decode(text).map(Some).map_err(|_| SaslError::IncorrectEncoding),
+    }
+}

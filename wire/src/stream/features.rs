@@ -1,0 +1,133 @@
+//! What a server offers in `<stream:features/>` (RFC 6120 section 4.3.2): a table of features with what each needs and what
+//! rules it out, in the order recommended by XEP-0170.
+
+use super::Policy;
+use crate::ns;
+use crate::sasl::{ChannelBindings, Mechanism};
+use crate::xml::Element;
+use std::ops::BitOr;
+
+/// What is true of a stream that has not come to its end of negotiation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Facts(u8);
+
+impl Facts {
+    const NONE: Facts = Facts(0);
+    /// TLS protects the connection.
+    pub const TLS: Facts = Facts(1);
+    /// TLS could be had.
+    pub const TLS_POSSIBLE: Facts = Facts(2);
+    /// The host's policy is satisfied with the protection there is.
+    pub const PROTECTED: Facts = Facts(4);
+    /// The peer has proved who it is.
+    pub const AUTHENTICATED: Facts = Facts(8);
+
+    pub fn with(self, fact: Facts, holds: bool) -> Facts {
+        if holds { self | fact } else { self }
+    }
+
+    fn all_of(self, others: Facts) -> bool {
+        self.0 & others.0 == others.0
+    }
+
+    fn any_of(self, others: Facts) -> bool {
+        self.0 & others.0 != 0
+    }
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Facts::NONE
+    }
+}
+
+impl BitOr for Facts {
+    type Output = Facts;
+    fn bitor(self, other: Facts) -> Facts {
+        Facts(self.0 | other.0)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StreamFeature {
+    StartTls,
+    Mechanisms,
+    ChannelBinding,
+    /// What the server's features offer before authentication, such as registration.
+    Early,
+    Bind,
+    Session,
+    /// What the server's features offer after it.
+    Late,
+}
+
+struct Row {
+    feature: StreamFeature,
+    needs: Facts,
+    forbids: Facts,
+}
+
+const TABLE: [Row; 7] = [
+    Row { feature: StreamFeature::StartTls, needs: Facts::TLS_POSSIBLE, forbids: Facts(1 | 8) },
+    Row { feature: StreamFeature::Mechanisms, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
+    Row { feature: StreamFeature::ChannelBinding, needs: Facts(4 | 1), forbids: Facts::AUTHENTICATED },
+    Row { feature: StreamFeature::Early, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
+    Row { feature: StreamFeature::Bind, needs: Facts::AUTHENTICATED, forbids: Facts::NONE },
+    Row { feature: StreamFeature::Session, needs: Facts::AUTHENTICATED, forbids: Facts::NONE },
+    Row { feature: StreamFeature::Late, needs: Facts::AUTHENTICATED, forbids: Facts::NONE },
+];
+
+/// Whether the feature may be used now.
+pub(super) fn available(feature: StreamFeature, facts: Facts) -> bool {
+    TABLE.iter().any(|row| row.feature == feature && facts.all_of(row.needs) && !facts.any_of(row.forbids))
+}
+
+/// The `<stream:features/>` for a stream of which these facts are true.
+pub(super) fn advertise(facts: Facts, policy: &Policy, mechanisms: &[Mechanism], bindings: &ChannelBindings) -> Element {
+    let mut features = Element::new("features", ns::STREAM);
+    for row in TABLE.iter().filter(|row| available(row.feature, facts)) {
+        match row.feature {
+            StreamFeature::StartTls => {
+                let required = policy.require_tls.then(|| Element::new("required", ns::TLS));
+                features.push(Element::new("starttls", ns::TLS).maybe_child(required));
+            }
+            StreamFeature::Mechanisms if !mechanisms.is_empty() => {
+                let names = mechanisms.iter().map(|one| Element::new("mechanism", ns::SASL).with_text(one.name()));
+                features.push(names.fold(Element::new("mechanisms", ns::SASL), Element::with_child));
+            }
+            StreamFeature::ChannelBinding if !bindings.is_empty() => {
+                let types = bindings.types().map(|kind| {
+                    Element::new("channel-binding", ns::SASL_CHANNEL_BINDING).with_attr("type", kind.name())
+                });
+                features.push(types.fold(Element::new("sasl-channel-binding", ns::SASL_CHANNEL_BINDING), Element::with_child));
+            }
+            StreamFeature::Mechanisms | StreamFeature::ChannelBinding => {}
+            StreamFeature::Bind => features.push(Element::new("bind", ns::BIND).with_child(Element::new("required", ns::BIND))),
+            StreamFeature::Session => {
+                features.push(Element::new("session", ns::SESSION).with_child(Element::new("optional", ns::SESSION)));
+            }
+            StreamFeature::Early => policy.early_features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns))),
+            StreamFeature::Late => policy.features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns))),
+        }
+    }
+    features
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tls_first_then_authentication_then_binding() {
+        let offered = |facts: Facts| TABLE.iter().map(|row| row.feature).filter(|f| available(*f, facts)).collect::<Vec<_>>();
+        use StreamFeature::*;
+        assert_eq!(offered(Facts::TLS_POSSIBLE), [StartTls]);
+        assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::PROTECTED), [StartTls, Mechanisms, Early]);
+        assert_eq!(
+            offered(Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED),
+            [Mechanisms, ChannelBinding, Early]
+        );
+        let authenticated = Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED | Facts::AUTHENTICATED;
+        assert_eq!(offered(authenticated), [Bind, Session, Late]);
+    }
+}

@@ -1,0 +1,346 @@
+//! The receiving side of a stream without a socket (RFC 6120 section 4): bytes and answers in, bytes and events out.
+//!
+//! A driver feeds what it reads to [`Stream::read`], takes events with [`Stream::poll_event`] and writes what
+//! [`Stream::output`] holds. Where the machine needs the outside (which host is this? are these keys right? which
+//! resource?) it emits an event that is a question and stands still until the answer is given. Time is handed in.
+//!
+//! ```text
+//! Header? -> open -> StartTls? -> secured -> Header? -> open -> NeedKeys? -> keys -> Authorize? -> authorized
+//!         -> Bind? -> bound -> Stanza, Stanza, Stanza ... Closed
+//! ```
+
+mod authenticate;
+mod component;
+mod error;
+mod features;
+mod header;
+mod negotiate;
+mod timers;
+
+pub use error::{StreamCondition, StreamError};
+pub use header::Header;
+pub use negotiate::{Policy, Role};
+pub use timers::Timeouts;
+
+use crate::jid::{BareJid, Jid};
+use crate::ns;
+use crate::sasl::{Hash, Identity, Password};
+use crate::stanza::{Stanza, TopLevel, Unreadable};
+use crate::xml::{Element, Frame, Framer, Limits, Scope, XmlError};
+use compact_str::CompactString;
+use negotiate::Negotiation;
+use std::time::Instant;
+use timers::Timers;
+
+/// Fills a buffer with random octets that nobody can guess.
+pub type Random = fn(&mut [u8]);
+
+/// What the driver has to do or to know.
+#[derive(Debug)]
+pub enum Event {
+    /// The peer has opened its stream. Answer with [`Stream::open`] or [`Stream::fail`].
+    Header(Header),
+    /// Write all output, hand the connection to TLS, then call [`Stream::secured`].
+    StartTls,
+    /// Look up the keys of an account. Answer with [`Stream::keys`].
+    NeedKeys { username: String, hash: Hash },
+    /// Check a password, off the reactor. Answer with [`Stream::password`].
+    CheckPassword { username: String, password: Password },
+    /// The peer has proved who it is; may it come in? Answer with [`Stream::authorized`] or [`Stream::denied`].
+    Authorize(Identity),
+    /// An attempt to log in has failed with this condition; the reason is for the log.
+    AuthenticationFailed { condition: &'static str, reason: &'static str },
+    /// A request before authentication, in a namespace that [`Policy::early_features`] lets in. No answer is owed.
+    Early(Stanza),
+    /// The peer wants a resource, its own choice or any. Answer with [`Stream::bound`] or [`Stream::not_bound`].
+    Bind { id: Option<CompactString>, resource: Option<String> },
+    /// A component has proved its secret; stanzas follow.
+    Component,
+    /// A stanza of an established stream.
+    Stanza(Stanza),
+    /// It is over: write all output and close the connection.
+    Closed(Closed),
+}
+
+/// How a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The peer closed it properly.
+    ByPeer,
+    /// The peer answered our closing tag.
+    Answered,
+    /// We ended it with this error.
+    WithError(StreamError),
+    /// The peer ended it with an error, in its words.
+    PeerError(String),
+    /// The peer did not answer our closing tag in time.
+    Unanswered,
+}
+
+pub struct Stream {
+    framer: Framer,
+    limits: Limits,
+    scope: Scope,
+    out: Vec<u8>,
+    phase: Phase,
+    timers: Timers,
+}
+
+enum Phase {
+    /// Everything up to the first stanza; freed when that is done.
+    Negotiating(Box<Negotiation>),
+    Established,
+    /// Our closing tag is out, the peer's is awaited.
+    Closing,
+    Closed,
+}
+
+/// A frame, read. Owned, so that the machine can act on it.
+enum Input {
+    Open(Result<(Header, Scope), StreamError>),
+    Child(Result<TopLevel, Unreadable>),
+    Close,
+}
+
+impl Stream {
+    /// A stream that waits for the peer's header.
+    pub fn new(role: Role, secured: bool, timeouts: Timeouts, random: Random, now: Instant) -> Stream {
+        let limits = Limits::BEFORE_AUTH;
+        Stream {
+            framer: Framer::new(limits),
+            limits,
+            scope: Scope::bare(role.content_ns()),
+            out: Vec::new(),
+            phase: Phase::Negotiating(Box::new(Negotiation::new(role, secured, random))),
+            timers: Timers::new(timeouts, now),
+        }
+    }
+
+    /// Replaces the limits that hold before authentication.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.framer.set_limits(limits);
+    }
+
+    /// Takes bytes from the peer.
+    pub fn read(&mut self, bytes: &[u8], now: Instant) {
+        self.timers.heard(now);
+        if !matches!(self.phase, Phase::Closed) {
+            self.framer.push(bytes);
+        }
+    }
+
+    /// The next thing to do, or None: more bytes, or the answer to the last question, must come first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        loop {
+            if self.is_waiting() {
+                return None;
+            }
+            let input = match self.framer.next() {
+                Ok(None) => return None,
+                Ok(Some(Frame::Open(tag))) => {
+                    let content = match &self.phase {
+                        Phase::Negotiating(negotiation) => negotiation.role.content_ns(),
+                        _ => ns::CLIENT,
+                    };
+                    Input::Open(Header::parse(tag, content, &self.limits))
+                }
+                Ok(Some(Frame::Child(xml))) => Input::Child(TopLevel::parse(xml, &self.scope, &self.limits)),
+                Ok(Some(Frame::Close)) => Input::Close,
+                Err(error) => return Some(self.fail(StreamError::from(&error))),
+            };
+            if let Some(event) = self.handle(input) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// Whether the machine stands still until a question is answered. The driver should not read meanwhile.
+    pub fn is_waiting(&self) -> bool {
+        match &self.phase {
+            Phase::Negotiating(negotiation) => negotiation.is_waiting(),
+            Phase::Closed => true,
+            _ => false,
+        }
+    }
+
+    /// Whether stanzas flow.
+    pub fn is_established(&self) -> bool {
+        matches!(self.phase, Phase::Established)
+    }
+
+    /// Sends a stanza. Nothing is sent on a stream that is closing.
+    pub fn send(&mut self, stanza: &Stanza) {
+        if matches!(self.phase, Phase::Established | Phase::Negotiating(_)) {
+            stanza.write(&mut self.out);
+        }
+    }
+
+    /// What must be written, in order. The driver says with [`Stream::written`] how much of it has been.
+    pub fn output(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// The first `count` bytes of the output have been written. An empty buffer is given back: idle streams hold none.
+    pub fn written(&mut self, count: usize) {
+        if count >= self.out.len() {
+            self.out = Vec::new();
+        } else {
+            self.out.drain(..count);
+        }
+    }
+
+    /// Ends the stream in good order: sends the closing tag and waits a little for the peer's.
+    pub fn close(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Established | Phase::Negotiating(_)) {
+            if self.header_sent() {
+                self.out.extend_from_slice(b"</stream:stream>");
+                self.phase = Phase::Closing;
+                self.timers.closing(now);
+            } else {
+                self.phase = Phase::Closed;
+            }
+        }
+    }
+
+    /// Ends the stream with an error (RFC 6120 section 4.9.1): header if need be, error, closing tag. Returns the event.
+    pub fn fail(&mut self, error: impl Into<StreamError>) -> Event {
+        let error = error.into();
+        if !matches!(self.phase, Phase::Closing | Phase::Closed) {
+            self.ensure_header();
+            self.put(&error.to_element());
+            self.out.extend_from_slice(b"</stream:stream>");
+        }
+        self.phase = Phase::Closed;
+        Event::Closed(Closed::WithError(error))
+    }
+
+    /// When [`Stream::handle_timeout`] wants to be called. Cheap: it need be asked only after it has fired or changed phase.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Negotiating(_) => self.timers.negotiation_deadline(),
+            Phase::Established => self.timers.idle_deadline(),
+            Phase::Closing => self.timers.closing_deadline(),
+            Phase::Closed => None,
+        }
+    }
+
+    /// Acts on time having passed: pings a silent peer, gives up on a dead one.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Event> {
+        if self.poll_timeout().is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        match self.phase {
+            Phase::Negotiating(_) => {
+                let text = "log in faster: negotiation took too long";
+                Some(self.fail(StreamError::with_text(StreamCondition::ConnectionTimeout, text)))
+            }
+            Phase::Established if self.timers.ping(now) => {
+                let id = self.timers.ping_id();
+                let ping = format!("<iq type='get' id='{id}'><ping xmlns='urn:xmpp:ping'/></iq>");
+                self.out.extend_from_slice(ping.as_bytes());
+                None
+            }
+            Phase::Established => {
+                let text = "no answer to a ping";
+                Some(self.fail(StreamError::with_text(StreamCondition::ConnectionTimeout, text)))
+            }
+            Phase::Closing => {
+                self.phase = Phase::Closed;
+                Some(Event::Closed(Closed::Unanswered))
+            }
+            Phase::Closed => None,
+        }
+    }
+
+    fn handle(&mut self, input: Input) -> Option<Event> {
+        match input {
+            Input::Open(Ok((header, scope))) => self.handle_header(header, scope),
+            Input::Open(Err(error)) => Some(self.fail(error)),
+            Input::Close => Some(self.handle_close()),
+            Input::Child(_) if matches!(self.phase, Phase::Closing) => None,
+            Input::Child(Ok(TopLevel::Stanza(stanza))) => match self.phase {
+                Phase::Established => Some(Event::Stanza(stanza)),
+                _ => self.negotiate_stanza(stanza),
+            },
+            Input::Child(Ok(TopLevel::Element(element))) => self.handle_element(&element),
+            Input::Child(Err(Unreadable::Xml(error))) => Some(self.fail(StreamError::from(&error))),
+            Input::Child(Err(Unreadable::From)) => Some(self.fail(StreamCondition::InvalidFrom)),
+            Input::Child(Err(Unreadable::Rejected(rejected))) => {
+                if let Some(reply) = rejected.stanza.error(&rejected.error) {
+                    self.send(&Stanza { to: None, ..reply });
+                }
+                None
+            }
+        }
+    }
+
+    fn handle_element(&mut self, element: &Element) -> Option<Event> {
+        if element.is("error", ns::STREAM) {
+            let words = element.children().map(|child| child.name()).collect::<Vec<_>>().join(" ");
+            self.finish();
+            return Some(Event::Closed(Closed::PeerError(words)));
+        }
+        match self.phase {
+            Phase::Negotiating(_) => self.negotiate_element(element),
+            _ => Some(self.fail(unsupported(element))),
+        }
+    }
+
+    /// The peer's closing tag (RFC 6120 section 4.4).
+    fn handle_close(&mut self) -> Event {
+        let closed = if matches!(self.phase, Phase::Closing) { Closed::Answered } else { Closed::ByPeer };
+        self.finish();
+        Event::Closed(closed)
+    }
+
+    /// Sends the closing tag unless it is out already.
+    fn finish(&mut self) {
+        if matches!(self.phase, Phase::Established | Phase::Negotiating(_)) && self.header_sent() {
+            self.out.extend_from_slice(b"</stream:stream>");
+        }
+        self.phase = Phase::Closed;
+    }
+
+    fn put(&mut self, element: &Element) {
+        put(&mut self.out, element);
+    }
+
+    /// Binds the stream to a peer that needs no more negotiation.
+    fn establish(&mut self, limits: Limits) {
+        self.set_limits(limits);
+        self.phase = Phase::Established;
+    }
+}
+
+/// Writes a child of the stream. Elements of the stream's own namespace are written with the prefix that our header declares.
+fn put(out: &mut Vec<u8>, element: &Element) {
+    if element.ns() != ns::STREAM {
+        return element.write(out, ns::CLIENT);
+    }
+    out.extend_from_slice(b"<stream:");
+    out.extend_from_slice(element.name().as_bytes());
+    out.push(b'>');
+    for child in element.children() {
+        child.write(out, ns::CLIENT);
+    }
+    out.extend_from_slice(b"</stream:");
+    out.extend_from_slice(element.name().as_bytes());
+    out.push(b'>');
+}
+
+/// RFC 6120 section 4.9.3.24.
+fn unsupported(element: &Element) -> StreamError {
+    let text = format!("<{}/> of {} is not expected here", element.name(), element.ns());
+    StreamError::with_text(StreamCondition::UnsupportedStanzaType, text)
+}
+
+impl From<&XmlError> for StreamError {
+    fn from(error: &XmlError) -> Self {
+        let condition = StreamCondition::from_name(error.condition()).unwrap_or(StreamCondition::NotWellFormed);
+        StreamError::with_text(condition, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;

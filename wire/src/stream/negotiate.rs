@@ -1,0 +1,324 @@
+//! From the header to the bound resource: what the two sides settle before the first stanza (RFC 6120 sections 4.3, 5, 7).
+
+use super::features::{Facts, StreamFeature, advertise, available};
+use super::{Event, Header, Phase, Random, Stream, StreamCondition, StreamError, header, unsupported};
+use crate::jid::{BareJid, Jid};
+use crate::ns;
+use crate::sasl::{ChannelBindings, Decoys, Exchange, Mechanism};
+use crate::stanza::{Condition, IqType, Kind, Stanza, StanzaError};
+use crate::xml::{Element, Limits, Scope};
+use compact_str::CompactString;
+use std::sync::Arc;
+
+/// What kind of peer opens the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Client,
+    /// An external component (XEP-0114).
+    Component,
+}
+
+impl Role {
+    pub(super) fn content_ns(self) -> &'static str {
+        match self {
+            Role::Client => ns::CLIENT,
+            Role::Component => ns::COMPONENT,
+        }
+    }
+}
+
+/// What the host that the peer has named wants of its streams.
+#[derive(Clone)]
+pub struct Policy {
+    /// The host, or the component's own domain.
+    pub domain: BareJid,
+    /// Whether STARTTLS can be offered.
+    pub tls: bool,
+    /// Whether nothing but STARTTLS is allowed without TLS.
+    pub require_tls: bool,
+    /// What the host accepts, strongest first; what the connection cannot do is left out of the offer.
+    pub mechanisms: Arc<[Mechanism]>,
+    /// Failed attempts to log in until the stream is ended (RFC 6120 section 6.4.4 advises 2 to 5).
+    pub attempts: u8,
+    /// Answers for accounts that do not exist.
+    pub decoys: Arc<Decoys>,
+    /// Elements offered before authentication, as (name, namespace of the feature).
+    pub early_features: Arc<[(&'static str, &'static str)]>,
+    /// Namespaces whose iqs are let in before authentication.
+    pub early_namespaces: &'static [&'static str],
+    /// Elements offered after authentication.
+    pub features: Arc<[(&'static str, &'static str)]>,
+    /// Limits once the peer is authenticated.
+    pub limits: Limits,
+    /// The shared secret of a component (XEP-0114 section 3); None for clients.
+    pub component_secret: Option<Arc<str>>,
+}
+
+/// The state of a stream that does not carry stanzas yet.
+pub(super) struct Negotiation {
+    pub role: Role,
+    /// Whether the connection is protected by TLS.
+    pub secured: bool,
+    pub random: Random,
+    /// What TLS can be bound to, and what the peer's certificate proves.
+    pub bindings: ChannelBindings,
+    pub identities: Vec<String>,
+    /// Set when the header was answered.
+    pub policy: Option<Box<Policy>>,
+    pub header: Option<Header>,
+    /// The id of the stream, as the last header of ours gave it.
+    pub id: CompactString,
+    pub header_sent: bool,
+    pub step: Negotiating,
+    pub attempts: u8,
+    /// Set when the peer was authorised.
+    pub user: Option<BareJid>,
+}
+
+/// What is going on, or which question is open.
+pub(super) enum Negotiating {
+    /// Nothing: the peer's turn.
+    Idle,
+    /// [`Event::Header`] awaits its answer.
+    Opening,
+    /// [`Event::StartTls`] awaits [`Stream::secured`].
+    Tls,
+    /// A SASL exchange; the flag says whether it waits for the driver.
+    Sasl { exchange: Box<Exchange>, waiting: bool },
+    /// [`Event::Authorize`] awaits its answer; the additional data of success is kept.
+    Authorizing(Option<Vec<u8>>),
+    /// [`Event::Bind`] awaits its answer.
+    Binding(Option<CompactString>),
+}
+
+impl Negotiation {
+    pub fn new(role: Role, secured: bool, random: Random) -> Self {
+        Negotiation {
+            role,
+            secured,
+            random,
+            bindings: ChannelBindings::default(),
+            identities: Vec::new(),
+            policy: None,
+            header: None,
+            id: CompactString::default(),
+            header_sent: false,
+            step: Negotiating::Idle,
+            attempts: 0,
+            user: None,
+        }
+    }
+
+    pub fn is_waiting(&self) -> bool {
+        !matches!(self.step, Negotiating::Idle | Negotiating::Sasl { waiting: false, .. })
+    }
+
+    fn facts(&self) -> Facts {
+        let Some(policy) = &self.policy else { return Facts::default() };
+        Facts::default()
+            .with(Facts::TLS, self.secured)
+            .with(Facts::TLS_POSSIBLE, policy.tls)
+            .with(Facts::PROTECTED, self.secured || !policy.require_tls)
+            .with(Facts::AUTHENTICATED, self.user.is_some())
+    }
+
+    pub fn may(&self, feature: StreamFeature) -> bool {
+        available(feature, self.facts())
+    }
+
+    /// The mechanisms that this very peer is offered.
+    pub fn offered(&self) -> Vec<Mechanism> {
+        let Some(policy) = &self.policy else { return Vec::new() };
+        let plain_text = self.secured;
+        let usable = |one: &&Mechanism| {
+            one.works_with(&self.bindings, &self.identities) && (plain_text || **one != Mechanism::Plain)
+        };
+        policy.mechanisms.iter().filter(usable).copied().collect()
+    }
+
+    pub fn random_octets<const N: usize>(&self) -> [u8; N] {
+        let mut octets = [0; N];
+        (self.random)(&mut octets);
+        octets
+    }
+
+    pub fn random_id(&self) -> CompactString {
+        self.random_octets::<12>().iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+}
+
+impl Stream {
+    /// The id that this stream was given, for logs; empty before the first header and once stanzas flow.
+    pub fn id(&self) -> &str {
+        match &self.phase {
+            Phase::Negotiating(negotiation) => &negotiation.id,
+            _ => "",
+        }
+    }
+
+    /// Answers [`Event::Header`]: the host is served here, under this policy.
+    pub fn open(&mut self, policy: Policy) {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return };
+        negotiation.policy = Some(Box::new(policy));
+        negotiation.step = Negotiating::Idle;
+        self.send_header();
+        self.offer();
+    }
+
+    /// Answers [`Event::StartTls`]: TLS is in place, and this is what it gives to authentication. For direct TLS it is
+    /// called before anything is read.
+    pub fn secured(&mut self, bindings: ChannelBindings, identities: Vec<String>) {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return };
+        negotiation.secured = true;
+        negotiation.bindings = bindings;
+        negotiation.identities = identities;
+        negotiation.policy = None;
+        negotiation.step = Negotiating::Idle;
+        self.framer.reset();
+    }
+
+    /// Answers [`Event::Bind`]: the resource is bound, stanzas flow from now on.
+    pub fn bound(&mut self, jid: &Jid) {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return };
+        let Negotiating::Binding(id) = &negotiation.step else { return };
+        let bind = Element::new("bind", ns::BIND).with_child(Element::new("jid", ns::BIND).with_text(jid.as_str()));
+        let mut result = Stanza::new(IqType::Result).with_child(&bind);
+        result.id = id.clone();
+        let limits = negotiation.policy.as_ref().map_or(Limits::AFTER_AUTH, |policy| policy.limits);
+        result.write(&mut self.out);
+        self.establish(limits);
+    }
+
+    /// Answers [`Event::Bind`]: the resource cannot be bound, the client may ask for another (RFC 6120 section 7.7.2).
+    pub fn not_bound(&mut self, error: &StanzaError) {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return };
+        if let Negotiating::Binding(id) = std::mem::replace(&mut negotiation.step, Negotiating::Idle) {
+            let mut reply = Stanza::new(IqType::Error).with_child(&error.to_element());
+            reply.id = id;
+            reply.write(&mut self.out);
+        }
+    }
+
+    pub(super) fn header_sent(&self) -> bool {
+        match &self.phase {
+            Phase::Negotiating(negotiation) => negotiation.header_sent,
+            _ => true,
+        }
+    }
+
+    /// An error may come before our header: then it goes first (RFC 6120 section 4.9.1.2).
+    pub(super) fn ensure_header(&mut self) {
+        if !self.header_sent() {
+            self.send_header();
+        }
+    }
+
+    pub(super) fn handle_header(&mut self, header: Header, scope: Scope) -> Option<Event> {
+        let Phase::Negotiating(negotiation) = &mut self.phase else {
+            return Some(self.fail(StreamCondition::BadFormat));
+        };
+        negotiation.header_sent = false;
+        let modern = header.is_modern() || negotiation.role == Role::Component;
+        negotiation.header = Some(header.clone());
+        self.scope = scope;
+        if !modern {
+            let text = "version='1.0' is needed: there is no way to log in without stream features";
+            return Some(self.fail(StreamError::with_text(StreamCondition::UnsupportedVersion, text)));
+        }
+        // After authentication the host is settled: whoever opens the stream anew cannot change it.
+        let settled = match &negotiation.policy {
+            Some(policy) if negotiation.user.is_some() => Some(policy.domain.clone()),
+            _ => None,
+        };
+        match settled {
+            None => {
+                negotiation.step = Negotiating::Opening;
+                Some(Event::Header(header))
+            }
+            Some(domain) if header.to.as_ref().is_none_or(|to| to.as_str() == domain.as_str()) => {
+                self.send_header();
+                self.offer();
+                None
+            }
+            Some(_) => Some(self.fail(StreamCondition::HostUnknown)),
+        }
+    }
+
+    pub(super) fn negotiate_element(&mut self, element: &Element) -> Option<Event> {
+        let Phase::Negotiating(negotiation) = &self.phase else { return None };
+        if negotiation.role == Role::Component {
+            return Some(self.component_handshake(element));
+        }
+        match (element.ns(), element.name()) {
+            (ns::TLS, "starttls") => Some(self.start_tls()),
+            (ns::SASL, _) => self.authenticate(element),
+            _ => Some(self.fail(unsupported(element))),
+        }
+    }
+
+    /// A stanza that comes before binding (RFC 6120 sections 4.9.3.12 and 7.1).
+    pub(super) fn negotiate_stanza(&mut self, stanza: Stanza) -> Option<Event> {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
+        let Some(child) = stanza.request().filter(|_| stanza.is_request()) else {
+            return Some(self.fail(StreamCondition::NotAuthorized));
+        };
+        if negotiation.user.is_some() {
+            if stanza.kind == Kind::Iq(IqType::Set) && child.is("bind", ns::BIND) {
+                let resource = child.element().and_then(|bind| bind.child("resource", ns::BIND).map(|r| r.text()));
+                negotiation.step = Negotiating::Binding(stanza.id.clone());
+                return Some(Event::Bind { id: stanza.id, resource: resource.filter(|name| !name.is_empty()) });
+            }
+            return Some(self.fail(StreamCondition::NotAuthorized));
+        }
+        let policy = negotiation.policy.as_deref();
+        let early = policy.is_some_and(|policy| policy.early_namespaces.contains(&child.ns));
+        if early && negotiation.may(StreamFeature::Early) {
+            return Some(Event::Early(stanza));
+        }
+        if early && let Some(reply) = stanza.error(&StanzaError::new(Condition::PolicyViolation).with_text("STARTTLS first")) {
+            self.send(&reply);
+            return None;
+        }
+        Some(self.fail(StreamCondition::NotAuthorized))
+    }
+
+    /// RFC 6120 section 5.4.2. Whatever the peer has sent behind its `<starttls/>` is forgotten: it was not protected.
+    fn start_tls(&mut self) -> Event {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return self.fail(StreamCondition::PolicyViolation) };
+        if !negotiation.may(StreamFeature::StartTls) {
+            self.put(&Element::new("failure", ns::TLS));
+            self.finish();
+            let error = StreamError::with_text(StreamCondition::PolicyViolation, "STARTTLS was not offered");
+            return Event::Closed(super::Closed::WithError(error));
+        }
+        negotiation.step = Negotiating::Tls;
+        self.put(&Element::new("proceed", ns::TLS));
+        self.framer.reset();
+        Event::StartTls
+    }
+
+    fn send_header(&mut self) {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return };
+        negotiation.id = negotiation.random_id();
+        negotiation.header_sent = true;
+        let asked = negotiation.header.as_ref();
+        // RFC 6120 section 4.7.1: from is the host, also when it is not served and the stream ends at once.
+        let from = match &negotiation.policy {
+            Some(policy) => Some(policy.domain.as_str()),
+            None => asked.and_then(|header| header.to.as_ref()).map(|to| to.domain()),
+        };
+        // RFC 6120 section 4.7.2: to echoes the peer's from only over TLS, where nobody else can have put it there.
+        let to = asked.and_then(|header| header.from.as_ref()).filter(|_| negotiation.secured).map(Jid::as_str);
+        let version = (negotiation.role == Role::Client).then_some("1.0");
+        let content = negotiation.role.content_ns();
+        header::write(&mut self.out, content, &header::Ours { from, to, id: &negotiation.id, version });
+    }
+
+    /// Sends what is on offer now.
+    pub(super) fn offer(&mut self) {
+        let Phase::Negotiating(negotiation) = &self.phase else { return };
+        let Some(policy) = negotiation.policy.as_deref().filter(|_| negotiation.role == Role::Client) else { return };
+        let features = advertise(negotiation.facts(), policy, &negotiation.offered(), &negotiation.bindings);
+        self.put(&features);
+    }
+}
