@@ -26,8 +26,8 @@ impl Feature for Time {
 
     async fn iq(&self, cx: &mut Cx<'_>, _: At<'_>, _: &Request<'_>) -> Result<Answer, Halt> {
         let time = Element::new("time", NS)
-            .child(Element::new("tzo", NS).text("+00:00"))
-            .child(Element::new("utc", NS).text(cx.clock.now().format()));
+            .with_child(Element::new("tzo", NS).with_text("+00:00"))
+            .with_child(Element::new("utc", NS).with_text(cx.clock.now().format()));
         Ok(Answer::Result(time))
     }
 }

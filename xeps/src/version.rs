@@ -43,11 +43,11 @@ impl Feature for Version {
     }
 
     async fn iq(&self, _: &mut Cx<'_>, _: At<'_>, _: &Request<'_>) -> Result<Answer, Halt> {
-        let part = |name: &str, text: &str| Element::new(name, NS).text(text);
+        let part = |name: &str, text: &str| Element::new(name, NS).with_text(text);
         let os = self.config.show_os.then(|| part("os", std::env::consts::OS));
         let query = Element::new("query", NS)
-            .child(part("name", "Oriole"))
-            .child(part("version", env!("CARGO_PKG_VERSION")))
+            .with_child(part("name", "Oriole"))
+            .with_child(part("version", env!("CARGO_PKG_VERSION")))
             .maybe_child(os);
         Ok(Answer::Result(query))
     }
