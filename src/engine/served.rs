@@ -1,0 +1,82 @@
+//! The domains this server answers for: hosts with accounts, and external components.
+
+use super::outbox::Outbox;
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::sync::Arc;
+use wire::jid::Jid;
+use xeps::Host;
+
+/// A host as the engine holds it.
+pub struct Served {
+    pub host: Host,
+}
+
+/// Where an address leads.
+pub enum Destination {
+    /// An account of a host here, or one of its resources.
+    Account(Arc<Served>),
+    /// A host itself.
+    Host(Arc<Served>),
+    /// An external component that is connected.
+    Component(Arc<Outbox>),
+    /// An external component that is configured and not connected.
+    Absent,
+    /// Some other server.
+    Remote,
+}
+
+#[derive(Default)]
+pub struct Domains {
+    hosts: HashMap<String, Arc<Served>>,
+    components: RwLock<HashMap<String, Option<Arc<Outbox>>>>,
+}
+
+impl Domains {
+    pub fn new(hosts: impl IntoIterator<Item = Host>, components: impl IntoIterator<Item = String>) -> Domains {
+        let hosts = hosts.into_iter().map(|host| (host.domain.as_str().to_owned(), Arc::new(Served { host }))).collect();
+        Domains { hosts, components: RwLock::new(components.into_iter().map(|domain| (domain, None)).collect()) }
+    }
+
+    pub fn host(&self, domain: &str) -> Option<&Arc<Served>> {
+        self.hosts.get(domain)
+    }
+
+    pub fn hosts(&self) -> impl Iterator<Item = &Arc<Served>> {
+        self.hosts.values()
+    }
+
+    pub fn destination(&self, to: &Jid) -> Destination {
+        if let Some(served) = self.hosts.get(to.domain()) {
+            let served = served.clone();
+            return if to.local().is_some() { Destination::Account(served) } else { Destination::Host(served) };
+        }
+        match self.components.read().get(to.domain()) {
+            Some(Some(outbox)) => Destination::Component(outbox.clone()),
+            Some(None) => Destination::Absent,
+            None => Destination::Remote,
+        }
+    }
+
+    /// Connects a component. False when it is connected already: the newcomer gets a conflict.
+    pub fn connect(&self, domain: &str, outbox: Arc<Outbox>) -> bool {
+        match self.components.write().get_mut(domain) {
+            Some(place @ None) => {
+                *place = Some(outbox);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub fn disconnect(&self, domain: &str) {
+        if let Some(place) = self.components.write().get_mut(domain) {
+            *place = None;
+        }
+    }
+
+    /// The outboxes of all connected components.
+    pub fn connected(&self) -> Vec<Arc<Outbox>> {
+        self.components.read().values().flatten().cloned().collect()
+    }
+}
