@@ -6,7 +6,7 @@
 
 mod contacts;
 
-pub use contacts::{Contacts, NotAUri, Uri};
+pub use contacts::Contacts;
 
 use crate::access::may_see_presence;
 use crate::account::Account;
