@@ -92,7 +92,7 @@ fn key(user: &BareJid) -> Option<Key<'_>> {
 /// Format, flags, creation time, credentials.
 fn encode(record: &AccountRecord) -> Vec<u8> {
     let mut out = vec![FORMAT, u8::from(record.disabled)];
-    out.extend_from_slice(&record.created.as_millis().to_be_bytes());
+    out.extend_from_slice(&record.created.millis().to_be_bytes());
     if let Some(credentials) = &record.credentials {
         out.extend_from_slice(&credentials.to_bytes());
     }

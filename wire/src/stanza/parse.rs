@@ -4,7 +4,7 @@ use super::payload::EntryNs;
 use super::{Condition, ForeignAttr, IqType, Kind, MessageType, Payload, PresenceType, Stanza, StanzaError};
 use crate::jid::Jid;
 use crate::ns;
-use crate::xml::{Attr, Element, Event, Limits, Reader, Scope, Start, XmlError};
+use crate::xml::{Attr, Element, Event, Limits, Ns, Reader, Scope, Start, XmlError};
 use compact_str::CompactString;
 use std::ops::Range;
 use std::sync::Arc;
@@ -195,5 +195,9 @@ fn rewrite(stanza: &Element, content: &str) -> Arc<Payload> {
 }
 
 fn renamed(element: &Element, content: &str) -> Element {
-    if content == ns::CLIENT { element.clone() } else { element.with_namespace(content, ns::CLIENT) }
+    let mut element = element.clone();
+    if content != ns::CLIENT {
+        element.rename_ns(content, &Ns::constant(ns::CLIENT));
+    }
+    element
 }

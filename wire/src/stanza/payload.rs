@@ -115,7 +115,7 @@ impl Payload {
         self.xml.reserve_exact(bytes);
     }
 
-    fn view(&self, entry: &Entry) -> Child<'_> {
+    fn view<'a>(&'a self, entry: &'a Entry) -> Child<'a> {
         let ns = match &entry.ns {
             EntryNs::Content => ns::CLIENT,
             EntryNs::At(range) => self.slice(range),
@@ -136,7 +136,7 @@ impl Child<'_> {
 
     /// The child as a tree. It was validated when it arrived, so this succeeds; None would be a fault of ours.
     pub fn element(&self) -> Option<Element> {
-        Element::parse(self.xml, content_scope(), &Limits::unlimited()).ok()
+        Element::parse(self.xml, content_scope(), &UNLIMITED).ok()
     }
 
     /// All text directly inside the child.
@@ -147,9 +147,21 @@ impl Child<'_> {
 
 /// The context in which every payload is kept: the content namespace is the default, nothing else is declared.
 pub(super) fn content_scope() -> &'static Scope {
-    static SCOPE: LazyLock<Scope> = LazyLock::new(|| Scope::with_default(ns::CLIENT));
+    static SCOPE: LazyLock<Scope> = LazyLock::new(|| {
+        let header = Scope::from_header("<stream xmlns='jabber:client'>", &UNLIMITED);
+        header.map_or_else(|_| Scope::bare(ns::CLIENT), |(_, scope)| scope)
+    });
     &SCOPE
 }
+
+/// What is in a payload has passed the limits of its stream, or was made here.
+const UNLIMITED: Limits = Limits {
+    frame_bytes: usize::MAX,
+    depth: u16::MAX,
+    attributes: u16::MAX,
+    declarations: u16::MAX,
+    name_bytes: u16::MAX,
+};
 
 /// A stanza is far below 4 GiB: the framer refuses larger ones.
 fn narrow(range: Range<usize>) -> Range<u32> {

@@ -1,7 +1,7 @@
 //! Stanzas to bytes: one start tag, then the shared payload as it is.
 
 use super::{ForeignAttr, Stanza};
-use crate::xml::escape_attr;
+use crate::xml::write::escape_attr;
 
 impl Stanza {
     /// Appends the stanza for a stream whose default namespace is the content namespace.

@@ -33,7 +33,7 @@ impl Stream {
             Some(text) => success.with_text(text),
             None => success,
         });
-        self.framer.restart();
+        self.framer.reset();
         if let Some(limits) = limits {
             self.set_limits(limits);
         }

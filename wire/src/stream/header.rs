@@ -3,7 +3,8 @@
 use super::{StreamCondition, StreamError};
 use crate::jid::Jid;
 use crate::ns;
-use crate::xml::{Limits, Scope, escape_attr};
+use crate::xml::write::escape_attr;
+use crate::xml::{Limits, Scope};
 use compact_str::CompactString;
 
 /// What a peer's header says, once it has been found acceptable.

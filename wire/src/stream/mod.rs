@@ -22,7 +22,6 @@ pub use header::Header;
 pub use negotiate::{Policy, Role};
 pub use timers::Timeouts;
 
-use crate::jid::{BareJid, Jid};
 use crate::ns;
 use crate::sasl::{Hash, Identity, Password};
 use crate::stanza::{Stanza, TopLevel, Unreadable};
@@ -267,8 +266,10 @@ impl Stream {
             Input::Child(Err(Unreadable::Xml(error))) => Some(self.fail(StreamError::from(&error))),
             Input::Child(Err(Unreadable::From)) => Some(self.fail(StreamCondition::InvalidFrom)),
             Input::Child(Err(Unreadable::Rejected(rejected))) => {
-                if let Some(reply) = rejected.stanza.error(&rejected.error) {
-                    self.send(&Stanza { to: None, ..reply });
+                if let Some(mut reply) = rejected.stanza.error(&rejected.error) {
+                    // The claimed sender is this very peer, or a lie.
+                    reply.to = None;
+                    self.send(&reply);
                 }
                 None
             }

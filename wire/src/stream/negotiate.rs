@@ -174,6 +174,7 @@ impl Stream {
         negotiation.identities = identities;
         negotiation.policy = None;
         negotiation.step = Negotiating::Idle;
+        self.framer.discard();
         self.framer.reset();
     }
 
@@ -293,6 +294,7 @@ impl Stream {
         }
         negotiation.step = Negotiating::Tls;
         self.put(&Element::new("proceed", ns::TLS));
+        self.framer.discard();
         self.framer.reset();
         Event::StartTls
     }
