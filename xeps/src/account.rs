@@ -2,14 +2,18 @@
 //!
 //! The engine hands an account to one stanza at a time; whoever holds it reads and changes it freely.
 
+mod contact;
+mod record;
 mod roster;
+mod storage;
 
-pub use roster::{Contact, Roster, Subscription};
+pub use contact::{Contact, Groups, Subscription};
+pub use roster::Roster;
 
 use std::collections::BTreeSet;
 use wire::datetime::Timestamp;
 use wire::jid::{BareJid, Jid};
-use wire::stanza::Stanza;
+use wire::stanza::{PresenceType, Stanza};
 
 /// Tells the sessions of one server run apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,6 +55,17 @@ impl Account {
     pub fn interested(&self) -> impl Iterator<Item = &Session> {
         self.sessions.iter().filter(|session| session.interested)
     }
+
+    /// The current presence of every available session, for somebody who may see it.
+    pub fn presence_for(&self, to: &Jid) -> impl Iterator<Item = Stanza> {
+        self.available().map(|(_, available)| available.stanza.clone().with_to(to.clone()))
+    }
+
+    /// A goodbye from every available session, for somebody who may not see them any longer.
+    pub fn absence_for(&self, to: &Jid) -> impl Iterator<Item = Stanza> {
+        let goodbye = |session: &Session| Stanza::new(PresenceType::Unavailable).with_from(session.jid.clone());
+        self.available().map(move |(session, _)| goodbye(session).with_to(to.clone()))
+    }
 }
 
 /// One bound resource.
@@ -63,7 +78,8 @@ pub struct Session {
     pub presence: Option<Available>,
     /// Whether it has requested the roster, and so gets roster pushes.
     pub interested: bool,
-    /// Whom it has sent directed presence (RFC 6121 section 4.6): they hear when it becomes unavailable.
+    /// Whom it has sent directed presence (RFC 6121 section 4.6): they hear when it becomes unavailable. The presence
+    /// feature bounds it.
     pub directed: BTreeSet<Jid>,
 }
 
@@ -76,10 +92,11 @@ impl Session {
 /// The current available presence of a session.
 #[derive(Clone, Debug)]
 pub struct Available {
-    /// As it was last broadcast, with `from` and without `to`.
+    /// As it was last broadcast, with `from`, without `to`, and with the time of the broadcast (XEP-0203), because whoever
+    /// gets it from here gets it later.
     pub stanza: Stanza,
     /// RFC 6121 section 4.7.2.3.
     pub priority: i8,
-    /// When it was sent: the delay stamp of answers to probes.
+    /// When it was sent.
     pub since: Timestamp,
 }
