@@ -17,6 +17,7 @@ pub mod feature;
 pub mod form;
 pub mod info;
 pub mod registry;
+pub mod roster;
 pub mod store;
 
 pub use context::{Act, Cx, Host};
