@@ -9,6 +9,7 @@ use crate::delivery::Incoming;
 use crate::info::Info;
 use crate::store::StoreError;
 use async_trait::async_trait;
+use std::net::IpAddr;
 use wire::stanza::{Child, Condition, IqType, Stanza, StanzaError};
 use wire::xml::Element;
 
@@ -65,6 +66,9 @@ pub enum Scope {
     Own,
     /// Somebody else's bare JID; the server answers on behalf of the account (RFC 6121 section 8.5.2).
     Other,
+    /// A bare JID of the host that has no account. What nobody owns here is `service-unavailable` (RFC 6121 section 8.5.1);
+    /// a feature that must answer differently for accounts that it hides answers the same here.
+    Nobody,
 }
 
 /// [`Scope`] with what comes with it. An account here is held: nobody else touches it meanwhile.
@@ -74,6 +78,7 @@ pub enum At<'a> {
     Server(Option<&'a mut Account>),
     Own(&'a mut Account),
     Other(&'a mut Account),
+    Nobody,
 }
 
 impl At<'_> {
@@ -83,6 +88,7 @@ impl At<'_> {
             At::Server(_) => Scope::Server,
             At::Own(_) => Scope::Own,
             At::Other(_) => Scope::Other,
+            At::Nobody => Scope::Nobody,
         }
     }
 }
@@ -232,8 +238,8 @@ pub trait Feature: Send + Sync {
     /// Adds what depends on configuration to the disco#info of the served domain: identities, features, forms (XEP-0128).
     fn describe_server(&self, _: &mut Info) {}
 
-    /// The same for a stream that is not authenticated yet: features to offer there, such as registration.
-    fn early_stream_features(&self) -> &'static [(&'static str, &'static str)] {
+    /// Features to offer on a stream that is not authenticated yet, such as registration, to a client at this address.
+    fn early_stream_features(&self, _: Option<IpAddr>) -> &'static [(&'static str, &'static str)] {
         &[]
     }
 }

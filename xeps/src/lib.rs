@@ -8,17 +8,80 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice)
 )]
 
+pub mod access;
 pub mod account;
 pub mod accounts;
 pub mod clock;
 pub mod context;
 pub mod delivery;
+pub mod disco;
 pub mod feature;
 pub mod form;
 pub mod info;
+pub mod last;
+pub mod offline;
+pub mod ping;
+pub mod private;
+pub mod register;
 pub mod registry;
 pub mod roster;
 pub mod store;
+pub mod stored;
+pub mod table;
+pub mod time;
+pub mod vcard;
+pub mod version;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use context::{Act, Cx, Host};
 pub use feature::{About, Answer, At, Feature, Halt, Outcome, Request, Scope};
+
+use wire::datetime::Timestamp;
+
+/// What the features of one host are told, a part each.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// When the server began to run.
+    pub started: Timestamp,
+    pub disco: disco::Settings,
+    pub offline: offline::Config,
+    pub private: private::Config,
+    pub register: register::Config,
+    pub vcard: vcard::Config,
+    pub version: version::Config,
+}
+
+impl Settings {
+    /// The defaults of every feature, for a server that began to run then.
+    pub fn new(started: Timestamp) -> Self {
+        Settings {
+            started,
+            disco: Default::default(),
+            offline: Default::default(),
+            private: Default::default(),
+            register: Default::default(),
+            vcard: Default::default(),
+            version: Default::default(),
+        }
+    }
+}
+
+/// All features of a host, in their order: of two that are in the same chain the upper one is called first.
+pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
+    vec![
+        // Looks at presence as it was sent, and remembers when the user was last here.
+        Box::new(last::Last::new(settings.started)),
+        // Only when no session took the message, so after everything that may still change that.
+        Box::new(offline::Offline::new(settings.offline)),
+        // From here on features only answer requests; their order says nothing.
+        Box::new(disco::Disco::new(settings.disco)),
+        Box::new(ping::Ping),
+        Box::new(private::Private::new(settings.private)),
+        Box::new(register::Register::new(settings.register)),
+        Box::new(time::Time),
+        Box::new(vcard::VCard::new(settings.vcard)),
+        Box::new(version::Version::new(settings.version)),
+    ]
+}

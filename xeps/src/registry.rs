@@ -3,6 +3,7 @@
 use crate::feature::{About, Feature, Hook, IqKey, Scope};
 use crate::info::Info;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use wire::stanza::{Child, IqType, Kind, Stanza};
 
 pub struct Registry {
@@ -84,9 +85,9 @@ impl Registry {
         self.abouts().flat_map(|about| about.stream_features.iter().copied())
     }
 
-    /// What a client that has not authenticated finds there besides TLS and SASL.
-    pub fn early_stream_features(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.features.iter().flat_map(|feature| feature.early_stream_features().iter().copied())
+    /// What a client at this address that has not authenticated finds there besides TLS and SASL.
+    pub fn early_stream_features(&self, address: Option<IpAddr>) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.features.iter().flat_map(move |feature| feature.early_stream_features(address).iter().copied())
     }
 }
 

@@ -13,7 +13,7 @@ mod write;
 pub use error::{Condition, ErrorType, StanzaError};
 pub use kind::{IqType, Kind, MessageType, PresenceType};
 pub use parse::{Rejected, TopLevel, Unreadable};
-pub use payload::{Child, Payload};
+pub use payload::{Child, Payload, UNLIMITED, content_scope};
 
 use crate::jid::Jid;
 use crate::xml::Element;

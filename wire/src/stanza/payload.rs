@@ -146,7 +146,7 @@ impl Child<'_> {
 }
 
 /// The context in which every payload is kept: the content namespace is the default, nothing else is declared.
-pub(super) fn content_scope() -> &'static Scope {
+pub fn content_scope() -> &'static Scope {
     static SCOPE: LazyLock<Scope> = LazyLock::new(|| {
         let header = Scope::from_header("<stream xmlns='jabber:client'>", &UNLIMITED);
         header.map_or_else(|_| Scope::bare(ns::CLIENT), |(_, scope)| scope)
@@ -154,8 +154,8 @@ pub(super) fn content_scope() -> &'static Scope {
     &SCOPE
 }
 
-/// What is in a payload has passed the limits of its stream, or was made here.
-const UNLIMITED: Limits = Limits {
+/// Limits for what has passed the limits of its stream before, or was made here.
+pub const UNLIMITED: Limits = Limits {
     frame_bytes: usize::MAX,
     depth: u16::MAX,
     attributes: u16::MAX,

@@ -1,0 +1,198 @@
+//! Offline messages (XEP-0160): what no session could take waits in a log and is delivered, with a delay stamp (XEP-0203),
+//! to the next session that wants messages. The sender's wish not to have it stored (XEP-0334) is respected.
+//!
+//! A queue is bounded in messages and bytes; when it is full the sender is told. What is too old is dropped when the queue is
+//! next touched.
+
+use crate::account::{Account, SessionId};
+use crate::context::Cx;
+use crate::delivery::{Delivery, Incoming};
+use crate::feature::{About, Coverage, Feature, Hook, Outcome, Xep};
+use crate::store::{Batch, Entry, LogKey, LogQuery, Seq, StoreError};
+use crate::stored::{stanza_from_bytes, stanza_to_bytes};
+use async_trait::async_trait;
+use std::time::Duration;
+use wire::datetime::Timestamp;
+use wire::stanza::{Child, Condition, MessageType, Stanza, StanzaError};
+use wire::xml::Element;
+
+const KIND: &str = "offline";
+const HINTS: &str = "urn:xmpp:hints";
+const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
+const STANZA_IDS: &str = "urn:xmpp:sid:0";
+const DELAY: &str = "urn:xmpp:delay";
+/// Messages that are read at once.
+const PAGE: usize = 100;
+
+static ABOUT: About = About {
+    name: "offline",
+    xeps: &[
+        Xep { number: 160, version: "1.0.1", coverage: Coverage::Complete, note: "" },
+        Xep { number: 203, version: "2.0", coverage: Coverage::Complete, note: "" },
+        Xep {
+            number: 334,
+            version: "1.0.0",
+            coverage: Coverage::Partial,
+            note: "<no-store/> and <store/> for offline messages of type normal and chat",
+        },
+    ],
+    server_features: &["msgoffline"],
+    hooks: &[Hook::MessageReceived, Hook::SessionAvailable],
+    ..About::NOTHING
+};
+
+/// How much one account may have waiting.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub max_messages: u64,
+    /// Bytes of all waiting messages together.
+    pub max_bytes: u64,
+    /// Older messages are dropped.
+    pub expiry: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { max_messages: 1000, max_bytes: 10 << 20, expiry: Duration::from_secs(60 * 24 * 3600) }
+    }
+}
+
+/// The feature.
+pub struct Offline {
+    config: Config,
+}
+
+impl Offline {
+    pub fn new(config: Config) -> Self {
+        Offline { config }
+    }
+
+    /// Whether one more message of that size fits, after what is too old has been dropped.
+    async fn has_room(&self, cx: &mut Cx<'_>, log: LogKey<'_>, bytes: usize) -> Result<bool, StoreError> {
+        let mut summary = cx.store.summary(log).await?;
+        let expired = self.expired(cx.clock.now());
+        if summary.first.is_some_and(|first| first <= expired) {
+            let position = cx.store.trim(log, expired).await?;
+            cx.written = cx.written.max(position);
+            summary = cx.store.summary(log).await?;
+        }
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(summary.bytes);
+        Ok(summary.entries < self.config.max_messages && bytes <= self.config.max_bytes)
+    }
+
+    /// The newest id that is too old at that time.
+    fn expired(&self, now: Timestamp) -> Seq {
+        let then = now.checked_sub(self.config.expiry).map_or(0, Timestamp::millis);
+        Seq(u64::try_from(then).unwrap_or(0).saturating_mul(1000))
+    }
+}
+
+#[async_trait]
+impl Feature for Offline {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    async fn message_received(&self, cx: &mut Cx<'_>, account: &mut Account, incoming: &mut Incoming) -> Outcome {
+        if incoming.delivery != Delivery::Offline {
+            return Ok(());
+        }
+        match judge(&incoming.stanza) {
+            Worth::Storing => {}
+            Worth::Refusing => return Ok(()),
+            Worth::Nothing(reason) => {
+                incoming.delivery = Delivery::Ignore(reason);
+                return Ok(());
+            }
+        }
+        let log = LogKey::new(account.user.as_str(), KIND);
+        let message = without_forged_delay(&incoming.stanza, cx.host.domain.as_str());
+        let bytes = stanza_to_bytes(&message);
+        if self.has_room(cx, log, bytes.len()).await? {
+            let mut batch = Batch::new();
+            batch.append(log, &[], bytes);
+            cx.commit(batch).await?;
+            incoming.delivery = Delivery::Stored;
+        } else {
+            // Section 2, step 3.
+            let full = StanzaError::new(Condition::ServiceUnavailable).with_text("the recipient's offline queue is full");
+            incoming.delivery = Delivery::Refuse(full);
+        }
+        Ok(())
+    }
+
+    async fn session_available(&self, cx: &mut Cx<'_>, account: &mut Account, session: SessionId) -> Outcome {
+        let wants_messages = account.session(session).and_then(|session| session.presence.as_ref());
+        if wants_messages.is_none_or(|presence| presence.priority < 0) {
+            return Ok(());
+        }
+        let log = LogKey::new(account.user.as_str(), KIND);
+        let expired = self.expired(cx.clock.now());
+        let Some(last) = cx.store.summary(log).await?.last else { return Ok(()) };
+        let mut after = expired;
+        while after < last {
+            let page = cx.store.read(log, LogQuery::forward(PAGE).after(after)).await?;
+            after = page.last().map_or(last, |entry| entry.seq);
+            for entry in &page {
+                match late(entry, cx.host.domain.as_str()) {
+                    Ok(message) => cx.push(session, message),
+                    Err(error) => tracing::error!(user = %account.user, %error, "an offline message is lost"),
+                }
+            }
+        }
+        // All of them are in the hands of the engine now, in order; nothing else may touch the account meanwhile.
+        let position = cx.store.trim(log, last).await?;
+        cx.written = cx.written.max(position);
+        Ok(())
+    }
+}
+
+/// What to do with a message that nobody is there for.
+#[derive(Debug, PartialEq)]
+enum Worth {
+    Storing,
+    /// The sender should know that it was not delivered.
+    Refusing,
+    /// Neither storing nor an error. The reason is for the debug log.
+    Nothing(&'static str),
+}
+
+/// Section 3, and the hints of XEP-0334.
+fn judge(message: &Stanza) -> Worth {
+    if ![MessageType::Normal, MessageType::Chat].map(Into::into).contains(&message.kind) {
+        return Worth::Refusing;
+    }
+    if message.has_child("no-store", HINTS) {
+        return if has_content(message) { Worth::Refusing } else { Worth::Nothing("a notification that is not to be stored") };
+    }
+    if message.has_child("store", HINTS) || has_content(message) {
+        return Worth::Storing;
+    }
+    Worth::Nothing("only a chat state")
+}
+
+/// Whether there is more in the message than chat states (XEP-0085) and what merely accompanies content.
+fn has_content(message: &Stanza) -> bool {
+    let accompanies = |child: &Child<'_>| {
+        matches!(child.ns, CHAT_STATES | HINTS | STANZA_IDS | DELAY) || child.is("thread", wire::ns::CLIENT)
+    };
+    message.children().any(|child| !accompanies(&child))
+}
+
+/// XEP-0203 section 5: nobody else stamps in the name of this server.
+fn without_forged_delay(message: &Stanza, domain: &str) -> Stanza {
+    let mut message = message.clone();
+    message.retain(|child| {
+        !child.is("delay", DELAY) || child.element().is_none_or(|delay| delay.attr("from") != Some(domain))
+    });
+    message
+}
+
+/// The message of an entry, stamped with the time of its arrival.
+fn late(entry: &Entry, domain: &str) -> Result<Stanza, StoreError> {
+    let message = stanza_from_bytes(&entry.value, "an offline message")?;
+    let millis = i64::try_from(entry.seq.micros() / 1000).unwrap_or(i64::MAX);
+    let stamp = Timestamp::from_millis(millis).unwrap_or(Timestamp::MAX);
+    let delay = Element::new("delay", DELAY).with_attr("from", domain).with_attr("stamp", stamp.format());
+    Ok(message.with_child(&delay))
+}
