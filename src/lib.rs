@@ -1,6 +1,7 @@
 //! The server: the engine that moves stanzas, and everything around it that touches sockets, disks and operators.
 
 pub mod admin;
+pub mod cli;
 pub mod config;
 pub mod startup;
 pub mod telemetry;

@@ -11,7 +11,7 @@ use std::{
     io::{self, Write},
     net::IpAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -26,7 +26,7 @@ const REMAKE_BEFORE_END: Duration = Duration::from_secs(30 * 86_400);
 /// Loads the certificate of `domain` from `dir`, or makes it when there is none that will last.
 pub(super) fn load_or_make(dir: &Path, domain: &DomainName, now: SystemTime) -> Result<CertifiedKey, TlsError> {
     let name = domain.to_ascii();
-    let (certificate, key) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
+    let (certificate, key) = files(dir, domain);
     if certificate.exists() {
         match pem::load(&certificate, &key) {
             Ok(pair) if lasts(&pair, now) => return Ok(pair),
@@ -44,6 +44,17 @@ pub(super) fn load_or_make(dir: &Path, domain: &DomainName, now: SystemTime) -> 
     write_private(&key, &made.key).map_err(at(&key))?;
     write_private(&certificate, &made.certificate).map_err(at(&certificate))?;
     pem::load(&certificate, &key)
+}
+
+/// Loads the certificate of `domain` from `dir`, if there is one that is sound.
+pub(super) fn load(dir: &Path, domain: &DomainName) -> Option<CertifiedKey> {
+    let (certificate, key) = files(dir, domain);
+    pem::load(&certificate, &key).ok()
+}
+
+fn files(dir: &Path, domain: &DomainName) -> (PathBuf, PathBuf) {
+    let name = domain.to_ascii();
+    (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")))
 }
 
 fn lasts(pair: &CertifiedKey, now: SystemTime) -> bool {
