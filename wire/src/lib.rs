@@ -7,4 +7,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice)
 )]
 
+pub mod datetime;
+pub mod jid;
 pub mod ns;
+pub mod precis;
