@@ -62,7 +62,10 @@ fn obey(args: Args) -> Result<(), Failure> {
 
 /// One line for every XEP.
 fn xeps(implemented: &[Implemented]) -> String {
-    let line = |xep: &Implemented| format!("XEP-{:04}  {:<8}  {}\n", xep.number, xep.version, xep.name);
+    let line = |xep: &Implemented| {
+        let Implemented { number, version, coverage, feature, note } = xep;
+        format!("XEP-{number:04}  {version:<8} {coverage:<9} {feature:<12} {note}").trim_end().to_owned() + "\n"
+    };
     implemented.iter().map(line).collect()
 }
 

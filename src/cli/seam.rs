@@ -11,10 +11,14 @@ use crate::{
 pub struct Implemented {
     /// Its number.
     pub number: u16,
-    /// Its title.
-    pub name: &'static str,
-    /// The version that was implemented.
+    /// The version of the document that was read.
     pub version: &'static str,
+    /// How much of it: "complete", "partial".
+    pub coverage: &'static str,
+    /// The feature that implements it, in one word.
+    pub feature: &'static str,
+    /// What to know about it; may be empty.
+    pub note: &'static str,
 }
 
 /// Runs the server until it is told to stop.

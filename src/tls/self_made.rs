@@ -69,10 +69,8 @@ struct Made {
 
 fn make(name: &str, now: SystemTime) -> Result<Made, rcgen::Error> {
     // The wildcard is for the services of the host: conference.example.org, upload.example.org, ...
-    let names = match name.parse::<IpAddr>() {
-        Ok(_) => vec![name.to_owned()],
-        Err(_) => vec![name.to_owned(), format!("*.{name}")],
-    };
+    let is_address = name.parse::<IpAddr>().is_ok();
+    let names = if is_address { vec![name.to_owned()] } else { vec![name.to_owned(), format!("*.{name}")] };
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = DistinguishedName::new();
     // A common name holds 64 characters at most (RFC 5280 appendix A.1).
