@@ -1,4 +1,6 @@
-//! Character classes of XML 1.0 (fifth edition): sections 2.2 (`Char`), 2.3 (`S`, `Name`).
+//! Character classes of XML 1.0: sections 2.2 (`Char`) and 2.3 (`S`, `Name`).
+
+use super::names;
 
 /// White space.
 pub(super) const SPACE: u8 = 1;
@@ -81,15 +83,11 @@ fn wide_name_len(text: &str) -> usize {
 }
 
 fn is_name_start(c: char) -> bool {
-    matches!(c,
-        ':' | '_' | 'A'..='Z' | 'a'..='z'
-        | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}' | '\u{370}'..='\u{37D}'
-        | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}' | '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}'
-        | '\u{3001}'..='\u{D7FF}' | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}')
+    if c.is_ascii() { class(c as u8) & NAME_START != 0 } else { names::is_start(c) }
 }
 
 fn is_name_char(c: char) -> bool {
-    is_name_start(c) || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+    if c.is_ascii() { class(c as u8) & NAME != 0 } else { names::is_part(c) }
 }
 
 #[allow(clippy::indexing_slicing)] // evaluated by the compiler: an index out of range would not build

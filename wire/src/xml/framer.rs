@@ -116,8 +116,8 @@ impl Framer {
     /// The next frame, or `None` when more bytes are needed. An error is final, and is returned again by later calls.
     #[allow(clippy::should_implement_trait)] // it lends out its buffer, which an iterator cannot
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, XmlError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
+        if let Some(error) = self.failed.clone() {
+            return Err(self.fail(error));
         }
         let found = match self.scan() {
             Ok(found) => found,

@@ -16,6 +16,7 @@ mod element;
 mod error;
 mod framer;
 mod limits;
+mod names;
 mod namespace;
 mod parse;
 mod reader;

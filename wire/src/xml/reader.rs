@@ -194,6 +194,9 @@ impl<'a> Reader<'a> {
         match token {
             Token::Start(_) => self.start(span, false).map(Some),
             Token::Empty(_) => self.start(span, true).map(Some),
+            Token::End(_) | Token::Text(_) | Token::GeneralRef(_) | Token::CData(_) if self.open.is_empty() => {
+                Err(XmlError::malformed("a document must begin with a start tag", start))
+            }
             Token::End(_) => Ok(Some(self.end(span))),
             Token::Text(_) | Token::GeneralRef(_) => self.text(span.start).map(Some),
             Token::CData(_) => self.cdata(span).map(Some),
