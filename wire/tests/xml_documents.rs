@@ -66,7 +66,8 @@ fn documents_frame_alike_however_they_are_split() {
 #[test]
 fn documents_in_a_stream_are_decided_as_labelled() {
     // Malformed as documents, but a stream may contain any number of children.
-    const FINE_IN_A_STREAM: [&str; 4] = ["empty-doc", "ws-only-doc", "two-roots", "two-empty-roots"];
+    const FINE_IN_A_STREAM: [&str; 5] =
+        ["empty-doc", "ws-only-doc", "two-roots", "two-empty-roots", "ws-between-roots"];
     let mut wrong = Vec::new();
     for document in documents() {
         let alone_only = document.bytes.starts_with(b"\xEF\xBB\xBF") || document.bytes.starts_with(b"<?xml");

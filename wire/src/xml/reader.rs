@@ -251,10 +251,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn after(&self, token: &Token<'_>, span: Range<usize>) -> Result<Option<Event<'_, 'a>>, XmlError> {
+    fn after(&mut self, token: &Token<'_>, span: Range<usize>) -> Result<Option<Event<'_, 'a>>, XmlError> {
         match token {
             Token::Eof => Ok(None),
-            Token::Text(_) if self.spelled(&span).bytes().all(is_space) => Ok(None),
+            Token::Text(_) if self.spelled(&span).bytes().all(is_space) => self.next(),
             Token::Comment(_) => Err(XmlError::restricted("a comment", span.start)),
             Token::PI(_) => Err(XmlError::restricted("a processing instruction", span.start)),
             _ => Err(XmlError::malformed("something follows the root element", span.start)),
