@@ -8,14 +8,55 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use wire::xml::{Element, Limits};
 use xml_support::properties::{LIMITS, check_document, check_stream, frame};
-use xml_support::{corpus, documents, expat};
+use xml_support::{corpus, documents, expat, proptest_config};
 
 /// What XML is made of; put together they reach states that random bytes never reach.
 const TOKENS: &[&str] = &[
-    "<", ">", "/", "/>", "</", "=", "'", "\"", " ", "\n", "\t", "\r\n", "&", ";", "&amp;", "&lt;", "&#x41;", "&#0;", "&#13;", "]]>",
-    "<![CDATA[", "<!--", "-->", "<!DOCTYPE r>", "<?xml version='1.0'?>", "<?pi?>", "xmlns", "xmlns='", "xmlns:p='u'", "xmlns=''",
-    "p:", ":", "<a>", "</a>", "<a/>", "<p:a xmlns:p='u' p:b='c'>", "</p:a>", " b='c'", " xml:lang='en'", "\0", "\u{1}",
-    "\u{FFFE}", "\u{FEFF}", "jabber:client", " xmlns='jabber:client'",
+    "<",
+    ">",
+    "/",
+    "/>",
+    "</",
+    "=",
+    "'",
+    "\"",
+    " ",
+    "\n",
+    "\t",
+    "\r\n",
+    "&",
+    ";",
+    "&amp;",
+    "&lt;",
+    "&#x41;",
+    "&#0;",
+    "&#13;",
+    "]]>",
+    "<![CDATA[",
+    "<!--",
+    "-->",
+    "<!DOCTYPE r>",
+    "<?xml version='1.0'?>",
+    "<?pi?>",
+    "xmlns",
+    "xmlns='",
+    "xmlns:p='u'",
+    "xmlns=''",
+    "p:",
+    ":",
+    "<a>",
+    "</a>",
+    "<a/>",
+    "<p:a xmlns:p='u' p:b='c'>",
+    "</p:a>",
+    " b='c'",
+    " xml:lang='en'",
+    "\0",
+    "\u{1}",
+    "\u{FFFE}",
+    "\u{FEFF}",
+    "jabber:client",
+    " xmlns='jabber:client'",
 ];
 
 /// One way to spoil bytes.
@@ -95,7 +136,7 @@ fn the_corpus_is_sound() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(proptest_config(2000))]
 
     #[test]
     fn spoilt_streams(bytes in spoilt(seeds()), sizes in vec(1..40usize, 0..20)) {

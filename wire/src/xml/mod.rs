@@ -14,6 +14,7 @@ mod decl;
 mod decode;
 mod element;
 mod error;
+mod event;
 mod framer;
 mod limits;
 mod names;
@@ -26,8 +27,9 @@ pub mod write;
 
 pub use element::{Attribute, Element, Node};
 pub use error::XmlError;
+pub use event::{Attr, Event, QName, Start, Text};
 pub use framer::{Frame, Framer};
 pub use limits::Limits;
 pub use namespace::Ns;
-pub use reader::{Attr, Event, QName, Reader, Start, Text};
+pub use reader::Reader;
 pub use scope::Scope;

@@ -8,6 +8,8 @@ pub mod properties;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proptest::test_runner::{Config, RngSeed};
+
 /// A document and what a strict XMPP parser must make of it.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -43,6 +45,17 @@ pub fn corpus() -> Vec<(String, Vec<u8>)> {
         .collect();
     files.sort();
     files
+}
+
+/// The same cases in every run; `PROPTEST_CASES` makes more of them, `PROPTEST_RNG_SEED` makes other ones.
+pub fn proptest_config(cases: u32) -> Config {
+    let given = Config::default();
+    let rng_seed = match given.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(6120),
+        fixed => fixed,
+    };
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { given.cases } else { cases };
+    Config { cases, rng_seed, failure_persistence: None, ..given }
 }
 
 fn data() -> PathBuf {
