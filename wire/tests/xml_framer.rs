@@ -121,3 +121,23 @@ fn what_was_sent_ahead_of_tls_is_dropped() {
     assert_eq!(framer.capacity(), 0);
     assert_eq!(framer.next(), Ok(None));
 }
+
+/// A scan that began anew with each byte would not come to an end here.
+#[test]
+fn a_large_frame_byte_by_byte() {
+    let text = "x".repeat(80_000);
+    let child = format!("<a b='{text}'><![CDATA[{text}]]>{text}</a>");
+    let mut framer = opened();
+    let mut found = Vec::new();
+    for byte in child.bytes() {
+        assert!(framer.capacity() <= 2 * child.len());
+        found.extend(frames(&mut framer, &[byte]));
+    }
+    assert_eq!(found, [child]);
+    assert_eq!(framer.capacity(), 0);
+}
+
+#[test]
+fn a_connection_costs_little() {
+    assert!(size_of::<Framer>() <= 192, "{}", size_of::<Framer>());
+}
