@@ -21,7 +21,7 @@ fn name() -> impl Strategy<Value = String> {
 fn namespace() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => select(vec!["", ns::CLIENT, ns::SERVER, ns::STREAM, ns::XML, "urn:x"]).prop_map(str::to_owned),
-        1 => "[a-z:/#&'\"<> ]{1,12}",
+        1 => "[a-zé:/#&';?]{1,12}",
     ]
 }
 

@@ -16,6 +16,8 @@ pub(super) const VALUE_STOP: u8 = 16;
 pub(super) const TEXT_ESCAPE: u8 = 32;
 /// The same for attribute values.
 pub(super) const VALUE_ESCAPE: u8 = 64;
+/// Cannot stand in a URI (RFC 3986 section 2).
+pub(super) const NOT_URI: u8 = 128;
 
 static CLASS: [u8; 256] = classes();
 
@@ -28,6 +30,12 @@ pub(super) fn class(byte: u8) -> u8 {
 #[inline(always)]
 pub(super) fn is_space(byte: u8) -> bool {
     class(byte) & SPACE != 0
+}
+
+/// Whether all ASCII characters can stand in a URI. Others can stand in an IRI, which is good enough for a namespace.
+#[inline]
+pub(super) fn may_be_uri(text: &str) -> bool {
+    text.bytes().all(|b| class(b) & NOT_URI == 0)
 }
 
 /// Whether UTF-8 text begins with U+FFFE or U+FFFF, which XML does not know.
@@ -96,12 +104,15 @@ const fn classes() -> [u8; 256] {
     let mut byte = 0;
     while byte < 256 {
         table[byte] = match byte as u8 {
-            b' ' => SPACE,
-            b'\t' | b'\n' => SPACE | VALUE_STOP | VALUE_ESCAPE,
-            b'\r' => SPACE | TEXT_STOP | VALUE_STOP | TEXT_ESCAPE | VALUE_ESCAPE,
-            0..=0x1F | b'&' | b'<' => TEXT_STOP | VALUE_STOP | TEXT_ESCAPE | VALUE_ESCAPE,
-            b'>' => TEXT_ESCAPE | VALUE_ESCAPE,
-            b'\'' | b'"' => VALUE_ESCAPE,
+            b' ' => SPACE | NOT_URI,
+            b'\t' | b'\n' => SPACE | VALUE_STOP | VALUE_ESCAPE | NOT_URI,
+            b'\r' => SPACE | TEXT_STOP | VALUE_STOP | TEXT_ESCAPE | VALUE_ESCAPE | NOT_URI,
+            0..=0x1F | b'<' => TEXT_STOP | VALUE_STOP | TEXT_ESCAPE | VALUE_ESCAPE | NOT_URI,
+            b'&' => TEXT_STOP | VALUE_STOP | TEXT_ESCAPE | VALUE_ESCAPE,
+            b'>' => TEXT_ESCAPE | VALUE_ESCAPE | NOT_URI,
+            b'\'' => VALUE_ESCAPE,
+            b'"' => VALUE_ESCAPE | NOT_URI,
+            b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7F => NOT_URI,
             b']' => TEXT_STOP,
             b'A'..=b'Z' | b'a'..=b'z' | b'_' | b':' => NAME_START | NAME,
             b'0'..=b'9' | b'-' | b'.' => NAME,

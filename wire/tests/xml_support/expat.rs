@@ -10,7 +10,7 @@ for line in sys.stdin:
     try:
         parser.Parse(bytes.fromhex(line), True)
         print('yes')
-    except pyexpat.ExpatError:
+    except (pyexpat.ExpatError, LookupError, ValueError):
         print('no')
 ";
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{BAD_COLON, Binding, Open, Reader};
 use crate::ns;
-use crate::xml::chars::split_qname;
+use crate::xml::chars::{may_be_uri, split_qname};
 use crate::xml::{QName, XmlError};
 
 impl<'a> Reader<'a> {
@@ -22,8 +22,11 @@ impl<'a> Reader<'a> {
             ("xml", ns::XML) => return Ok(()),
             ("xml", _) | (_, ns::XML) => Some("the prefix 'xml' and its namespace belong together"),
             ("xmlns", _) | (_, ns::XMLNS) => Some("the prefix 'xmlns' and its namespace cannot be declared"),
-            ("", _) => None,
+            ("", "") => None,
             (_, "") => Some("a prefix cannot be undeclared"),
+            // expat joins namespace and name with a separator of the program's choice, often a space or a line feed, and
+            // refuses a namespace that contains it: passed on, such a declaration would break the stream of a peer.
+            (_, uri) if !may_be_uri(uri) => Some("a namespace name that is no URI"),
             _ => None,
         };
         if let Some(fault) = fault {
