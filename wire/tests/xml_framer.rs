@@ -61,6 +61,9 @@ fn refused_as_soon_as_it_begins() {
         ("<1", "not-well-formed"),
         ("< ", "not-well-formed"),
         ("</stream>", "not-well-formed"),
+        ("</</stream:stream>", "not-well-formed"),
+        ("</stream:stream/>", "not-well-formed"),
+        ("</ stream:stream>", "not-well-formed"),
         ("<a>\u{FFFD}</a>", ""),
     ] {
         let last = frames(&mut opened(), bytes.as_bytes()).pop().unwrap();

@@ -3,6 +3,8 @@
 
 mod grammar;
 
+use std::fmt;
+
 use compact_str::CompactString;
 
 use self::grammar::{Found, Place};
@@ -17,7 +19,6 @@ use super::{Limits, XmlError};
 ///
 /// It finds where frames end, refuses at their first bytes the things that streams must not contain (RFC 6120 section
 /// 11.1), and checks UTF-8. Whether a frame is well-formed is for [`Reader`](super::Reader) to say.
-#[derive(Debug)]
 pub struct Framer {
     limits: Limits,
     buffer: Vec<u8>,
@@ -165,6 +166,18 @@ impl Framer {
             self.taken = 0;
             self.scanned = 0;
         }
+    }
+}
+
+/// Without the bytes, among which there may be passwords.
+impl fmt::Debug for Framer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Framer")
+            .field("buffered", &self.buffered())
+            .field("depth", &self.depth)
+            .field("place", &self.place)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,7 +3,7 @@
 //! - [`Framer`] cuts the bytes of a connection into the stream header, whole top-level children and the end of the stream.
 //! - [`Reader`] reads one such frame and refuses whatever XML 1.0, Namespaces in XML 1.0 or RFC 6120 section 11 refuse.
 //! - [`Element`] is an owned tree, for what is looked at from several sides or built here.
-//! - [`write`] escapes and serialises.
+//! - [`mod@write`] escapes and serialises.
 //!
 //! The tokeniser underneath is quick-xml. It finds where tags begin and end and pairs them, and checks little more, so
 //! everything that it lets through is checked here: names, characters, references, attributes, namespaces, the XML

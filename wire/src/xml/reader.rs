@@ -112,8 +112,7 @@ impl<'a> Reader<'a> {
             Progress::Within | Progress::After => {}
         }
         let start = self.position();
-        let token = self.tokens.read_event();
-        let token = match token {
+        let token = match self.tokens.read_event() {
             Ok(token) => token,
             Err(error) => return Err(self.explain(&error)),
         };
@@ -266,8 +265,10 @@ impl<'a> Reader<'a> {
     /// A run of text and references, which the tokeniser reports piece by piece.
     fn text(&mut self, start: usize) -> Result<Event<'_, 'a>, XmlError> {
         while self.frame.as_bytes().get(self.position()).is_some_and(|&b| b != b'<') {
-            if let Err(error) = self.tokens.read_event() {
-                return Err(self.explain(&error));
+            match self.tokens.read_event() {
+                Ok(Token::Eof) => break,
+                Ok(_) => {}
+                Err(error) => return Err(self.explain(&error)),
             }
         }
         let span = start..self.position();

@@ -50,7 +50,8 @@ pub fn frame(bytes: &[u8], limits: Limits, sizes: impl IntoIterator<Item = usize
     pieces
 }
 
-/// Any stream: framing does not depend on how the bytes arrive, and every frame passes [`check_frame`].
+/// Any stream: framing does not depend on how the bytes arrive, every frame passes [`check_frame`], and a stream that is
+/// good in all its frames is a good document.
 pub fn check_stream(bytes: &[u8], sizes: &[usize]) {
     let pieces = frame(bytes, LIMITS, []);
     assert_eq!(pieces, frame(bytes, LIMITS, std::iter::repeat(1)), "one byte at a time");
@@ -63,11 +64,16 @@ pub fn check_stream(bytes: &[u8], sizes: &[usize]) {
                 Ok((_, declared)) => scope = declared.with_content(ns::CLIENT),
                 Err(_) => return,
             },
-            Piece::Child(child) => {
-                check_frame(child, &scope);
-            }
-            Piece::Close | Piece::Failed(_) => {}
+            Piece::Child(child) if !check_frame(child, &scope) => return,
+            Piece::Child(_) | Piece::Close => {}
+            Piece::Failed(_) => return,
         }
+    }
+    if pieces.last() == Some(&Piece::Close) {
+        let whole = std::str::from_utf8(bytes).unwrap();
+        let limits = Limits { frame_bytes: bytes.len(), declarations: 1000, ..Limits::AFTER_AUTH };
+        let document = Element::parse_document(whole, &limits);
+        assert!(document.is_ok(), "good in parts, but as a whole {document:?}: {whole}");
     }
 }
 

@@ -276,8 +276,8 @@ impl Framer {
         }
         let range = self.cut();
         let tag = utf8(self.buffer.get(range))?;
-        let name = tag.trim_start_matches("</").trim_end_matches('>').trim_end_matches([' ', '\t', '\r', '\n']);
-        if name != self.root {
+        let name = tag.strip_prefix("</").and_then(|t| t.strip_suffix('>')).unwrap_or_default();
+        if name.trim_end_matches([' ', '\t', '\r', '\n']) != self.root {
             return Err(XmlError::malformed("an end tag for another element", 0));
         }
         self.depth = 0;

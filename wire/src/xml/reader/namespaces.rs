@@ -19,7 +19,7 @@ impl<'a> Reader<'a> {
             return Err(XmlError::malformed("a namespace declared twice", at));
         }
         let fault = match (binding.prefix, binding.uri.as_ref()) {
-            ("xml", ns::XML) => return Ok(()),
+            ("xml", ns::XML) => None,
             ("xml", _) | (_, ns::XML) => Some("the prefix 'xml' and its namespace belong together"),
             ("xmlns", _) | (_, ns::XMLNS) => Some("the prefix 'xmlns' and its namespace cannot be declared"),
             ("", "") => None,
