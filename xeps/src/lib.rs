@@ -21,9 +21,11 @@ pub mod info;
 pub mod last;
 pub mod offline;
 pub mod ping;
+pub mod presence;
 pub mod private;
 pub mod register;
 pub mod registry;
+pub mod roster;
 pub mod store;
 pub mod stored;
 pub mod table;
@@ -70,8 +72,12 @@ impl Settings {
 /// All features of a host, in their order: of two that are in the same chain the upper one is called first.
 pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
     vec![
+        // Who may see whom is settled before anything is announced.
+        Box::new(roster::Rosters),
         // Looks at presence as it was sent, and remembers when the user was last here.
         Box::new(last::Last::new(settings.started)),
+        // Announces what is allowed to pass, and answers probes.
+        Box::new(presence::Presence),
         // Only when no session took the message, so after everything that may still change that.
         Box::new(offline::Offline::new(settings.offline)),
         // From here on features only answer requests; their order says nothing.

@@ -62,12 +62,13 @@ impl ChannelBindings {
         BindingType::ALL.into_iter().filter(|kind| self.get(*kind).is_some())
     }
 
-    /// The data of one type, if the connection has it.
+    /// The data of one type, if the connection has it. Empty data binds to nothing and does not count.
     pub fn get(&self, kind: BindingType) -> Option<&[u8]> {
-        match kind {
+        let data = match kind {
             BindingType::TlsExporter => self.exporter.as_deref(),
             BindingType::TlsServerEndPoint => self.server_end_point.as_deref(),
-        }
+        };
+        data.filter(|data| !data.is_empty())
     }
 }
 

@@ -162,8 +162,8 @@ fn scram<S: ScramProvider + Send + Sync + 'static>(
     password: &Password,
     binding: ChannelBinding,
 ) -> Result<Box<dyn Inner + Send + Sync>, ClientError> {
-    let password = prep::password(password.as_str()).ok_or(ClientError::Prohibited)?;
-    let username = prep::password(username).ok_or(ClientError::Prohibited)?.replace('=', "=3D").replace(',', "=2C");
+    let password = prep::saslprep(password.as_str()).ok_or(ClientError::Prohibited)?;
+    let username = prep::saslprep(username).ok_or(ClientError::Prohibited)?.replace('=', "=3D").replace(',', "=2C");
     let inner = Scram::<S>::new(username, password.as_str(), binding).map_err(|_| ClientError::NoRandomness)?;
     Ok(Box::new(inner))
 }

@@ -1,6 +1,6 @@
 //! All that the store keeps of an account's password: the SCRAM keys of every hash, in a compact versioned form.
 
-use super::keys::{MAX_SALT, SALT_LEN};
+use super::keys::{MAX_ITERATIONS, MAX_SALT, SALT_LEN};
 use super::{Hash, Iterations, StoredKeys, prep};
 
 /// One random salt per hash, in the order of [`Hash::ALL`]. They must differ: decoys of unknown accounts do.
@@ -16,11 +16,11 @@ pub struct Credentials {
 /// Why credentials could not be made or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
-    /// The password is empty, or becomes so by SASLprep (RFC 4013).
+    /// The password is empty after SASLprep or holds what RFC 4013 section 2.3 prohibits.
     #[error("the password is empty or holds characters that RFC 4013 prohibits")]
     Password,
-    /// An iteration count of 0.
-    #[error("the iteration count is zero")]
+    /// An iteration count of 0 or over ten million.
+    #[error("the iteration count is zero or over ten million")]
     Iterations,
     /// A hash function refused its input; it does not happen.
     #[error("a hash function refused its input")]
@@ -37,13 +37,14 @@ impl Credentials {
     /// Makes the keys of a new password. Slow by design (three hashes, thousands of rounds each): keep it off the reactor.
     ///
     /// # Errors
-    /// [`CredentialsError::Password`] for a password that RFC 4013 does not allow, [`CredentialsError::Iterations`] for a count of 0.
+    /// [`CredentialsError::Password`] for a password that RFC 4013 does not allow, [`CredentialsError::Iterations`] for a count out of
+    /// bounds.
     pub fn derive(password: &str, salts: &Salts, iterations: Iterations) -> Result<Credentials, CredentialsError> {
-        let prepared = prep::password(password).ok_or(CredentialsError::Password)?;
+        let prepared = prep::saslprep(password).ok_or(CredentialsError::Password)?;
         let mut keys = Vec::with_capacity(Hash::ALL.len());
         for (hash, salt) in Hash::ALL.into_iter().zip(salts) {
             let count = iterations.of(hash);
-            if count == 0 {
+            if !(1..=MAX_ITERATIONS).contains(&count) {
                 return Err(CredentialsError::Iterations);
             }
             keys.push(StoredKeys::derive(hash, &prepared, salt, count).map_err(|_| CredentialsError::Hash)?);
@@ -68,7 +69,7 @@ impl Credentials {
     ///
     /// One hash decides, SHA-256 where it is kept, so that every account and every decoy costs the same.
     pub fn verify_password(&self, password: &str) -> bool {
-        let Some(prepared) = prep::password(password) else { return false };
+        let Some(prepared) = prep::saslprep(password) else { return false };
         let judge = self.keys(Hash::Sha256).or_else(|| self.keys.last());
         judge.is_some_and(|keys| keys.verify(&prepared))
     }

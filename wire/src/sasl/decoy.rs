@@ -16,7 +16,8 @@ pub struct Decoys {
 
 impl Decoys {
     /// `secret` is random, made once per server and kept: a salt that changes with a restart gives the account away as a decoy.
-    /// `iterations` must be what real accounts are stored with.
+    /// `iterations` must be what real accounts are stored with: an account made under another count can be told from a decoy until its
+    /// password is next set.
     pub fn new(secret: [u8; 32], iterations: Iterations) -> Decoys {
         Decoys { secret, iterations }
     }

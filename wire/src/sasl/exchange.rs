@@ -151,7 +151,7 @@ impl Exchange {
     }
 
     /// Answers [`Step::NeedKeys`]: `None` when there is no such account or it has no keys for the hash. The attempt then goes on as any other
-    /// and fails at its end.
+    /// and fails at its end. When the store cannot tell, drop the attempt and answer [`SaslError::TemporaryAuthFailure`].
     pub fn keys(&mut self, found: Option<StoredKeys>) -> Step {
         self.run(|machine| machine.keys(found))
     }

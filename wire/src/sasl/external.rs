@@ -12,12 +12,15 @@ pub(super) struct External {
 }
 
 impl External {
-    pub fn new(identities: Vec<String>, host: &str) -> External {
+    /// Of the addresses a certificate proves only those count that could be accounts of this host (XEP-0178 section 2, step 11); of the
+    /// domains all.
+    pub fn new(mut identities: Vec<String>, host: &str) -> External {
+        identities.retain(|proven| proven.split_once('@').is_none_or(|(_, domain)| same_domain(domain, host)));
         External { identities, host: host.to_owned() }
     }
 
     /// RFC 4422 appendix A.1: an empty authorization identity asks the server to derive one from the certificate. With several to
-    /// choose from it must not guess (XEP-0178 section 3).
+    /// choose from it must not guess (XEP-0178 section 2, step 11).
     fn choose(&self, authzid: &str) -> Result<&str, Refusal> {
         match (authzid, self.identities.as_slice()) {
             (_, []) => Err(Refusal::unproven("no certificate proves an identity")),

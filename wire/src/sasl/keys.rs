@@ -13,6 +13,9 @@ pub const SALT_LEN: usize = 16;
 /// The longest salt that is accepted from elsewhere, in octets.
 pub(super) const MAX_SALT: usize = 255;
 
+/// The highest iteration count that is accepted, so that a damaged record cannot keep a thread busy for minutes.
+pub(super) const MAX_ITERATIONS: u32 = 10_000_000;
+
 /// What one hash keeps of one password.
 #[derive(Clone)]
 pub struct StoredKeys {
@@ -26,7 +29,8 @@ pub struct StoredKeys {
 }
 
 impl StoredKeys {
-    /// Takes keys over from another server; `None` when a length does not fit the hash, the salt is empty or over 255 octets, or the count is 0.
+    /// Takes keys over from another server; `None` when a length does not fit the hash, the salt is empty or over 255 octets, or the count is 0
+    /// or over ten million.
     pub fn new(
         hash: Hash,
         salt: Vec<u8>,
@@ -35,7 +39,7 @@ impl StoredKeys {
         server_key: Vec<u8>,
     ) -> Option<StoredKeys> {
         let sound = (1..=MAX_SALT).contains(&salt.len())
-            && iterations > 0
+            && (1..=MAX_ITERATIONS).contains(&iterations)
             && stored_key.len() == hash.output_len()
             && server_key.len() == hash.output_len();
         sound.then_some(StoredKeys { hash, salt, iterations, stored_key, server_key })

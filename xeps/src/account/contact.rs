@@ -26,6 +26,11 @@ impl Contact {
         let (name, groups, subscription) = (None, Groups::default(), Subscription::default());
         Contact { jid, name, groups, subscription, listed: false, changed: 0 }
     }
+
+    /// What the user's clients see of its state; None when they do not see the item at all.
+    pub fn shown(&self) -> Option<Subscription> {
+        self.listed.then(|| self.subscription.shown())
+    }
 }
 
 /// The state of a subscription as RFC 6121 appendix A counts it.

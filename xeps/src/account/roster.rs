@@ -109,10 +109,7 @@ impl Roster {
 
 /// Whether clients see a difference.
 fn shows_change(old: &Contact, new: &Contact) -> bool {
-    old.listed != new.listed
-        || old.subscription.shown() != new.subscription.shown()
-        || old.name != new.name
-        || old.groups != new.groups
+    old.shown() != new.shown() || old.name != new.name || old.groups != new.groups
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! tables themselves against these rules.
 
 use crate::account::Subscription;
+use wire::stanza::PresenceType;
 
 /// A presence stanza that manages a subscription (RFC 6121 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,19 @@ pub enum Verb {
     Subscribed,
     Unsubscribe,
     Unsubscribed,
+}
+
+impl Verb {
+    /// None for presence that does not manage a subscription.
+    pub fn of(kind: PresenceType) -> Option<Verb> {
+        match kind {
+            PresenceType::Subscribe => Some(Verb::Subscribe),
+            PresenceType::Subscribed => Some(Verb::Subscribed),
+            PresenceType::Unsubscribe => Some(Verb::Unsubscribe),
+            PresenceType::Unsubscribed => Some(Verb::Unsubscribed),
+            PresenceType::Available | PresenceType::Unavailable | PresenceType::Probe | PresenceType::Error => None,
+        }
+    }
 }
 
 /// What becomes of a stanza that the user sends.

@@ -200,3 +200,31 @@ fn proves(proof: &[u8], auth_message: &str, stored: &StoredKeys) -> Result<Choic
     let client_key: Zeroizing<Vec<u8>> = Zeroizing::new(proof.iter().zip(&signature).map(|(p, s)| p ^ s).collect());
     Ok(stored.hash.digest(&client_key).ct_eq(&stored.stored_key))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of RFC 5802 section 5 with the right proof: it counts for an account's keys and not for a decoy's.
+    #[test]
+    fn the_right_proof_for_a_decoy_is_still_refused() {
+        let stored =
+            StoredKeys::derive(Hash::Sha1, "pencil", &BASE64.decode("QSXCR+Q6sek8bf92").unwrap(), 4096).unwrap();
+        let nonce = "fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j";
+        let server_first = format!("r={nonce},s=QSXCR+Q6sek8bf92,i=4096");
+        let end = |real: u8| {
+            let claim = Claim {
+                username: "user".into(),
+                authzid: None,
+                first_bare: "n=user,r=fyko+d2lbbFgONRv9qkxdawL".into(),
+                client_nonce: "fyko+d2lbbFgONRv9qkxdawL".into(),
+                binding: b"n,,".to_vec(),
+            };
+            let (stored, server_first) = (stored.clone(), server_first.clone());
+            let keys = Keys { stored, real: Choice::from(real), server_first, nonce: nonce.into() };
+            client_final(&format!("c=biws,r={nonce},p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts="), claim, &keys)
+        };
+        assert!(end(1).is_ok());
+        assert_eq!(end(0).err(), Some(Refusal::unproven("unknown-user")));
+    }
+}

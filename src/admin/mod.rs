@@ -1,0 +1,123 @@
+//! Administration: what an operator can do to a server, and the socket over which the command line asks for it.
+//!
+//! [`Admin`] is the one list of what can be done. The engine implements it; [`Client`] implements it by asking a running
+//! server over its socket. So a command neither knows nor cares whether a server is running.
+
+mod client;
+mod protocol;
+mod socket;
+
+pub use client::Client;
+pub use socket::{AdminSocket, SocketError};
+
+use crate::config::{AccountName, DomainName, Secret};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What an operator can do.
+#[async_trait]
+pub trait Admin: Send + Sync {
+    /// Makes an account.
+    async fn user_add(&self, account: &AccountName, password: &Secret) -> Result<(), AdminError>;
+
+    /// Deletes an account with all that belongs to it, and ends its sessions.
+    async fn user_delete(&self, account: &AccountName) -> Result<(), AdminError>;
+
+    /// Sets another password, and ends the sessions of the account.
+    async fn user_passwd(&self, account: &AccountName, password: &Secret) -> Result<(), AdminError>;
+
+    /// The accounts of one host, or of all, in alphabetical order.
+    async fn user_list(&self, host: Option<&DomainName>) -> Result<Vec<User>, AdminError>;
+
+    /// Lets an account log in or not; when not, ends its sessions. Its data stay, and messages to it are kept.
+    async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError>;
+
+    /// Changes what is logged: a level, or directives as `info,oriole::tls=debug`.
+    async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError>;
+
+    /// How the server is.
+    async fn status(&self) -> Result<Status, AdminError>;
+
+    /// Reads everything that is stored and counts it.
+    async fn store_verify(&self) -> Result<StoreReport, AdminError>;
+
+    /// Writes everything that is stored to a new file. An absolute path; fails when the file exists.
+    async fn store_export(&self, file: &Path) -> Result<StoreReport, AdminError>;
+
+    /// Fills an empty store from a file that `store_export` wrote. An absolute path.
+    async fn store_import(&self, file: &Path) -> Result<StoreReport, AdminError>;
+}
+
+/// Whether an account may log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// It may.
+    Enabled,
+    /// It may not.
+    Disabled,
+}
+
+/// One account in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The account.
+    pub account: AccountName,
+    /// Whether it may log in.
+    pub access: Access,
+}
+
+/// How a server is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// The version of the program.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// How long it has been running, in seconds.
+    pub uptime_seconds: u64,
+    /// Open connections, logged in or not.
+    pub connections: u64,
+    /// Sessions of clients.
+    pub sessions: u64,
+    /// What it listens on: listener and address.
+    pub listening: Vec<(String, std::net::SocketAddr)>,
+    /// What is logged.
+    pub log_filter: String,
+}
+
+/// What was found, written or read in a store.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StoreReport {
+    /// Versioned records.
+    pub records: u64,
+    /// Entries of logs.
+    pub entries: u64,
+    /// What is damaged, one line each.
+    pub damaged: Vec<String>,
+}
+
+/// Why something could not be done. The text is one line for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "text", rename_all = "kebab-case")]
+pub enum AdminError {
+    /// The account, host or file is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// It is there already.
+    #[error("{0}")]
+    Exists(String),
+    /// What was asked is not valid.
+    #[error("{0}")]
+    Invalid(String),
+    /// It cannot be done in the state things are in.
+    #[error("{0}")]
+    Refused(String),
+    /// It was tried and failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+#[cfg(test)]
+mod tests;

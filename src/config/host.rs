@@ -1,0 +1,172 @@
+//! `[default_host]` and `[hosts."example.org"]`: what one served domain offers, and to whom.
+
+use super::names::AccountName;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::{net::IpAddr, path::PathBuf};
+
+/// The settings of one domain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostConfig {
+    /// The certificate chain in PEM, the host's own certificate first. A self-made one is used when absent.
+    pub certificate: Option<PathBuf>,
+    /// The private key of `certificate` in PEM.
+    pub key: Option<PathBuf>,
+    /// Certificate authorities, in PEM, whose client certificates log in by SASL EXTERNAL (XEP-0178).
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients must encrypt before they authenticate (RFC 7590).
+    pub require_tls: bool,
+    /// The SASL mechanisms offered; those that can bind to the TLS channel are offered in that form (`-PLUS`) too.
+    pub mechanisms: Vec<Mechanism>,
+    /// Everyone may log in as a new, temporary user, and nobody in another way (SASL ANONYMOUS, XEP-0175).
+    pub anonymous: bool,
+    /// Accounts that may administer the host over XMPP.
+    pub admins: Vec<AccountName>,
+    /// In-band registration (XEP-0077).
+    pub registration: Registration,
+    /// Whom to turn to (XEP-0157).
+    pub contact: Contact,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            certificate: None,
+            key: None,
+            client_ca: None,
+            require_tls: true,
+            mechanisms: vec![Mechanism::ScramSha256, Mechanism::ScramSha1, Mechanism::Plain],
+            anonymous: false,
+            admins: Vec::new(),
+            registration: Registration::default(),
+            contact: Contact::default(),
+        }
+    }
+}
+
+/// A SASL mechanism that authenticates with a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mechanism {
+    /// SCRAM-SHA-512
+    #[serde(rename = "SCRAM-SHA-512")]
+    ScramSha512,
+    /// RFC 7677
+    #[serde(rename = "SCRAM-SHA-256")]
+    ScramSha256,
+    /// RFC 5802
+    #[serde(rename = "SCRAM-SHA-1")]
+    ScramSha1,
+    /// RFC 4616; offered on encrypted streams only
+    #[serde(rename = "PLAIN")]
+    Plain,
+}
+
+impl Mechanism {
+    /// The name in SASL, without `-PLUS`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ScramSha512 => "SCRAM-SHA-512",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha1 => "SCRAM-SHA-1",
+            Self::Plain => "PLAIN",
+        }
+    }
+}
+
+/// `[hosts."example.org".registration]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Registration {
+    /// Who may register.
+    pub mode: RegistrationMode,
+    /// Networks whose addresses may register as well, in mode `loopback`.
+    pub allow: Vec<IpNet>,
+}
+
+/// Who may register an account in-band.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistrationMode {
+    /// Nobody: accounts are made by the operator.
+    #[default]
+    Closed,
+    /// Everybody.
+    Open,
+    /// Whoever connects from this machine, and the networks of `allow`.
+    Loopback,
+}
+
+impl Registration {
+    /// Whether someone who connects from `remote` may register an account.
+    pub fn permits(&self, remote: IpAddr) -> bool {
+        let remote = remote.to_canonical();
+        match self.mode {
+            RegistrationMode::Closed => false,
+            RegistrationMode::Open => true,
+            RegistrationMode::Loopback => {
+                remote.is_loopback() || self.allow.iter().any(|network| network.contains(&remote))
+            }
+        }
+    }
+}
+
+/// `[hosts."example.org".contact]`: lists of URIs (`xmpp:`, `mailto:`, `https:`), one list per purpose (XEP-0157).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Contact {
+    /// To report abuse.
+    pub abuse: Vec<String>,
+    /// The administrators.
+    pub admin: Vec<String>,
+    /// Feedback.
+    pub feedback: Vec<String>,
+    /// Sales.
+    pub sales: Vec<String>,
+    /// To report a weakness in security.
+    pub security: Vec<String>,
+    /// Where the state of the service is published.
+    pub status: Vec<String>,
+    /// Help for users.
+    pub support: Vec<String>,
+}
+
+impl Contact {
+    /// The name of each list as in its key, and the list.
+    pub fn each(&self) -> [(&'static str, &[String]); 7] {
+        [
+            ("abuse", &self.abuse),
+            ("admin", &self.admin),
+            ("feedback", &self.feedback),
+            ("sales", &self.sales),
+            ("security", &self.security),
+            ("status", &self.status),
+            ("support", &self.support),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registration_depends_on_where_one_comes_from() {
+        let permits = |mode, remote: &str| {
+            Registration { mode, allow: vec!["192.0.2.0/24".parse().unwrap()] }.permits(remote.parse().unwrap())
+        };
+        for (remote, in_loopback_mode) in [
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("192.0.2.7", true),
+            ("::ffff:192.0.2.7", true),
+            ("198.51.100.1", false),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(permits(RegistrationMode::Loopback, remote), in_loopback_mode, "{remote}");
+            assert!(permits(RegistrationMode::Open, remote));
+            assert!(!permits(RegistrationMode::Closed, remote));
+        }
+    }
+}

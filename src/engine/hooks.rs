@@ -1,0 +1,150 @@
+//! Running the chains, and carrying out what hooks have left behind.
+
+use super::awake::{Entry, Lane};
+use super::{Engine, Road};
+use std::collections::VecDeque;
+use tracing::{debug, error};
+use wire::stanza::Stanza;
+use wire::stream::{StreamCondition, StreamError};
+use xeps::account::{Account, SessionId};
+use xeps::accounts;
+use xeps::delivery::Incoming;
+use xeps::feature::Hook;
+use xeps::store::StoreError;
+use xeps::{Act, Cx, Halt, Outcome};
+
+pub async fn message_sent(cx: &mut Cx<'_>, account: &mut Account, id: SessionId, stanza: &mut Stanza) -> Outcome {
+    for feature in cx.host.registry.chain(Hook::MessageSent) {
+        feature.message_sent(cx, account, id, stanza).await?;
+    }
+    Ok(())
+}
+
+pub async fn message_received(cx: &mut Cx<'_>, account: &mut Account, incoming: &mut Incoming) -> Outcome {
+    for feature in cx.host.registry.chain(Hook::MessageReceived) {
+        feature.message_received(cx, account, incoming).await?;
+    }
+    Ok(())
+}
+
+pub async fn presence_sent(cx: &mut Cx<'_>, account: &mut Account, id: SessionId, stanza: &mut Stanza) -> Outcome {
+    for feature in cx.host.registry.chain(Hook::PresenceSent) {
+        feature.presence_sent(cx, account, id, stanza).await?;
+    }
+    Ok(())
+}
+
+pub async fn presence_received(cx: &mut Cx<'_>, account: &mut Account, incoming: &mut Incoming) -> Outcome {
+    for feature in cx.host.registry.chain(Hook::PresenceReceived) {
+        feature.presence_received(cx, account, incoming).await?;
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// Carries out acts in their order. A session that cannot take what is pushed to it is over at once.
+    pub(super) async fn settle(&self, lane: &mut Lane, entry: &Entry, acts: Vec<Act>, road: &mut Road) {
+        let mut acts = VecDeque::from(acts);
+        while let Some(act) = acts.pop_front() {
+            match act {
+                Act::Route(stanza) => road.pending.push_back(stanza),
+                Act::Push(id, stanza) => {
+                    if road.push(lane, id, stanza).is_err() {
+                        acts.push_back(Act::Close(id, StreamCondition::ResourceConstraint));
+                    }
+                }
+                Act::Close(id, condition) => {
+                    lane.end(id, condition.into());
+                    let after = self.end_session(lane, entry, id, road).await;
+                    acts.extend(after);
+                }
+                Act::Available(id) => {
+                    let mut cx = self.context(&entry.served, road);
+                    for feature in cx.host.registry.chain(Hook::SessionAvailable) {
+                        let outcome = feature.session_available(&mut cx, &mut lane.account, id).await;
+                        report(outcome, feature.about().name);
+                    }
+                    prepend(&mut acts, road.collect(cx));
+                }
+                Act::RemoveAccount => match self.remove_account(lane, entry, road).await {
+                    Ok(after) => prepend(&mut acts, after),
+                    Err(error) => error!(%error, user = %entry.user, "the account could not be removed"),
+                },
+            }
+        }
+    }
+
+    /// Takes a session out of its account and runs the hooks for that. What was queued for it and never written goes back
+    /// on the road. Nothing happens if it is out already.
+    pub(super) async fn end_session(&self, lane: &mut Lane, entry: &Entry, id: SessionId, road: &mut Road) -> Vec<Act> {
+        let Some((session, outbox)) = lane.dismiss(id) else { return Vec::new() };
+        let mut cx = self.context(&entry.served, road);
+        for feature in cx.host.registry.chain(Hook::SessionEnded) {
+            let outcome = feature.session_ended(&mut cx, &mut lane.account, &session).await;
+            report(outcome, feature.about().name);
+        }
+        let acts = road.collect(cx);
+        for stanza in outbox.finish() {
+            road.undelivered(stanza);
+        }
+        acts
+    }
+
+    /// Deletes the account and everything stored for it; its sessions end when the acts are carried out.
+    pub(super) async fn remove_account(
+        &self,
+        lane: &mut Lane,
+        entry: &Entry,
+        road: &mut Road,
+    ) -> Result<Vec<Act>, StoreError> {
+        let mut cx = self.context(&entry.served, road);
+        for feature in cx.host.registry.chain(Hook::AccountRemoved) {
+            let outcome = feature.account_removed(&mut cx, &mut lane.account).await;
+            report(outcome, feature.about().name);
+        }
+        cx.commit(accounts::removal(&entry.user)).await?;
+        let forgotten = self.store.forget(entry.user.as_str()).await?;
+        cx.written = cx.written.max(forgotten);
+        lane.forget_existence();
+        let mut acts = road.collect(cx);
+        let sessions = lane.account.sessions.iter().map(|session| session.id);
+        acts.extend(sessions.map(|id| Act::Close(id, StreamCondition::NotAuthorized)));
+        Ok(acts)
+    }
+
+    /// Ends every session of an account from outside, as when it is disabled.
+    pub async fn end_all(&self, entry: &Entry, error: &StreamError) {
+        let lane = entry.lane().await;
+        for session in &lane.account.sessions {
+            lane.end(session.id, error.clone());
+        }
+    }
+}
+
+impl Road {
+    /// What a connection never wrote is not lost: messages are delivered to whom there is, requests are answered.
+    fn undelivered(&mut self, stanza: Stanza) {
+        use wire::stanza::{Condition, Kind, MessageType};
+        match stanza.kind {
+            Kind::Message(MessageType::Error) => {}
+            Kind::Message(_) if stanza.to.is_some() => self.pending.push_back(stanza),
+            _ => self.bounce(&stanza, Condition::RecipientUnavailable.into()),
+        }
+    }
+}
+
+fn prepend(acts: &mut VecDeque<Act>, before: Vec<Act>) {
+    for act in before.into_iter().rev() {
+        acts.push_front(act);
+    }
+}
+
+/// Hooks without a stanza have nobody to answer to.
+fn report(outcome: Outcome, feature: &'static str) {
+    match outcome {
+        Ok(()) => {}
+        Err(Halt::Silent(reason)) => debug!(feature, reason, "stopped"),
+        Err(Halt::Refuse(refusal)) => debug!(feature, condition = refusal.condition.name(), "refused"),
+        Err(Halt::Broken(failure)) => error!(feature, error = %failure, "the store failed"),
+    }
+}

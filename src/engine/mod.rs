@@ -1,0 +1,305 @@
+//! The road of a stanza, from the stream it came from to the streams it leaves by. Read this file from top to bottom:
+//!
+//! ```text
+//! receive -> admit -> sent hooks -> travel -> route -> received hooks -> hand over -> outboxes
+//!                                             route -> a host itself
+//!                                             route -> an external component
+//!                                             route -> another server
+//! ```
+//!
+//! A stanza and everything it causes travel as a list, never by recursion, and hooks cannot send by themselves: what they
+//! want sent they leave behind, and it goes after the stanza. The **turn** of the sender's account is held all the way, so
+//! what an account sends arrives in the order it was sent (RFC 6120 section 10.1); the **lane** of an account is held while
+//! hooks see it, so that the decision who gets a stanza, and everything stored about it, belong together.
+
+mod admit;
+mod awake;
+mod hooks;
+mod outbox;
+mod serve;
+mod served;
+mod sessions;
+
+pub use admit::component as admit_from_component;
+pub use awake::{Awake, Entry, Lane};
+pub use outbox::{Outbox, Parcel, Taken};
+pub use served::{Destination, Domains, Served};
+pub use sessions::{Client, NotBound};
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use tracing::{debug, error};
+use wire::jid::Jid;
+use wire::stanza::{Condition, ErrorType, Kind, MessageType, PresenceType, Stanza, StanzaError};
+use wire::stream::StreamError;
+use xeps::account::SessionId;
+use xeps::accounts::Passwords;
+use xeps::clock::Clock;
+use xeps::delivery::{Delivery, Incoming, decide};
+use xeps::store::{Position, Store};
+use xeps::{Act, Cx, Halt};
+
+/// Everything that moves stanzas. Shared by all connections.
+pub struct Engine {
+    pub domains: Domains,
+    pub awake: Awake,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub passwords: Arc<dyn Passwords>,
+    /// Bytes that may wait for one connection.
+    pub outbox_bytes: usize,
+    /// Sessions that one account may have at a time.
+    pub sessions_per_account: usize,
+    next_session: AtomicU64,
+}
+
+/// One stanza's way, with all that it causes on it.
+struct Road {
+    pending: VecDeque<Stanza>,
+    /// The session whose stanza this is.
+    origin: Option<SessionId>,
+    /// Its network address.
+    address: Option<IpAddr>,
+    /// The latest write that this session has caused, now or earlier. A result for it leaves only when that is on disk.
+    written: Position,
+}
+
+impl Engine {
+    pub fn new(
+        domains: Domains,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        passwords: Arc<dyn Passwords>,
+        limits: (usize, usize),
+    ) -> Engine {
+        let (outbox_bytes, sessions_per_account) = limits;
+        let (awake, next_session) = (Awake::default(), AtomicU64::new(1));
+        Engine { domains, awake, store, clock, passwords, outbox_bytes, sessions_per_account, next_session }
+    }
+
+    /// Takes a stanza from a bound client and sees it and its consequences through. An error ends the client's stream.
+    pub async fn receive(&self, client: &mut Client, stanza: Stanza) -> Result<(), StreamError> {
+        let stanza = admit::client(stanza, &client.jid)?;
+        let entry = client.entry.clone();
+        let _turn = entry.turn().await;
+        let mut road = Road::new(Some(client.id), client.address, client.written);
+        {
+            let mut lane = entry.lane().await;
+            self.sent(&mut lane, &entry, client.id, stanza, &mut road).await;
+        }
+        self.travel(&mut road).await;
+        client.written = road.written;
+        Ok(())
+    }
+
+    /// Takes a stanza from a component; its `from` has been checked.
+    pub async fn receive_from_component(&self, stanza: Stanza) {
+        let mut road = Road::new(None, None, Position::default());
+        road.pending.push_back(stanza);
+        self.travel(&mut road).await;
+    }
+
+    /// A component has gone; its peers learn what it never read.
+    pub async fn component_gone(&self, unread: Vec<Stanza>) {
+        let mut road = Road::new(None, None, Position::default());
+        unread.iter().for_each(|stanza| road.bounce(stanza, absent()));
+        self.travel(&mut road).await;
+    }
+
+    /// The sender's side: hooks of its account, and requests to the account itself or its server.
+    async fn sent(&self, lane: &mut Lane, entry: &Entry, id: SessionId, mut stanza: Stanza, road: &mut Road) {
+        if lane.account.session(id).is_none() {
+            return; // Another session has taken the resource meanwhile: this stream is about to end.
+        }
+        if let Kind::Iq(_) = stanza.kind
+            && let Some(scope) = serve::near(&stanza, &entry.user)
+        {
+            return self.serve_near(lane, entry, id, scope, &stanza, road).await;
+        }
+        let mut cx = self.context(&entry.served, road);
+        let outcome = match stanza.kind {
+            Kind::Message(_) => hooks::message_sent(&mut cx, &mut lane.account, id, &mut stanza).await,
+            Kind::Presence(_) => hooks::presence_sent(&mut cx, &mut lane.account, id, &mut stanza).await,
+            Kind::Iq(_) => Ok(()),
+        };
+        let acts = road.collect(cx);
+        match outcome {
+            // RFC 6120 section 10.3: without an address a message is for the sender's own account.
+            Ok(()) if stanza.to.is_none() => road.pending.push_back(stanza.with_to(entry.user.clone())),
+            Ok(()) => road.pending.push_back(stanza),
+            Err(halt) => road.answer(&stanza, halt),
+        }
+        self.settle(lane, entry, acts, road).await;
+    }
+
+    /// Works off the list until nothing is left.
+    async fn travel(&self, road: &mut Road) {
+        while let Some(stanza) = road.pending.pop_front() {
+            self.route(stanza, road).await;
+        }
+    }
+
+    /// The one place that decides where a stanza goes.
+    async fn route(&self, stanza: Stanza, road: &mut Road) {
+        let Some(to) = stanza.to.clone() else { return };
+        match self.domains.destination(&to) {
+            Destination::Account(served) => self.to_account(&served, &to, stanza, road).await,
+            Destination::Host(served) => self.to_host(&served, &to, stanza, road).await,
+            Destination::Component(outbox) => {
+                if let Err(stanza) = outbox.push(Parcel { stanza, after: Position::default() }) {
+                    road.bounce(&stanza, absent());
+                }
+            }
+            Destination::Absent => road.bounce(&stanza, absent()),
+            Destination::Remote => {
+                let error = StanzaError::new(Condition::RemoteServerNotFound);
+                road.bounce(&stanza, error.with_text("this server does not federate"));
+            }
+        }
+    }
+
+    async fn to_account(&self, served: &Arc<Served>, to: &Jid, stanza: Stanza, road: &mut Road) {
+        let entry = match self.awake.find(to.bare_str()) {
+            Some(entry) => entry,
+            // Nobody is there to see it, and nobody would keep it.
+            None if stanza.kind == PresenceType::Available.into() || stanza.kind == PresenceType::Unavailable.into() => {
+                return;
+            }
+            None => self.awake.wake(served, &to.to_bare()),
+        };
+        let idle = {
+            let mut lane = entry.lane().await;
+            self.received(&mut lane, &entry, to, stanza, road).await;
+            lane.is_idle()
+        };
+        if idle {
+            self.awake.release(entry);
+        }
+    }
+
+    /// The recipient's side: who gets it is decided, the account's hooks see it, and it is handed over.
+    async fn received(&self, lane: &mut Lane, entry: &Entry, to: &Jid, stanza: Stanza, road: &mut Road) {
+        match lane.exists(self.store.as_ref()).await {
+            Ok(true) => {}
+            Ok(false) => return road.no_such_account(&stanza),
+            Err(error) => return road.answer(&stanza, Halt::Broken(error)),
+        }
+        if stanza.is_request() && to.is_bare() {
+            return self.serve_other(lane, entry, &stanza, road).await;
+        }
+        let delivery = decide(&lane.account, &stanza);
+        let mut incoming = Incoming { stanza, delivery };
+        let mut cx = self.context(&entry.served, road);
+        let outcome = match incoming.stanza.kind {
+            Kind::Message(_) => hooks::message_received(&mut cx, &mut lane.account, &mut incoming).await,
+            Kind::Presence(_) => hooks::presence_received(&mut cx, &mut lane.account, &mut incoming).await,
+            Kind::Iq(_) => Ok(()),
+        };
+        let mut acts = road.collect(cx);
+        match outcome {
+            Ok(()) => hand_over(lane, incoming, &mut acts, road),
+            Err(halt) => road.answer(&incoming.stanza, halt),
+        }
+        self.settle(lane, entry, acts, road).await;
+    }
+
+    /// A host itself answers requests and takes nothing else (RFC 6120 section 10.5.1).
+    async fn to_host(&self, served: &Arc<Served>, to: &Jid, stanza: Stanza, road: &mut Road) {
+        match stanza.kind {
+            Kind::Iq(_) if stanza.is_request() && to.is_bare() => self.serve_host(served, &stanza, road).await,
+            Kind::Iq(_) | Kind::Message(MessageType::Normal | MessageType::Chat | MessageType::Groupchat) => {
+                road.bounce(&stanza, Condition::ServiceUnavailable.into());
+            }
+            Kind::Message(_) | Kind::Presence(_) => debug!(%to, "a host takes no such stanza"),
+        }
+    }
+
+    fn context<'a>(&'a self, served: &'a Served, road: &Road) -> Cx<'a> {
+        Cx {
+            host: &served.host,
+            store: self.store.as_ref(),
+            clock: self.clock.as_ref(),
+            passwords: self.passwords.as_ref(),
+            address: road.address,
+            out: Vec::new(),
+            written: road.written,
+        }
+    }
+}
+
+/// Gives a stanza to its targets. Sessions that cannot take it are over; if none can, the stanza is decided about anew
+/// once they are gone.
+fn hand_over(lane: &Lane, incoming: Incoming, acts: &mut Vec<Act>, road: &mut Road) {
+    let Incoming { stanza, delivery } = incoming;
+    match delivery {
+        Delivery::Sessions(targets) => {
+            let mut taken = false;
+            for target in &targets {
+                match road.push(lane, *target, stanza.clone()) {
+                    Ok(()) => taken = true,
+                    Err(_) => acts.push(Act::Close(*target, wire::stream::StreamCondition::ResourceConstraint)),
+                }
+            }
+            if !taken && matches!(stanza.kind, Kind::Message(_)) {
+                acts.push(Act::Route(stanza));
+            }
+        }
+        Delivery::Offline => road.bounce(&stanza, Condition::ServiceUnavailable.into()),
+        Delivery::Refuse(error) => road.bounce(&stanza, error),
+        Delivery::Stored => {}
+        Delivery::Ignore(reason) => debug!(reason, "not delivered"),
+    }
+}
+
+impl Road {
+    fn new(origin: Option<SessionId>, address: Option<IpAddr>, written: Position) -> Road {
+        Road { pending: VecDeque::new(), origin, address, written }
+    }
+
+    /// Takes over what hooks have left behind.
+    fn collect(&mut self, cx: Cx<'_>) -> Vec<Act> {
+        self.written = self.written.max(cx.written);
+        cx.out
+    }
+
+    /// Queues a stanza for a session. An answer to the session whose stanza this road is for is an acknowledgement: it must
+    /// not leave before everything that this session has had stored is on disk.
+    fn push(&self, lane: &Lane, id: SessionId, stanza: Stanza) -> Result<(), Stanza> {
+        let acknowledges = self.origin == Some(id) && matches!(stanza.kind, Kind::Iq(_)) && !stanza.is_request();
+        let after = if acknowledges { self.written } else { Position::default() };
+        lane.push(id, stanza, after)
+    }
+
+    /// The one function that answers whatever stops a stanza. It never answers an error with an error.
+    fn answer(&mut self, stanza: &Stanza, halt: Halt) {
+        match halt {
+            Halt::Silent(reason) => debug!(reason, "consumed"),
+            Halt::Refuse(error) => self.bounce(stanza, error),
+            Halt::Broken(failure) => {
+                error!(error = %failure, "the store failed: a stanza was refused");
+                let error = StanzaError::new(Condition::InternalServerError).with_type(ErrorType::Wait);
+                self.bounce(stanza, error);
+            }
+        }
+    }
+
+    fn bounce(&mut self, stanza: &Stanza, error: StanzaError) {
+        debug!(condition = error.condition.name(), kind = stanza.kind.name(), "refused");
+        self.pending.extend(stanza.error(&error).filter(|reply| reply.to.is_some()));
+    }
+
+    /// RFC 6121 section 8.5.1.
+    fn no_such_account(&mut self, stanza: &Stanza) {
+        if !matches!(stanza.kind, Kind::Presence(_)) {
+            self.bounce(stanza, Condition::ServiceUnavailable.into());
+        }
+    }
+}
+
+fn absent() -> StanzaError {
+    StanzaError::new(Condition::ServiceUnavailable)
+        .with_type(ErrorType::Wait)
+        .with_text("the component is not connected")
+}

@@ -1,0 +1,88 @@
+//! Sessions begin and end: resource binding (RFC 6120 section 7) and what a disconnect leaves behind.
+
+use super::awake::Entry;
+use super::outbox::Outbox;
+use super::served::Served;
+use super::{Engine, Road};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use wire::jid::{BareJid, Jid};
+use wire::stanza::{Condition, StanzaError};
+use wire::stream::{StreamCondition, StreamError};
+use xeps::account::{Session, SessionId};
+use xeps::store::Position;
+
+/// A bound session as its connection holds it.
+pub struct Client {
+    pub id: SessionId,
+    pub jid: Jid,
+    pub outbox: Arc<Outbox>,
+    pub(super) entry: Arc<Entry>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) written: Position,
+}
+
+/// Why a resource was not bound.
+pub type NotBound = StanzaError;
+
+impl Engine {
+    /// Binds a resource, one that the server makes up if none is given. If another session has it, that one ends with a
+    /// conflict: it is most likely dead, and a person who comes back must not be locked out (RFC 6120 section 7.7.2.2).
+    pub async fn bind(
+        &self,
+        served: &Arc<Served>,
+        user: &BareJid,
+        resource: Option<&str>,
+        address: Option<IpAddr>,
+    ) -> Result<Client, NotBound> {
+        let made_up;
+        let resource = match resource {
+            Some(resource) => resource,
+            None => {
+                made_up = self.clock.id();
+                &made_up
+            }
+        };
+        let jid = user.with_resource(resource).map_err(|_| {
+            StanzaError::new(Condition::BadRequest).with_text("the resource contains what an address may not")
+        })?;
+        let entry = self.awake.wake(served, user);
+        let _turn = entry.turn().await;
+        let mut road = Road::new(None, address, Position::default());
+        let mut lane = entry.lane().await;
+        let rival = lane.account.resource(jid.resource().unwrap_or_default()).map(|session| session.id);
+        if let Some(rival) = rival {
+            let text = "another connection has taken this resource";
+            lane.end(rival, StreamError::with_text(StreamCondition::Conflict, text));
+            let acts = self.end_session(&mut lane, &entry, rival, &mut road).await;
+            self.settle(&mut lane, &entry, acts, &mut road).await;
+        } else if lane.account.sessions.len() >= self.sessions_per_account {
+            return Err(StanzaError::new(Condition::ResourceConstraint).with_text("too many sessions of this account"));
+        }
+        let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
+        let outbox = Arc::new(Outbox::new(self.outbox_bytes));
+        lane.admit(Session::new(id, jid.clone()), outbox.clone());
+        drop(lane);
+        self.travel(&mut road).await;
+        drop(_turn);
+        Ok(Client { id, jid, outbox, entry, address, written: Position::default() })
+    }
+
+    /// The connection of a session has ended, properly or not.
+    pub async fn unbind(&self, client: Client) {
+        let Client { id, entry, address, outbox, .. } = client;
+        {
+            let _turn = entry.turn().await;
+            let mut road = Road::new(None, address, Position::default());
+            {
+                let mut lane = entry.lane().await;
+                let acts = self.end_session(&mut lane, &entry, id, &mut road).await;
+                self.settle(&mut lane, &entry, acts, &mut road).await;
+            }
+            self.travel(&mut road).await;
+        }
+        drop(outbox);
+        self.awake.release(entry);
+    }
+}

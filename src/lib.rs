@@ -1,0 +1,12 @@
+//! The server: the engine that moves stanzas, and everything around it that touches sockets, disks and operators.
+
+pub mod admin;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod net;
+pub mod server;
+pub mod startup;
+pub mod store;
+pub mod telemetry;
+pub mod tls;

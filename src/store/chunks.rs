@@ -1,0 +1,235 @@
+//! Long values in pieces, invisible to everything above.
+//!
+//! An engine keeps several values in one page and rewrites the page when one changes; sled even moves pages beyond
+//! 128 KB to files that it does not sync. So a long value becomes a head under its own key and pieces elsewhere:
+//!
+//! ```text
+//! short    00 value
+//! head     01 stamp (8) length (4) size of a piece (2) crc32 of the value (4)
+//! ```
+//!
+//! The stamp is new with every write. A reader that found a head and is overtaken by a writer therefore misses the
+//! pieces, rather than mixing old ones with new ones, and looks at the head again.
+
+use super::engine::{Engine, Visit, Write};
+use super::keys::{self, Span};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use xeps::store::{Direction, Result, StoreError};
+
+/// The longest value that is kept whole, and the longest piece.
+const WHOLE: usize = 4096;
+/// The longest key and value together that are kept in one place: 16 of them, sled's page, stay below 128 KB.
+const PLACE: usize = 7 << 10;
+/// A piece is at least so long, whatever the length of its key.
+const LEAST: usize = 512;
+
+const SHORT: u8 = 0;
+const HEAD: u8 = 1;
+
+/// Changes by key: the new value, or `None` to remove it.
+pub type Changes = BTreeMap<Vec<u8>, Option<Bytes>>;
+
+/// An engine that takes values of any length.
+pub struct Chunked {
+    engine: Box<dyn Engine>,
+}
+
+/// What the head of a long value says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Which write it came from.
+    pub stamp: u64,
+    length: u32,
+    piece: u16,
+    crc: u32,
+}
+
+impl Head {
+    /// How many pieces there are.
+    pub fn pieces(self) -> u32 {
+        self.length.div_ceil(u32::from(self.piece))
+    }
+}
+
+impl Chunked {
+    /// Wraps an engine.
+    pub fn new(engine: Box<dyn Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        let mut stored = self.engine.get(key)?;
+        loop {
+            let Some(found) = stored else { return Ok(None) };
+            let Some(head) = parse_head(&found)? else { return Ok(Some(found.slice(1..))) };
+            if let Some(value) = self.assemble(key, head)? {
+                return Ok(Some(value));
+            }
+            // A piece is missing: either the value was replaced under our eyes, or it is damaged.
+            let again = self.engine.get(key)?;
+            if again.as_ref() == Some(&found) {
+                return Err(StoreError::Corrupt(format!("a piece is missing of {}", key.escape_ascii())));
+            }
+            stored = again;
+        }
+    }
+
+    /// Visits all keys of the span that hold whole values, with these.
+    pub fn scan(&self, span: &Span, direction: Direction, visit: Visit<'_>) -> Result<()> {
+        self.engine.scan(keys::range(span), direction, &mut |key, stored| {
+            if parse_head(&stored)?.is_none() {
+                return visit(key, stored.slice(1..));
+            }
+            match self.get(key)? {
+                Some(value) => visit(key, value),
+                None => Ok(ControlFlow::Continue(())),
+            }
+        })
+    }
+
+    /// Visits all keys of the span with what the engine holds, pieces and heads as they are.
+    pub fn scan_raw(&self, span: &Span, visit: Visit<'_>) -> Result<()> {
+        self.engine.scan(keys::range(span), Direction::Forward, visit)
+    }
+
+    /// What the head under this key says; `None` if there is no value or a short one.
+    pub fn head(&self, key: &[u8]) -> Result<Option<Head>> {
+        match self.engine.get(key)? {
+            Some(stored) => parse_head(&stored),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes all changes or none. No two calls may have the same `stamp`.
+    pub fn apply(&self, changes: &Changes, stamp: u64) -> Result<()> {
+        let mut writes = Vec::with_capacity(changes.len() + 1);
+        for (key, value) in changes {
+            if let Some(old) = self.head(key)? {
+                writes.extend((0..old.pieces()).map(|index| (keys::piece(key, old.stamp, index), None)));
+            }
+            match value {
+                None => writes.push((key.clone(), None)),
+                Some(value) => split(key, value, stamp, &mut writes)?,
+            }
+        }
+        self.engine.apply(writes)
+    }
+
+    /// Makes all changes or none, of keys and values as the engine holds them.
+    pub fn apply_raw(&self, writes: Vec<Write>) -> Result<()> {
+        self.engine.apply(writes)
+    }
+
+    /// Returns when everything applied before survives a loss of power.
+    pub fn sync(&self) -> Result<()> {
+        self.engine.sync()
+    }
+
+    /// Puts the pieces together; `None` if one is not there.
+    fn assemble(&self, key: &[u8], head: Head) -> Result<Option<Bytes>> {
+        let mut value = BytesMut::new();
+        for index in 0..head.pieces() {
+            match self.engine.get(&keys::piece(key, head.stamp, index))? {
+                Some(piece) => value.extend_from_slice(&piece),
+                None => return Ok(None),
+            }
+        }
+        if value.len() != head.length as usize || crc32fast::hash(&value) != head.crc {
+            return Err(StoreError::Corrupt(format!("the checksum is wrong of {}", key.escape_ascii())));
+        }
+        Ok(Some(value.freeze()))
+    }
+}
+
+fn split(key: &[u8], value: &Bytes, stamp: u64, writes: &mut Vec<Write>) -> Result<()> {
+    if value.len() <= WHOLE && key.len() + value.len() <= PLACE {
+        let mut short = Vec::with_capacity(1 + value.len());
+        short.push(SHORT);
+        short.extend_from_slice(value);
+        writes.push((key.to_vec(), Some(short)));
+        return Ok(());
+    }
+    let size = PLACE.saturating_sub(key.len()).clamp(LEAST, WHOLE);
+    let length = u32::try_from(value.len()).map_err(|_| StoreError::Io("a value of more than 4 GB".into()))?;
+    let mut head = Vec::with_capacity(19);
+    head.put_u8(HEAD);
+    head.put_u64(stamp);
+    head.put_u32(length);
+    head.put_u16(size as u16);
+    head.put_u32(crc32fast::hash(value));
+    writes.push((key.to_vec(), Some(head)));
+    for (index, piece) in value.chunks(size).enumerate() {
+        writes.push((keys::piece(key, stamp, index as u32), Some(piece.to_vec())));
+    }
+    Ok(())
+}
+
+fn parse_head(stored: &Bytes) -> Result<Option<Head>> {
+    let damaged = || StoreError::Corrupt("a value is neither short nor a head".into());
+    match stored.first() {
+        Some(&SHORT) => Ok(None),
+        Some(&HEAD) if stored.len() == 19 => {
+            let mut rest = &stored[1..];
+            let head =
+                Head { stamp: rest.get_u64(), length: rest.get_u32(), piece: rest.get_u16(), crc: rest.get_u32() };
+            if head.piece == 0 { Err(damaged()) } else { Ok(Some(head)) }
+        }
+        _ => Err(damaged()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::engine::memory::Memory;
+    use super::*;
+
+    fn put(store: &Chunked, key: &[u8], value: Option<Vec<u8>>, stamp: u64) {
+        let changes = Changes::from([(key.to_vec(), value.map(Bytes::from))]);
+        store.apply(&changes, stamp).expect("applied");
+    }
+
+    fn physical(store: &Chunked) -> Vec<(Vec<u8>, Bytes)> {
+        let mut all = Vec::new();
+        let visit: Visit<'_> = &mut |key, value| {
+            all.push((key.to_vec(), value));
+            Ok(ControlFlow::Continue(()))
+        };
+        store.scan_raw(&keys::everything(), visit).expect("scanned");
+        all
+    }
+
+    #[test]
+    fn values_of_every_length_come_back_and_leave_nothing_behind() {
+        let store = Chunked::new(Box::new(Memory::default()));
+        let long_key = vec![2_u8; 6000];
+        for (stamp, length) in [0, 1, WHOLE, WHOLE + 1, 3 * WHOLE, 100_000, 5].into_iter().enumerate() {
+            for key in [b"\x02key".as_slice(), &long_key] {
+                let value: Vec<u8> = (0..length).map(|n| n as u8).collect();
+                put(&store, key, Some(value.clone()), stamp as u64);
+                assert_eq!(store.get(key).expect("read"), Some(Bytes::from(value)));
+            }
+            assert!(
+                physical(&store).iter().all(|(key, value)| value.len() <= WHOLE + 1 && key.len() + value.len() < 8192)
+            );
+        }
+        assert_eq!(physical(&store).len(), 2, "pieces of replaced values are gone");
+        put(&store, b"\x02key", Some(vec![7; 9000]), 90);
+        put(&store, b"\x02key", None, 91);
+        put(&store, &long_key, None, 92);
+        assert!(physical(&store).is_empty());
+    }
+
+    #[test]
+    fn a_missing_or_changed_piece_is_noticed() {
+        let store = Chunked::new(Box::new(Memory::default()));
+        put(&store, b"\x02key", Some(vec![7; 9000]), 1);
+        let piece = keys::piece(b"\x02key", 1, 1);
+        store.engine.apply(vec![(piece.clone(), Some(vec![8; WHOLE]))]).expect("applied");
+        assert!(matches!(store.get(b"\x02key"), Err(StoreError::Corrupt(_))));
+        store.engine.apply(vec![(piece, None)]).expect("applied");
+        assert!(matches!(store.get(b"\x02key"), Err(StoreError::Corrupt(_))));
+    }
+}

@@ -1,0 +1,101 @@
+//! Removing much: the head of a log, or everything of an owner.
+//!
+//! It goes in pieces, each a commit of its own, so that neither memory nor the other writers suffer.
+
+use super::committer::Committer;
+use super::keys::{self, Parsed, Span};
+use super::stage::Stage;
+use super::values;
+use bytes::Bytes;
+use std::ops::ControlFlow;
+use xeps::store::{Direction, LogKey, Position, Result, Seq, StoreError};
+
+/// How many keys one commit looks at.
+const PIECE: usize = 256;
+
+/// Removes the entries of a log up to and with `up_to`. Blocks.
+pub fn trim(committer: &Committer, log: LogKey<'_>, up_to: Seq) -> Result<Position> {
+    let span = keys::entries(log, Seq::MIN, up_to);
+    loop {
+        let mut more = false;
+        let committed = committer.commit_blocking(|stage| {
+            let old = committer.shared.view.collect(&span, Direction::Forward, PIECE)?;
+            more = old.len() == PIECE;
+            for (key, _) in old {
+                stage.remove(log, keys::seq_of(&key).ok_or_else(|| unknown(&key))?)?;
+            }
+            Ok(())
+        })?;
+        if !more {
+            return Ok(committed.position);
+        }
+    }
+}
+
+/// Removes everything of an owner. Blocks.
+///
+/// First comes a mark that a crash leaves behind; [`resume`] finds it. What is written for the owner later than the
+/// mark stays.
+pub fn forget(committer: &Committer, owner: &str) -> Result<Position> {
+    let marked = committer.commit_blocking(|stage| {
+        stage.set(keys::forget(owner), Some(Bytes::copy_from_slice(&stage.version.to_be_bytes())));
+        Ok(())
+    })?;
+    finish(committer, owner, marked.version)
+}
+
+/// Finishes what a crash has interrupted.
+pub fn resume(committer: &Committer) -> Result<()> {
+    for (key, stored) in committer.shared.view.collect(&keys::forgets(), Direction::Forward, usize::MAX)? {
+        let owner = keys::forgotten(&key).ok_or_else(|| unknown(&key))?;
+        tracing::info!(owner, "going on to remove the data of an owner");
+        finish(committer, &owner, values::parse_number(&stored)?)?;
+    }
+    Ok(())
+}
+
+/// Removes what an owner had when the forget was marked, and the mark.
+fn finish(committer: &Committer, owner: &str, marked: u64) -> Result<Position> {
+    let (mut from, to) = keys::owned_by(owner);
+    loop {
+        let mut next = None;
+        committer.commit_blocking(|stage| {
+            next = remove_piece(committer, stage, &(from.clone(), to.clone()), marked)?;
+            Ok(())
+        })?;
+        match next {
+            Some(key) => from = key,
+            None => break,
+        }
+    }
+    let unmarked = committer.commit_blocking(|stage| {
+        stage.set(keys::forget(owner), None);
+        Ok(())
+    })?;
+    Ok(unmarked.position)
+}
+
+/// Stages the removal of the first keys of the span; answers where to go on.
+fn remove_piece(committer: &Committer, stage: &mut Stage<'_>, span: &Span, marked: u64) -> Result<Option<Vec<u8>>> {
+    let mut seen = 0;
+    let mut next = None;
+    committer.shared.view.scan(span, Direction::Forward, &mut |key, stored| {
+        if seen == PIECE {
+            next = Some(key.to_vec());
+            return Ok(ControlFlow::Break(()));
+        }
+        seen += 1;
+        match keys::parse(key).ok_or_else(|| unknown(key))? {
+            Parsed::Record { .. } if values::parse_record(stored)?.version < marked => stage.set(key.to_vec(), None),
+            Parsed::Entry { owner, kind, seq } if seq.0 < marked => stage.remove(LogKey::new(&owner, &kind), seq)?,
+            // Sums and tags go with the entries; the rest is newer.
+            _ => {}
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(next)
+}
+
+fn unknown(key: &[u8]) -> StoreError {
+    StoreError::Corrupt(format!("no key looks like {}", key.escape_ascii()))
+}
