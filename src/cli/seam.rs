@@ -4,7 +4,9 @@ use super::Failure;
 use crate::{
     admin::Admin,
     config::{Config, Loaded},
+    server,
 };
+use xeps::feature::Coverage;
 
 /// An XMPP extension that the server implements.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,20 +24,33 @@ pub struct Implemented {
 }
 
 /// Runs the server until it is told to stop.
-pub(super) fn serve(_loaded: Loaded) -> Result<(), Failure> {
-    Err(absent())
+pub(super) fn serve(loaded: Loaded) -> Result<(), Failure> {
+    server::run(loaded).map_err(Failure::Failed)
 }
 
 /// Administers the store of a server that is not running.
-pub(super) async fn offline_admin(_config: &Config) -> Result<Box<dyn Admin>, Failure> {
-    Err(absent())
+pub(super) async fn offline_admin(config: &Config) -> Result<Box<dyn Admin>, Failure> {
+    Ok(Box::new(server::Offline::new(config.clone())))
 }
 
 /// All extensions, by number.
 pub(super) fn xeps() -> Result<Vec<Implemented>, Failure> {
-    Err(absent())
-}
-
-fn absent() -> Failure {
-    Failure::Failed("this build has no engine".to_owned())
+    let abouts = server::abouts().map_err(Failure::Failed)?;
+    let mut all: Vec<Implemented> = abouts
+        .into_iter()
+        .flat_map(|about| {
+            about.xeps.iter().map(|xep| Implemented {
+                number: xep.number,
+                version: xep.version,
+                coverage: match xep.coverage {
+                    Coverage::Complete => "complete",
+                    Coverage::Partial => "partial",
+                },
+                feature: about.name,
+                note: xep.note,
+            })
+        })
+        .collect();
+    all.sort_by_key(|xep| xep.number);
+    Ok(all)
 }

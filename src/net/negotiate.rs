@@ -150,7 +150,11 @@ impl Negotiation<'_> {
         };
         self.served = self.shared.engine.domains.host(to.as_str()).cloned();
         self.domain = Some(policy.domain.clone());
-        self.stream.open(policy.clone());
+        let mut policy = policy.clone();
+        if let Some(served) = &self.served {
+            policy.early_features = served.host.registry.early_stream_features(Some(self.peer.ip())).collect();
+        }
+        self.stream.open(policy);
         Span::current().record("id", self.stream.id());
         None
     }
