@@ -88,8 +88,9 @@ impl Private {
                 batch.delete(Key::new(owner, KIND, &name), Expect::Any);
             } else {
                 let bytes = element_to_bytes(child);
-                batch.put(Key::new(owner, KIND, &name), bytes.clone(), Expect::Any);
-                sizes.insert(name, bytes.len());
+                let size = bytes.len();
+                batch.put(Key::new(owner, KIND, &name), bytes, Expect::Any);
+                sizes.insert(name, size);
             }
         }
         check_limits(&self.config, &sizes)?;
