@@ -58,7 +58,13 @@ impl Feature for Rosters {
         }
     }
 
-    async fn presence_sent(&self, cx: &mut Cx<'_>, account: &mut Account, _: SessionId, stanza: &mut Stanza) -> Outcome {
+    async fn presence_sent(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        _: SessionId,
+        stanza: &mut Stanza,
+    ) -> Outcome {
         match verb(stanza) {
             Some(verb) => sent::sent(cx, account, stanza, verb).await,
             None => Ok(()),
@@ -95,9 +101,7 @@ fn verb(stanza: &Stanza) -> Option<Verb> {
 /// Ends whatever is between the user and a contact (RFC 6121 section 2.5.2).
 fn part(cx: &mut Cx<'_>, account: &Account, contact: &Contact) {
     let state = contact.subscription;
-    let say = |kind: PresenceType| {
-        Stanza::new(kind).with_from(account.user.clone()).with_to(contact.jid.clone())
-    };
+    let say = |kind: PresenceType| Stanza::new(kind).with_from(account.user.clone()).with_to(contact.jid.clone());
     if state.to || state.pending_out {
         cx.route(say(PresenceType::Unsubscribe));
     }
