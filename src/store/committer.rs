@@ -157,13 +157,10 @@ impl Shared {
         let mut stage = Stage::new(&self.view, order.mark.saturating_add(1).max((self.now)()));
         build(&mut stage)?;
         let Stage { changes, version, mark, seqs, .. } = stage;
-        let mut overlay = self.view.overlay.write();
-        if changes.is_empty() {
-            return Ok(Some(Committed { position: Position(overlay.newest()), version: order.mark, seqs }));
-        }
         order.mark = mark;
-        let position = Position(overlay.add(changes, mark));
-        Ok(Some(Committed { position, version, seqs }))
+        let mut overlay = self.view.overlay.write();
+        let position = if changes.is_empty() { overlay.newest() } else { overlay.add(changes, mark) };
+        Ok(Some(Committed { position: Position(position), version, seqs }))
     }
 
     fn wait_for_room(&self) {
