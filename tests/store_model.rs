@@ -178,13 +178,13 @@ fn check(engine: EngineKind, moves: &[Move]) {
                 }
             }
         }
-        for owner in 0..OWNERS.len() {
+        for (owner, bare) in OWNERS.into_iter().enumerate() {
             assert_eq!(model.summary(log(owner)).await, store.summary(log(owner)).await);
             for query in [LogQuery::forward(9999), LogQuery::backward(9999).tag("t")] {
                 assert_eq!(model.read(log(owner), query).await, store.read(log(owner), query).await);
             }
-            let expected = model.list(OWNERS[owner], "records", None, 9999).await;
-            assert_eq!(expected, store.list(OWNERS[owner], "records", None, 9999).await);
+            let expected = model.list(bare, "records", None, 9999).await;
+            assert_eq!(expected, store.list(bare, "records", None, 9999).await);
         }
         if engine != EngineKind::Memory {
             drop(store);

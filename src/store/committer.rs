@@ -22,8 +22,12 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
 use tokio::sync::watch;
-use xeps::store::{Committed, Position, Result, StoreError, memory::Micros};
+use xeps::store::{Committed, Micros, Position, Result, StoreError};
+
+/// From how far on it is worth a word that ids are ahead of the clock.
+const AHEAD: Duration = Duration::from_secs(60);
 
 /// What writers, readers and the committer thread share.
 pub struct Shared {
@@ -68,6 +72,13 @@ impl Committer {
             Some(stored) => values::parse_number(&stored)?,
             None => 0,
         };
+        let ahead = Duration::from_micros(mark.saturating_sub(now()));
+        if ahead > AHEAD {
+            tracing::warn!(
+                ?ahead,
+                "the newest id is ahead of the clock: new ids tell no true times until it caught up"
+            );
+        }
         let shared = Arc::new(Shared {
             view: View { engine, overlay: RwLock::new(Overlay::default()) },
             order: Mutex::new(Order { mark, closed: false }),
