@@ -2,8 +2,9 @@
 
 mod store_support;
 
-use oriole::store::{self, EngineKind, OpenError};
+use oriole::store::{self, EngineKind, OpenError, Options};
 use std::fs;
+use std::sync::Arc;
 use store_support::{ARCHIVE, Clock, JULIET, NOON, block_on, item, open};
 use xeps::store::{Batch, Expect, LogQuery, Seq, Store, StoreError};
 
@@ -102,6 +103,42 @@ fn looking_at_a_store_that_is_not_there_does_not_make_it() {
         assert!(store::export(&options, &mut Vec::new()).is_err());
     }
     assert!(!path.exists());
+}
+
+#[test]
+fn writers_that_have_to_wait_for_room_lose_nothing() {
+    for engine in ON_DISK {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = Options { pending_bytes: 3000, ..Clock::at(NOON).options(engine, directory.path()) };
+        let database = open(&options);
+        block_on(async {
+            let mut tasks = tokio::task::JoinSet::new();
+            for writer in 0..8_u8 {
+                let store = Arc::clone(&database);
+                tasks.spawn(async move {
+                    for _ in 0..40 {
+                        let mut batch = Batch::new();
+                        batch.append(ARCHIVE, &[], vec![writer; 1000]);
+                        let done = store.commit(batch).await.expect("committed");
+                        if writer == 0 {
+                            store.trim(ARCHIVE, done.seqs[0]).await.expect("trimmed");
+                        }
+                    }
+                });
+            }
+            while let Some(done) = tasks.join_next().await {
+                done.expect("a writer");
+            }
+            let last = database.commit(Batch::new()).await.expect("committed");
+            let summary = database.summary(ARCHIVE).await.expect("summary");
+            let entries = database.read(ARCHIVE, LogQuery::forward(1000)).await.expect("read");
+            assert_eq!((summary.entries, summary.bytes), (entries.len() as u64, entries.len() as u64 * 1000));
+            assert!(entries.iter().all(|entry| entry.value[0] != 0), "all of the trimming writer's own are trimmed");
+            database.durable(last.position).await.expect("durable");
+        });
+        drop(database);
+        assert_eq!(store::verify(&options).expect("verified").problems, Vec::<String>::new());
+    }
 }
 
 #[test]
