@@ -22,9 +22,12 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use xeps::store::{Committed, Micros, Position, Result, StoreError};
+
+/// The longest pause that lets a load gather.
+const GATHER_AT_MOST: Duration = Duration::from_micros(500);
 
 /// From how far on it is worth a word that ids are ahead of the clock.
 const AHEAD: Duration = Duration::from_secs(60);
@@ -204,22 +207,32 @@ fn run(shared: &Shared) {
         let closing = shared.closing.load(Ordering::Acquire);
         let load = shared.view.overlay.write().take();
         match load {
-            Some(load) => match shared.write(&load) {
-                Ok(()) => {
-                    let written = shared.view.overlay.write().flushed();
-                    shared.announce(|progress| progress.durable = load.position);
-                    drop(written);
-                }
-                Err(error) => {
+            Some(load) => {
+                let begun = Instant::now();
+                if let Err(error) = shared.write(&load) {
                     tracing::error!(%error, "the store cannot write; nothing is acknowledged from now on");
                     shared.announce(|progress| progress.failed = Some(error));
                     return;
                 }
-            },
+                let written = shared.view.overlay.write().flushed();
+                shared.announce(|progress| progress.durable = load.position);
+                drop(written);
+                if !closing && load.commits > 1 {
+                    thread::sleep(gathering_time(begun.elapsed()));
+                }
+            }
             None if closing => return,
             None => thread::park(),
         }
     }
+}
+
+/// How long the committer lets the next load gather after one of several commits, which took so long to write.
+///
+/// The writers that it has just woken are about to commit again. Without a pause the first of them gets a sync of its
+/// own and the others wait for two. A writer alone never waits.
+fn gathering_time(written_in: Duration) -> Duration {
+    (written_in / 8).min(GATHER_AT_MOST)
 }
 
 /// Should the thread end by a panic of the engine, nobody waits for it in vain.

@@ -152,6 +152,11 @@ pub fn everything() -> Span {
     (vec![0], vec![0xFF])
 }
 
+/// A span as the range that an engine scans.
+pub fn range(span: &Span) -> Range<&[u8]> {
+    &span.0..&span.1
+}
+
 /// The owner in the key of a forget.
 pub fn forgotten(key: &[u8]) -> Option<String> {
     unescape(key.strip_prefix(FORGETS)?)
@@ -275,11 +280,6 @@ fn unescape(bytes: &[u8]) -> Option<String> {
         });
     }
     String::from_utf8(text).ok()
-}
-
-/// A span as the range that an engine scans.
-pub fn range(span: &Span) -> Range<&[u8]> {
-    &span.0..&span.1
 }
 
 #[cfg(test)]
