@@ -205,6 +205,10 @@ fn fjall_acknowledges_after_the_sync() {
 /// may the acknowledgement go out: in the order in which the kernel saw the calls.
 fn acknowledged_after_sync(engine: EngineKind) {
     const COMMITS: usize = 12;
+    if !cfg!(target_os = "linux") {
+        eprintln!("SKIPPED: only Linux lets us watch the syncs of {engine}");
+        return;
+    }
     if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
         assert!(env::var_os("CI").is_none(), "strace is missing, and CI must have it");
         eprintln!("SKIPPED: strace is not installed, so nobody has watched the syncs of {engine}");
