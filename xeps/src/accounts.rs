@@ -78,7 +78,12 @@ pub async fn list(
         .collect()
 }
 
-async fn write(store: &dyn Store, user: &BareJid, record: &AccountRecord, expect: Expect) -> Result<Position, StoreError> {
+async fn write(
+    store: &dyn Store,
+    user: &BareJid,
+    record: &AccountRecord,
+    expect: Expect,
+) -> Result<Position, StoreError> {
     let Some(key) = key(user) else { return Err(StoreError::Conflict) };
     let mut batch = Batch::default();
     batch.put(key, encode(record), expect);

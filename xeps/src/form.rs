@@ -101,7 +101,14 @@ impl Form {
 
 impl Field {
     pub fn new(var: &str) -> Self {
-        Field { var: Some(var.to_owned()), kind: None, label: None, values: Vec::new(), required: false, options: Vec::new() }
+        Field {
+            var: Some(var.to_owned()),
+            kind: None,
+            label: None,
+            values: Vec::new(),
+            required: false,
+            options: Vec::new(),
+        }
     }
 
     pub fn kind(mut self, kind: &'static str) -> Self {
@@ -133,9 +140,7 @@ impl Field {
             required: field.child("required", NS).is_some(),
             options: field
                 .children_named("option", NS)
-                .filter_map(|option| {
-                    Some((option.attr("label").map(str::to_owned), option.child("value", NS)?.text()))
-                })
+                .filter_map(|option| Some((option.attr("label").map(str::to_owned), option.child("value", NS)?.text())))
                 .collect(),
         }
     }

@@ -66,7 +66,13 @@ impl Feature for Last {
         &ABOUT
     }
 
-    async fn presence_sent(&self, cx: &mut Cx<'_>, account: &mut Account, _: SessionId, presence: &mut Stanza) -> Outcome {
+    async fn presence_sent(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        _: SessionId,
+        presence: &mut Stanza,
+    ) -> Outcome {
         if presence.kind == PresenceType::Unavailable.into() && presence.to.is_none() {
             let status = presence.child("status", ns::CLIENT).map(|status| status.text()).unwrap_or_default();
             write(cx, &account.user, status).await?;

@@ -115,7 +115,8 @@ impl Feature for Offline {
             incoming.delivery = Delivery::Stored;
         } else {
             // Section 2, step 3.
-            let full = StanzaError::new(Condition::ServiceUnavailable).with_text("the recipient's offline queue is full");
+            let full =
+                StanzaError::new(Condition::ServiceUnavailable).with_text("the recipient's offline queue is full");
             incoming.delivery = Delivery::Refuse(full);
         }
         Ok(())
@@ -163,7 +164,11 @@ fn judge(message: &Stanza) -> Worth {
         return Worth::Refusing;
     }
     if message.has_child("no-store", HINTS) {
-        return if has_content(message) { Worth::Refusing } else { Worth::Nothing("a notification that is not to be stored") };
+        return if has_content(message) {
+            Worth::Refusing
+        } else {
+            Worth::Nothing("a notification that is not to be stored")
+        };
     }
     if message.has_child("store", HINTS) || has_content(message) {
         return Worth::Storing;

@@ -91,7 +91,9 @@ impl Feature for VCard {
             At::Own(account) if request.is_set() => self.set(cx, &account.user, &request.element()?).await,
             At::Own(account) => get(cx.store, &account.user, Condition::ItemNotFound).await,
             // Section 3.3: as for an account that does not exist.
-            At::Other(account) if !request.is_set() => get(cx.store, &account.user, Condition::ServiceUnavailable).await,
+            At::Other(account) if !request.is_set() => {
+                get(cx.store, &account.user, Condition::ServiceUnavailable).await
+            }
             _ => Err(Condition::Forbidden.into()),
         }
     }

@@ -50,7 +50,12 @@ impl Account {
     /// not listed and has nothing to do with the user is forgotten.
     ///
     /// Errors: [`StoreError::Conflict`] if somebody else has changed the contact; the roster is read anew next time.
-    pub(crate) async fn save(&mut self, cx: &mut Cx<'_>, mut contact: Contact, mut batch: Batch) -> Result<(), StoreError> {
+    pub(crate) async fn save(
+        &mut self,
+        cx: &mut Cx<'_>,
+        mut contact: Contact,
+        mut batch: Batch,
+    ) -> Result<(), StoreError> {
         let user = self.user.clone();
         let roster = self.roster(cx.store).await?;
         let known = roster.get(contact.jid.as_str());

@@ -98,8 +98,6 @@ fn to_sessions(cx: &mut Cx<'_>, account: &Account, stanza: &Stanza) {
 
 /// With the time at which it was sent, for those who will get it later (XEP-0203).
 fn delayed(stanza: &Stanza, account: &Account, now: Timestamp) -> Stanza {
-    let delay = Element::new("delay", DELAY)
-        .with_attr("from", account.user.domain())
-        .with_attr("stamp", now.format());
+    let delay = Element::new("delay", DELAY).with_attr("from", account.user.domain()).with_attr("stamp", now.format());
     stanza.clone().with_child(&delay)
 }

@@ -42,9 +42,7 @@ impl Feature for Presence {
             (Kind::Presence(PresenceType::Unavailable), None) => {
                 broadcast::unavailable(cx, account, session, stanza).await
             }
-            (Kind::Presence(PresenceType::Available), Some(to)) => {
-                directed::available(cx, account, session, to).await
-            }
+            (Kind::Presence(PresenceType::Available), Some(to)) => directed::available(cx, account, session, to).await,
             (Kind::Presence(PresenceType::Unavailable), Some(to)) => {
                 directed::unavailable(account, session, &to);
                 Ok(())

@@ -10,8 +10,8 @@ use wire::stanza::{PresenceType, Stanza};
 pub(super) async fn answer(cx: &mut Cx<'_>, account: &mut Account, probe: &Stanza) -> Outcome {
     let Some(from) = &probe.from else { return Err(Halt::Silent("a probe from nobody")) };
     let whom = Whom::of(probe.to.as_ref());
-    let may_see = from.bare_str() == account.user.as_str()
-        || account.subscription(cx.store, from.bare_str()).await?.from;
+    let may_see =
+        from.bare_str() == account.user.as_str() || account.subscription(cx.store, from.bare_str()).await?.from;
 
     let seen: Vec<Stanza> = account
         .available()

@@ -75,8 +75,22 @@ pub enum Mode {
 
 /// The mailbox names of RFC 2142, and those that people take for the operator.
 const RESERVED: [&str; 16] = [
-    "abuse", "admin", "administrator", "help", "hostmaster", "info", "noc", "operator", "postmaster", "root", "security",
-    "server", "support", "system", "webmaster", "xmpp",
+    "abuse",
+    "admin",
+    "administrator",
+    "help",
+    "hostmaster",
+    "info",
+    "noc",
+    "operator",
+    "postmaster",
+    "root",
+    "security",
+    "server",
+    "support",
+    "system",
+    "webmaster",
+    "xmpp",
 ];
 
 impl Default for Config {
