@@ -45,14 +45,22 @@ contract! {
     writers_at_once_read_their_writes_and_lose_none
 }
 
-async fn commit(store: &dyn Store, build: impl FnOnce(&mut Batch)) -> Committed {
-    try_commit(store, build).await.expect("committed")
+fn commit<'a>(store: &'a dyn Store, batch: &mut Batch) -> impl Future<Output = Committed> + Send + use<'a> {
+    let committed = try_commit(store, batch);
+    async { committed.await.expect("committed") }
 }
 
-async fn try_commit(store: &dyn Store, build: impl FnOnce(&mut Batch)) -> Result<Committed, StoreError> {
+fn try_commit<'a>(
+    store: &'a dyn Store,
+    batch: &mut Batch,
+) -> impl Future<Output = Result<Committed, StoreError>> + Send + use<'a> {
+    store.commit(std::mem::take(batch))
+}
+
+fn batch(build: impl FnOnce(&mut Batch)) -> Batch {
     let mut batch = Batch::new();
     build(&mut batch);
-    store.commit(batch).await
+    batch
 }
 
 async fn value(store: &dyn Store, key: Key<'_>) -> Option<String> {
@@ -75,45 +83,48 @@ async fn append_all(store: &dyn Store, texts: &[(&str, &[&str])]) -> Vec<Seq> {
     let mut seqs = Vec::new();
     for (text, tags) in texts {
         let text = text.to_string();
-        seqs.extend(commit(store, |batch| drop(batch.append(ARCHIVE, tags, text))).await.seqs);
+        seqs.extend(commit(store, Batch::new().append(ARCHIVE, tags, text)).await.seqs);
     }
     seqs
 }
 
 async fn a_record_is_put_replaced_and_deleted(Bench { store, .. }: Bench) {
     assert_eq!(store.get(item("romeo")).await, Ok(None));
-    let first = commit(&*store, |batch| drop(batch.put(item("romeo"), "friend", Expect::Absent))).await;
+    let first = commit(&*store, Batch::new().put(item("romeo"), "friend", Expect::Absent)).await;
     let record = store.get(item("romeo")).await.expect("read").expect("there");
     assert_eq!((&record.value[..], record.version), (&b"friend"[..], first.version));
-    let second = commit(&*store, |batch| drop(batch.put(item("romeo"), "foe", Expect::Version(first.version)))).await;
+    let second = commit(&*store, Batch::new().put(item("romeo"), "foe", Expect::Version(first.version))).await;
     assert!(second.version > first.version && second.position > first.position);
     assert_eq!(value(&*store, item("romeo")).await.as_deref(), Some("foe"));
-    commit(&*store, |batch| drop(batch.delete(item("romeo"), Expect::Version(second.version)))).await;
+    commit(&*store, Batch::new().delete(item("romeo"), Expect::Version(second.version))).await;
     assert_eq!(store.get(item("romeo")).await, Ok(None));
-    commit(&*store, |batch| drop(batch.delete(item("romeo"), Expect::Any))).await;
-    let last = commit(&*store, |batch| drop(batch.put(item("romeo"), "", Expect::Any))).await;
+    commit(&*store, Batch::new().delete(item("romeo"), Expect::Any)).await;
+    let last = commit(&*store, Batch::new().put(item("romeo"), "", Expect::Any)).await;
     assert_eq!(value(&*store, item("romeo")).await.as_deref(), Some(""));
     store.durable(last.position).await.expect("durable");
     assert_eq!(value(&*store, item("romeo")).await.as_deref(), Some(""));
 }
 
 async fn an_expectation_that_fails_refuses_the_whole_batch(Bench { store, .. }: Bench) {
-    let made = commit(&*store, |batch| drop(batch.put(item("romeo"), "friend", Expect::Any))).await;
+    let made = commit(&*store, Batch::new().put(item("romeo"), "friend", Expect::Any)).await;
     let old = Expect::Version(made.version - 1);
     for (name, expect) in [("romeo", Expect::Absent), ("romeo", old), ("paris", Expect::Version(made.version))] {
         for deletes in [false, true] {
-            let refused = try_commit(&*store, |batch| {
-                batch.put(item("nurse"), "x", Expect::Any).append(ARCHIVE, &["tag"], "x");
-                if deletes {
-                    batch.delete(item(name), expect)
-                } else {
-                    batch.put(item(name), "x", expect)
-                };
-            });
+            let refused = try_commit(
+                &*store,
+                &mut batch(|batch| {
+                    batch.put(item("nurse"), "x", Expect::Any).append(ARCHIVE, &["tag"], "x");
+                    if deletes {
+                        batch.delete(item(name), expect)
+                    } else {
+                        batch.put(item(name), "x", expect)
+                    };
+                }),
+            );
             assert_eq!(refused.await, Err(StoreError::Conflict));
         }
     }
-    let refused = try_commit(&*store, |batch| drop(batch.append(ARCHIVE, &[], "x").amend(ARCHIVE, Seq(1), "x")));
+    let refused = try_commit(&*store, Batch::new().append(ARCHIVE, &[], "x").amend(ARCHIVE, Seq(1), "x"));
     assert_eq!(refused.await, Err(StoreError::Conflict), "no entry to amend");
     assert_eq!(names(&*store, None, 9).await, ["romeo"]);
     assert_eq!(value(&*store, item("romeo")).await.as_deref(), Some("friend"));
@@ -122,38 +133,40 @@ async fn an_expectation_that_fails_refuses_the_whole_batch(Bench { store, .. }: 
 }
 
 async fn operations_of_a_batch_see_those_before(Bench { store, .. }: Bench) {
-    commit(&*store, |batch| {
-        batch.put(item("a"), "1", Expect::Absent).delete(item("a"), Expect::Any);
-        batch.put(item("a"), "2", Expect::Absent).put(item("b"), "3", Expect::Absent);
-    })
+    commit(
+        &*store,
+        &mut batch(|batch| {
+            batch.put(item("a"), "1", Expect::Absent).delete(item("a"), Expect::Any);
+            batch.put(item("a"), "2", Expect::Absent).put(item("b"), "3", Expect::Absent);
+        }),
+    )
     .await;
     assert_eq!(value(&*store, item("a")).await.as_deref(), Some("2"));
-    let twice =
-        try_commit(&*store, |batch| drop(batch.put(item("c"), "", Expect::Absent).put(item("c"), "", Expect::Absent)));
+    let twice = try_commit(&*store, Batch::new().put(item("c"), "", Expect::Absent).put(item("c"), "", Expect::Absent));
     assert_eq!(twice.await, Err(StoreError::Conflict));
-    let both = commit(&*store, |batch| drop(batch.append(ARCHIVE, &[], "1").append(ARCHIVE, &[], "22"))).await;
+    let both = commit(&*store, Batch::new().append(ARCHIVE, &[], "1").append(ARCHIVE, &[], "22")).await;
     assert_eq!(both.seqs.len(), 2);
     assert!(both.seqs[0] < both.seqs[1]);
     let summary = store.summary(ARCHIVE).await.expect("summary");
     assert_eq!((summary.entries, summary.bytes), (2, 3));
     let seq = both.seqs[0];
-    let gone = try_commit(&*store, |batch| drop(batch.remove(ARCHIVE, seq).amend(ARCHIVE, seq, "x")));
+    let gone = try_commit(&*store, Batch::new().remove(ARCHIVE, seq).amend(ARCHIVE, seq, "x"));
     assert_eq!(gone.await, Err(StoreError::Conflict));
 }
 
 async fn a_deleted_record_never_gets_its_version_back(Bench { store, clock }: Bench) {
-    let first = commit(&*store, |batch| drop(batch.put(item("romeo"), "1", Expect::Any))).await;
-    commit(&*store, |batch| drop(batch.delete(item("romeo"), Expect::Any))).await;
+    let first = commit(&*store, Batch::new().put(item("romeo"), "1", Expect::Any)).await;
+    commit(&*store, Batch::new().delete(item("romeo"), Expect::Any)).await;
     clock.set(NOON - 1_000_000);
-    commit(&*store, |batch| drop(batch.put(item("romeo"), "2", Expect::Absent))).await;
-    let stale = try_commit(&*store, |batch| drop(batch.put(item("romeo"), "3", Expect::Version(first.version))));
+    commit(&*store, Batch::new().put(item("romeo"), "2", Expect::Absent)).await;
+    let stale = try_commit(&*store, Batch::new().put(item("romeo"), "3", Expect::Version(first.version)));
     assert_eq!(stale.await, Err(StoreError::Conflict));
 }
 
 async fn records_are_listed_in_order_and_in_pages(Bench { store, .. }: Bench) {
     let unordered = ["b", "a\u{1}", "", "a\0", "ü", "a", "\u{10FFFF}", "aa"];
     for name in unordered {
-        commit(&*store, |batch| drop(batch.put(item(name), name.to_owned(), Expect::Any))).await;
+        commit(&*store, Batch::new().put(item(name), name.to_owned(), Expect::Any)).await;
     }
     let mut ordered = unordered;
     ordered.sort_unstable();
@@ -167,30 +180,45 @@ async fn records_are_listed_in_order_and_in_pages(Bench { store, .. }: Bench) {
         );
     }
     assert_eq!(names(&*store, Some("aaa"), 1).await, ["b"], "after a name that does not exist");
-    let many =
-        commit(&*store, |batch| (0..300).for_each(|n| drop(batch.put(item(&format!("many{n:03}")), "", Expect::Any))));
+    let many = commit(
+        &*store,
+        &mut batch(|batch| {
+            for n in 0..300 {
+                batch.put(item(&format!("many{n:03}")), "", Expect::Any);
+            }
+        }),
+    );
     store.durable(many.await.position).await.expect("durable");
     assert_eq!(names(&*store, Some("many"), 1000).await.len(), 302);
 }
 
 async fn a_list_sees_what_is_pending_over_what_is_stored(Bench { store, .. }: Bench) {
-    let old =
-        commit(&*store, |batch| ["a", "c", "e", "g"].iter().for_each(|n| drop(batch.put(item(n), "old", Expect::Any))));
+    let old = commit(
+        &*store,
+        &mut batch(|batch| {
+            for n in ["a", "c", "e", "g"] {
+                batch.put(item(n), "old", Expect::Any);
+            }
+        }),
+    );
     store.durable(old.await.position).await.expect("durable");
     // Nothing waits between the commit and the reads: at least some rounds find the overlay full.
     for round in 0..20 {
         let text = format!("new{round}");
-        commit(&*store, |batch| {
-            batch.put(item("b"), text.clone(), Expect::Any).put(item("c"), text.clone(), Expect::Any);
-            batch.delete(item("e"), Expect::Any).put(item("h"), text.clone(), Expect::Any);
-        })
+        commit(
+            &*store,
+            &mut batch(|batch| {
+                batch.put(item("b"), text.clone(), Expect::Any).put(item("c"), text.clone(), Expect::Any);
+                batch.delete(item("e"), Expect::Any).put(item("h"), text.clone(), Expect::Any);
+            }),
+        )
         .await;
         let listed = store.list(JULIET, "roster", None, 10).await.expect("listed");
         let listed: Vec<String> =
             listed.iter().map(|(name, record)| format!("{name}={}", String::from_utf8_lossy(&record.value))).collect();
         assert_eq!(listed, ["a=old", &format!("b={text}"), &format!("c={text}"), "g=old", &format!("h={text}")]);
         assert_eq!(names(&*store, Some("c"), 1).await, ["g"]);
-        commit(&*store, |batch| drop(batch.put(item("e"), "old", Expect::Absent).delete(item("h"), Expect::Any))).await;
+        commit(&*store, Batch::new().put(item("e"), "old", Expect::Absent).delete(item("h"), Expect::Any)).await;
         assert_eq!(names(&*store, Some("c"), 9).await, ["e", "g"]);
     }
 }
@@ -207,7 +235,7 @@ async fn owners_and_kinds_do_not_meet(Bench { store, .. }: Bench) {
     for key in keys {
         let name = format!("{key:?}");
         let log = LogKey::new(key.owner, key.kind);
-        commit(&*store, |batch| drop(batch.put(key, name.clone(), Expect::Absent).append(log, &["tag"], name))).await;
+        commit(&*store, Batch::new().put(key, name.clone(), Expect::Absent).append(log, &["tag"], name)).await;
     }
     for key in keys {
         let name = format!("{key:?}");
@@ -240,7 +268,15 @@ async fn a_log_is_read_from_both_ends_and_between_bounds(Bench { store, clock }:
     for query in nothing.into_iter().chain([all.after(Seq::MAX), all.before(Seq::MIN), LogQuery::exactly(Seq(7))]) {
         assert!(texts(&*store, query).await.is_empty(), "{query:?}");
     }
-    let many = commit(&*store, |batch| (0..250).for_each(|n| drop(batch.append(ARCHIVE, &[], n.to_string())))).await;
+    let many = commit(
+        &*store,
+        &mut batch(|batch| {
+            for n in 0..250 {
+                batch.append(ARCHIVE, &[], n.to_string());
+            }
+        }),
+    )
+    .await;
     store.durable(many.position).await.expect("durable");
     assert_eq!(texts(&*store, LogQuery::backward(200)).await.last().map(String::as_str), Some("50"));
     let summary = store.summary(ARCHIVE).await.expect("summary");
@@ -269,7 +305,7 @@ async fn an_amended_entry_keeps_id_and_tags(Bench { store, .. }: Bench) {
     let seqs = append_all(&*store, &[("secret", &["tag"]), ("other", &[])]).await;
     for durable in [false, true] {
         let text = format!("retracted {durable}");
-        let amended = commit(&*store, |batch| drop(batch.amend(ARCHIVE, seqs[0], text.clone()))).await;
+        let amended = commit(&*store, Batch::new().amend(ARCHIVE, seqs[0], text.clone())).await;
         if durable {
             store.durable(amended.position).await.expect("durable");
         }
@@ -283,19 +319,26 @@ async fn an_amended_entry_keeps_id_and_tags(Bench { store, .. }: Bench) {
 
 async fn a_removed_entry_is_gone_from_log_tags_and_summary(Bench { store, .. }: Bench) {
     let seqs = append_all(&*store, &[("a", &["x", "y"]), ("b", &["x"]), ("c", &[])]).await;
-    commit(&*store, |batch| drop(batch.remove(ARCHIVE, seqs[0]).remove(ARCHIVE, Seq(1)))).await;
+    commit(&*store, Batch::new().remove(ARCHIVE, seqs[0]).remove(ARCHIVE, Seq(1))).await;
     assert_eq!(texts(&*store, LogQuery::forward(9)).await, ["b", "c"]);
     assert_eq!(texts(&*store, LogQuery::forward(9).tag("x")).await, ["b"]);
     assert!(texts(&*store, LogQuery::forward(9).tag("y")).await.is_empty());
     let summary = store.summary(ARCHIVE).await.expect("summary");
     assert_eq!((summary.entries, summary.bytes, summary.first), (2, 2, Some(seqs[1])));
-    commit(&*store, |batch| drop(batch.remove(ARCHIVE, seqs[1]).remove(ARCHIVE, seqs[2]))).await;
+    commit(&*store, Batch::new().remove(ARCHIVE, seqs[1]).remove(ARCHIVE, seqs[2])).await;
     assert_eq!(store.summary(ARCHIVE).await, Ok(Default::default()));
 }
 
 async fn a_trimmed_log_goes_on(Bench { store, .. }: Bench) {
-    let many =
-        commit(&*store, |batch| (0..700).for_each(|n| drop(batch.append(ARCHIVE, &["tag"], n.to_string())))).await;
+    let many = commit(
+        &*store,
+        &mut batch(|batch| {
+            for n in 0..700 {
+                batch.append(ARCHIVE, &["tag"], n.to_string());
+            }
+        }),
+    )
+    .await;
     store.trim(ARCHIVE, Seq(many.seqs[0].0 - 1)).await.expect("trimmed");
     assert_eq!(store.summary(ARCHIVE).await.expect("summary").entries, 700, "nothing is that old");
     let position = store.trim(ARCHIVE, many.seqs[599]).await.expect("trimmed");
@@ -313,13 +356,16 @@ async fn a_trimmed_log_goes_on(Bench { store, .. }: Bench) {
 
 async fn a_forgotten_owner_leaves_nothing_and_may_come_back(Bench { store, .. }: Bench) {
     let other = Key::new("juliet@example.organic", "roster", "romeo");
-    commit(&*store, |batch| {
-        for n in 0..400 {
-            batch.put(item(&n.to_string()), vec![7; 20 * n], Expect::Any).append(ARCHIVE, &["tag"], n.to_string());
-            batch.append(LogKey::new(JULIET, "offline"), &[], "x");
-        }
-        batch.put(other, "stays", Expect::Any);
-    })
+    commit(
+        &*store,
+        &mut batch(|batch| {
+            for n in 0..400 {
+                batch.put(item(&n.to_string()), vec![7; 20 * n], Expect::Any).append(ARCHIVE, &["tag"], n.to_string());
+                batch.append(LogKey::new(JULIET, "offline"), &[], "x");
+            }
+            batch.put(other, "stays", Expect::Any);
+        }),
+    )
     .await;
     let position = store.forget(JULIET).await.expect("forgotten");
     for durable in [false, true] {
@@ -332,7 +378,7 @@ async fn a_forgotten_owner_leaves_nothing_and_may_come_back(Bench { store, .. }:
         assert_eq!(store.summary(LogKey::new(JULIET, "offline")).await, Ok(Default::default()));
         assert_eq!(value(&*store, other).await.as_deref(), Some("stays"));
     }
-    commit(&*store, |batch| drop(batch.put(item("romeo"), "back", Expect::Absent).append(ARCHIVE, &[], "back"))).await;
+    commit(&*store, Batch::new().put(item("romeo"), "back", Expect::Absent).append(ARCHIVE, &[], "back")).await;
     assert_eq!(names(&*store, None, 9).await, ["romeo"]);
     assert_eq!(texts(&*store, LogQuery::forward(9)).await, ["back"]);
 }
@@ -341,9 +387,12 @@ async fn ids_grow_when_the_clock_goes_back(Bench { store, clock }: Bench) {
     let mut seqs = Vec::new();
     for micros in [NOON, NOON, NOON - 3_600_000_000, 0, NOON + 1_000_000, NOON + 1] {
         clock.set(micros);
-        let appended = commit(&*store, |batch| {
-            batch.append(ARCHIVE, &[], "x").append(LogKey::new("other", "log"), &[], "x");
-        });
+        let appended = commit(
+            &*store,
+            &mut batch(|batch| {
+                batch.append(ARCHIVE, &[], "x").append(LogKey::new("other", "log"), &[], "x");
+            }),
+        );
         seqs.extend(appended.await.seqs);
     }
     assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
@@ -353,9 +402,12 @@ async fn ids_grow_when_the_clock_goes_back(Bench { store, clock }: Bench) {
 async fn long_values_come_back_byte_for_byte(Bench { store, .. }: Bench) {
     let bytes = |length: usize| (0..length).map(|n| (n * 31 % 251) as u8).collect::<Vec<u8>>();
     for length in [4095, 4096, 4097, 50_000, 1_000_000, 300, limits::VALUE] {
-        let done = commit(&*store, |batch| {
-            batch.put(item("photo"), bytes(length), Expect::Any).append(ARCHIVE, &["tag"], bytes(length));
-        })
+        let done = commit(
+            &*store,
+            &mut batch(|batch| {
+                batch.put(item("photo"), bytes(length), Expect::Any).append(ARCHIVE, &["tag"], bytes(length));
+            }),
+        )
         .await;
         for durable in [false, true] {
             if durable {
@@ -376,23 +428,20 @@ async fn what_is_too_large_is_refused(Bench { store, .. }: Bench) {
     let long = "x".repeat(limits::NAME + 1);
     let too_large = |what| StoreError::TooLarge { what, limit: limits::NAME };
     assert_eq!(store.get(item(&long)).await, Err(too_large("a record's name")));
-    let put =
-        try_commit(&*store, |batch| drop(batch.put(item("a"), "", Expect::Any).put(item(&long), "", Expect::Any)));
+    let put = try_commit(&*store, Batch::new().put(item("a"), "", Expect::Any).put(item(&long), "", Expect::Any));
     assert_eq!(put.await, Err(too_large("a record's name")));
     assert_eq!(store.get(item("a")).await, Ok(None));
     let longest = "\u{1}".repeat(limits::NAME);
-    commit(&*store, |batch| {
-        drop(batch.put(item(&longest), vec![1; 9999], Expect::Any).append(ARCHIVE, &[&longest], "x"))
-    })
-    .await;
+    commit(&*store, Batch::new().put(item(&longest), vec![1; 9999], Expect::Any).append(ARCHIVE, &[&longest], "x"))
+        .await;
     assert_eq!(names(&*store, None, 9).await, [longest.clone()]);
     assert_eq!(texts(&*store, LogQuery::forward(9).tag(&longest)).await, ["x"]);
 }
 
 async fn an_empty_batch_changes_nothing(Bench { store, .. }: Bench) {
     store.durable(Position::default()).await.expect("the beginning is durable");
-    let before = commit(&*store, |batch| drop(batch.put(item("romeo"), "", Expect::Any))).await;
-    let nothing = commit(&*store, |_| {}).await;
+    let before = commit(&*store, Batch::new().put(item("romeo"), "", Expect::Any)).await;
+    let nothing = commit(&*store, &mut Batch::new()).await;
     assert_eq!((nothing.position, nothing.seqs), (before.position, vec![]));
     store.durable(nothing.position).await.expect("durable");
 }
@@ -406,9 +455,12 @@ async fn writers_at_once_read_their_writes_and_lose_none(Bench { store, .. }: Be
         tasks.spawn(async move {
             for round in 0..ROUNDS {
                 let name = format!("{writer}-{round}");
-                let done = commit(&*store, |batch| {
-                    batch.put(item(&name), name.clone(), Expect::Absent).append(ARCHIVE, &[&name], name.clone());
-                })
+                let done = commit(
+                    &*store,
+                    &mut batch(|batch| {
+                        batch.put(item(&name), name.clone(), Expect::Absent).append(ARCHIVE, &[&name], name.clone());
+                    }),
+                )
                 .await;
                 assert_eq!(value(&*store, item(&name)).await.as_deref(), Some(&*name));
                 assert_eq!(texts(&*store, LogQuery::exactly(done.seqs[0])).await, [name.as_str()]);
@@ -437,7 +489,7 @@ async fn increment(store: &dyn Store) {
         let old = store.get(key).await.expect("read");
         let expect = old.as_ref().map_or(Expect::Absent, |record| Expect::Version(record.version));
         let number = old.map_or(0, |record| String::from_utf8_lossy(&record.value).parse::<u64>().expect("a number"));
-        let put = try_commit(store, |batch| drop(batch.put(key, (number + 1).to_string(), expect)));
+        let put = try_commit(store, Batch::new().put(key, (number + 1).to_string(), expect));
         match put.await {
             Err(StoreError::Conflict) => tokio::task::yield_now().await,
             outcome => return drop(outcome.expect("committed")),

@@ -31,8 +31,8 @@ pub enum SocketError {
     /// Something that is no socket has the path.
     #[error("{} is in the way: it is not a socket", .0.display())]
     NotASocket(PathBuf),
-    /// Everybody may replace files in the directory.
-    #[error("{} may be written to by other users: not a safe place for the admin socket", .0.display())]
+    /// Another user may replace files in the directory.
+    #[error("{} belongs to another user or may be written to by all: not a safe place for the admin socket", .0.display())]
     UnsafeDirectory(PathBuf),
     /// The system refused.
     #[error("admin socket {}: {error}", path.display())]
@@ -111,13 +111,15 @@ impl Drop for AdminSocket {
     }
 }
 
-/// A directory in which others may write is one in which they can put a socket of their own in place of ours.
-/// With the sticky bit they can make files, but not replace ours.
+/// Whoever owns a directory or may write to it can put a socket of his own in place of ours. With the sticky bit, others
+/// can make files, but not replace ours; root could do it anyhow.
 fn check_directory(directory: &Path) -> Result<(), SocketError> {
     let metadata =
         fs::metadata(directory).map_err(|error| SocketError::System { path: directory.to_owned(), error })?;
-    let mode = metadata.mode();
-    if mode & 0o002 != 0 && mode & 0o1000 == 0 {
+    let (mode, owner) = (metadata.mode(), metadata.uid());
+    let writable_by_all = mode & 0o002 != 0 && mode & 0o1000 == 0;
+    let belongs_to_another = owner != 0 && owner != rustix::process::geteuid().as_raw();
+    if writable_by_all || belongs_to_another {
         return Err(SocketError::UnsafeDirectory(directory.to_owned()));
     }
     Ok(())

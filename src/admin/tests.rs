@@ -38,7 +38,7 @@ impl Admin for Accounts {
 
     async fn user_list(&self, host: Option<&DomainName>) -> Result<Vec<User>, AdminError> {
         let accounts = self.0.lock().await;
-        let of_host = accounts.iter().filter(|(account, _)| host.is_none_or(|host| account.domain() == host));
+        let of_host = accounts.iter().filter(|(account, _)| host.is_none_or(|host| account.domain() == *host));
         Ok(of_host.map(|(account, (_, access))| User { account: account.clone(), access: *access }).collect())
     }
 

@@ -223,7 +223,8 @@ fn default_data_dir() -> PathBuf {
     if rustix::process::geteuid().is_root() && system.is_dir() {
         return system.to_owned();
     }
-    user_dir("XDG_DATA_HOME", ".local/share").unwrap_or_default().join("oriole")
+    let below = user_dir("XDG_DATA_HOME", ".local/share").unwrap_or_default().join("oriole");
+    std::path::absolute(&below).unwrap_or(below)
 }
 
 /// A base directory of the XDG specification: the variable if it holds an absolute path, else the place below `$HOME`.

@@ -1,29 +1,40 @@
-//! Addresses as an operator writes them: domains and accounts.
-//!
-//! They are checked as far as is needed to catch a typing error in the file; the full rules of RFC 7622 are applied by
-//! whoever makes a JID of them.
+//! Addresses as an operator writes them: domains and accounts, prepared as every JID is (RFC 7622).
 
 use super::text::{Malformed, text_value};
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
+use wire::jid::BareJid;
 
-/// A domain name in lower case, international labels in Unicode, without a final dot (RFC 7622 section 3.2).
+/// A domain: a name with international labels in Unicode, or an IP address (RFC 7622 section 3.2).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DomainName(String);
+pub struct DomainName(BareJid);
 
 impl DomainName {
     /// The domain that is served when nothing is configured.
     pub fn localhost() -> Self {
-        Self("localhost".to_owned())
+        Self(BareJid::parse("localhost").expect("localhost is a domain"))
     }
 
-    /// The name in Unicode, as in a JID.
+    /// The domain as in a JID.
     pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The domain as a JID.
+    pub fn jid(&self) -> &BareJid {
         &self.0
     }
 
-    /// The name in ASCII (A-labels), as in DNS, SNI and certificates.
+    /// The name in ASCII (A-labels), as in DNS, SNI and certificates; an IP address without brackets.
     pub fn to_ascii(&self) -> String {
-        idna::domain_to_ascii(&self.0).unwrap_or_else(|_| self.0.clone())
+        match self.ip() {
+            Some(ip) => ip.to_string(),
+            None => idna::domain_to_ascii(self.as_str()).unwrap_or_else(|_| self.as_str().to_owned()),
+        }
+    }
+
+    /// The IP address, if it is one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.as_str().trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 }
 
@@ -31,23 +42,16 @@ impl FromStr for DomainName {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let ascii = idna::domain_to_ascii_cow(text.as_bytes(), idna::AsciiDenyList::STD3).map_err(|_| Malformed)?;
-        let ascii = ascii.strip_suffix('.').unwrap_or(&ascii);
-        let label_is_sound =
-            |label: &str| !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-');
-        if ascii.len() > 253 || !ascii.split('.').all(label_is_sound) {
-            return Err(Malformed);
-        }
-        match idna::domain_to_unicode(ascii) {
-            (name, Ok(())) => Ok(Self(name)),
-            (_, Err(_)) => Err(Malformed),
+        match BareJid::parse(text) {
+            Ok(jid) if jid.is_domain() => Ok(Self(jid)),
+            _ => Err(Malformed),
         }
     }
 }
 
 impl fmt::Display for DomainName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        self.0.fmt(f)
     }
 }
 
@@ -55,20 +59,17 @@ text_value!(DomainName, "a domain name such as \"example.org\"");
 
 /// An account, `local@domain`, without a resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountName {
-    local: String,
-    domain: DomainName,
-}
+pub struct AccountName(BareJid);
 
 impl AccountName {
-    /// The part before the `@`, as written.
-    pub fn local(&self) -> &str {
-        &self.local
+    /// The account as a JID; it has a localpart.
+    pub fn jid(&self) -> &BareJid {
+        &self.0
     }
 
-    /// The part after the `@`.
-    pub fn domain(&self) -> &DomainName {
-        &self.domain
+    /// The domain the account belongs to.
+    pub fn domain(&self) -> DomainName {
+        DomainName(self.0.domain_of())
     }
 }
 
@@ -76,19 +77,16 @@ impl FromStr for AccountName {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let (local, domain) = text.split_once('@').ok_or(Malformed)?;
-        // RFC 7622 section 3.3.1: excluded from a localpart whatever else is allowed.
-        let excluded = |c: char| c.is_whitespace() || c.is_control() || "\"&'/:<>@".contains(c);
-        if local.is_empty() || local.len() > 1023 || local.contains(excluded) {
-            return Err(Malformed);
+        match BareJid::parse(text) {
+            Ok(jid) if !jid.is_domain() => Ok(Self(jid)),
+            _ => Err(Malformed),
         }
-        Ok(Self { local: local.to_owned(), domain: domain.parse()? })
     }
 }
 
 impl fmt::Display for AccountName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.local, self.domain)
+        self.0.fmt(f)
     }
 }
 
@@ -99,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn domains_are_normalised() {
+    fn domains_are_prepared() {
         for (text, name, ascii) in [
             ("Example.ORG", "example.org", "example.org"),
             ("example.org.", "example.org", "example.org"),
@@ -107,6 +105,7 @@ mod tests {
             ("xn--bcher-kva.example", "bücher.example", "xn--bcher-kva.example"),
             ("localhost", "localhost", "localhost"),
             ("127.0.0.1", "127.0.0.1", "127.0.0.1"),
+            ("[::1]", "[::1]", "::1"),
         ] {
             let domain: DomainName = text.parse().unwrap();
             assert_eq!((domain.as_str(), domain.to_ascii().as_str()), (name, ascii), "{text}");
@@ -123,7 +122,7 @@ mod tests {
     #[test]
     fn accounts_are_local_and_domain() {
         let account: AccountName = "Juliet@Example.org".parse().unwrap();
-        assert_eq!((account.local(), account.domain().as_str()), ("Juliet", "example.org"));
+        assert_eq!((account.jid().local(), account.domain().as_str()), (Some("juliet"), "example.org"));
         for text in ["", "example.org", "@example.org", "juliet@", "juliet@example.org/balcony", "a b@example.org"] {
             assert_eq!(text.parse::<AccountName>(), Err(Malformed), "{text}");
         }

@@ -1,16 +1,19 @@
 //! Running the chains, and carrying out what hooks have left behind.
 
 use super::awake::{Entry, Lane};
+use super::served::Served;
 use super::{Engine, Road};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use tracing::{debug, error};
+use wire::jid::BareJid;
 use wire::stanza::Stanza;
 use wire::stream::{StreamCondition, StreamError};
 use xeps::account::{Account, SessionId};
 use xeps::accounts;
 use xeps::delivery::Incoming;
 use xeps::feature::Hook;
-use xeps::store::StoreError;
+use xeps::store::{Position, StoreError};
 use xeps::{Act, Cx, Halt, Outcome};
 
 pub async fn message_sent(cx: &mut Cx<'_>, account: &mut Account, id: SessionId, stanza: &mut Stanza) -> Outcome {
@@ -110,6 +113,22 @@ impl Engine {
         let sessions = lane.account.sessions.iter().map(|session| session.id);
         acts.extend(sessions.map(|id| Act::Close(id, StreamCondition::NotAuthorized)));
         Ok(acts)
+    }
+
+    /// Deletes an account from outside; its sessions end with `not-authorized`.
+    pub async fn delete_account(&self, served: &Arc<Served>, user: &BareJid) -> Result<(), StoreError> {
+        let entry = self.awake.wake(served, user);
+        let mut road = Road::new(None, None, Position::default());
+        {
+            let _turn = entry.turn().await;
+            let mut lane = entry.lane().await;
+            let acts = self.remove_account(&mut lane, &entry, &mut road).await?;
+            self.settle(&mut lane, &entry, acts, &mut road).await;
+            drop(lane);
+            self.travel(&mut road).await;
+        }
+        self.awake.release(entry);
+        self.store.durable(road.written).await
     }
 
     /// Ends every session of an account from outside, as when it is disabled.

@@ -101,6 +101,13 @@ impl Engine {
         self.travel(&mut road).await;
     }
 
+    /// A component has gone; its peers learn what it never read.
+    pub async fn component_gone(&self, unread: Vec<Stanza>) {
+        let mut road = Road::new(None, None, Position::default());
+        unread.iter().for_each(|stanza| road.bounce(stanza, absent()));
+        self.travel(&mut road).await;
+    }
+
     /// The sender's side: hooks of its account, and requests to the account itself or its server.
     async fn sent(&self, lane: &mut Lane, entry: &Entry, id: SessionId, mut stanza: Stanza, road: &mut Road) {
         if lane.account.session(id).is_none() {
@@ -119,9 +126,13 @@ impl Engine {
         };
         let acts = road.collect(cx);
         match outcome {
-            // RFC 6120 section 10.3: without an address a message is for the sender's own account.
-            Ok(()) if stanza.to.is_none() => road.pending.push_back(stanza.with_to(entry.user.clone())),
-            Ok(()) => road.pending.push_back(stanza),
+            Ok(()) if stanza.to.is_some() => road.pending.push_back(stanza),
+            // RFC 6120 section 10.3: without an address a message is for the sender's own account, and presence is for
+            // whoever may see it, which is the hooks' affair.
+            Ok(()) if matches!(stanza.kind, Kind::Message(_)) => {
+                road.pending.push_back(stanza.with_to(entry.user.clone()));
+            }
+            Ok(()) => {}
             Err(halt) => road.answer(&stanza, halt),
         }
         self.settle(lane, entry, acts, road).await;

@@ -85,11 +85,17 @@ impl Outbox {
         Taken { parcels: std::mem::take(&mut state.waiting), end: state.end.clone() }
     }
 
-    /// Puts back, in front, what was taken and could not be written.
-    pub fn put_back(&self, mut parcels: Vec<Parcel>) {
-        let mut state = self.state.lock();
-        parcels.append(&mut state.waiting);
-        state.waiting = parcels;
+    /// Whether there is something to take. To be asked after [`Outbox::cut`] was waited for, which may have swallowed a wake.
+    pub fn is_waiting(&self) -> bool {
+        let state = self.state.lock();
+        !state.waiting.is_empty() || state.end.is_some()
+    }
+
+    /// Waits until the stream has to end, whatever the peer still reads.
+    pub async fn cut(&self) {
+        while self.state.lock().end.is_none() {
+            self.ready().await;
+        }
     }
 
     /// Closes the queue and returns what was never written.
@@ -124,13 +130,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_written_comes_back_in_order() {
+    fn what_was_not_written_is_handed_back_in_order() {
         let outbox = Outbox::new(usize::MAX);
-        let numbered = |n: &str| Parcel { stanza: parcel().stanza.with_id(n), ..parcel() };
-        outbox.push(numbered("1")).unwrap();
-        let taken = outbox.take();
-        outbox.push(numbered("2")).unwrap();
-        outbox.put_back(taken.parcels);
+        for id in ["1", "2"] {
+            outbox.push(Parcel { stanza: parcel().stanza.with_id(id), ..parcel() }).unwrap();
+        }
         let left: Vec<_> = outbox.finish().into_iter().filter_map(|stanza| stanza.id).collect();
         assert_eq!(left, ["1", "2"]);
         assert!(outbox.push(parcel()).is_err());

@@ -5,6 +5,7 @@ use crate::{
     tls::CertificateFacts,
 };
 use std::{
+    ffi::OsString,
     fmt::Write,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -25,6 +26,18 @@ pub struct Facts {
 
 /// The start-up text, several lines.
 pub fn banner(config: &Config, facts: &Facts) -> String {
+    text(config, facts, &program(std::env::args_os().next()))
+}
+
+/// How this program was called, for commands that the operator can copy: by its path unless the shell found it.
+fn program(called_as: Option<OsString>) -> String {
+    match called_as.map(PathBuf::from) {
+        Some(path) if path.components().count() > 1 => quoted(&path),
+        _ => "oriole".to_owned(),
+    }
+}
+
+fn text(config: &Config, facts: &Facts, program: &str) -> String {
     let mut text = format!("Oriole {} is up.\n\n", env!("CARGO_PKG_VERSION"));
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "  {name:<13} {value}");
@@ -46,16 +59,17 @@ pub fn banner(config: &Config, facts: &Facts) -> String {
         line("", certificate.fingerprint.clone());
     }
     if facts.accounts == 0 {
-        text.push_str(&first_account(config, facts));
+        text.push_str(&first_account(config, facts, program));
     }
     text
 }
 
 /// How to make the first account, and how to connect with it.
-fn first_account(config: &Config, facts: &Facts) -> String {
+fn first_account(config: &Config, facts: &Facts, program: &str) -> String {
     let Some((domain, host)) = config.hosts.iter().find(|(_, host)| !host.anonymous) else { return String::new() };
     let option = facts.source.as_deref().map_or_else(String::new, |file| format!(" --config {}", quoted(file)));
-    let mut text = format!("\nThere are no accounts yet. To make one:\n\n  oriole{option} user add you@{domain}\n\n");
+    let mut text =
+        format!("\nThere are no accounts yet. To make one:\n\n  {program}{option} user add you@{domain}\n\n");
     match host.registration.mode {
         RegistrationMode::Closed => {}
         RegistrationMode::Loopback => text.push_str("A client on this machine can register one too. "),
@@ -136,7 +150,7 @@ mod tests {
     fn a_new_server_says_what_to_do() {
         let mut config = Config::default();
         config.server.data_dir = Some("/srv/oriole".into());
-        let text = banner(&config, &facts());
+        let text = text(&config, &facts(), "oriole");
         for part in [
             "  domains       localhost\n",
             "  clients       0.0.0.0:5222, [::]:5222\n",
@@ -152,15 +166,26 @@ mod tests {
 
     #[test]
     fn with_accounts_there_is_nothing_to_explain() {
-        let text = banner(&Config::default(), &Facts { accounts: 2, ..facts() });
+        let text = text(&Config::default(), &Facts { accounts: 2, ..facts() }, "oriole");
         assert!(!text.contains("user add"));
+    }
+
+    #[test]
+    fn the_program_is_named_as_it_was_called() {
+        for (called_as, name) in
+            [("oriole", "oriole"), ("./oriole", "./oriole"), ("/opt/my dir/oriole", "'/opt/my dir/oriole'")]
+        {
+            assert_eq!(program(Some(called_as.into())), name);
+        }
+        assert_eq!(program(None), "oriole");
     }
 
     #[test]
     fn the_command_names_the_configuration_in_use() {
         let facts = Facts { source: Some("/etc/my oriole.toml".into()), ..facts() };
         assert!(
-            banner(&Config::default(), &facts).contains("oriole --config '/etc/my oriole.toml' user add you@localhost")
+            text(&Config::default(), &facts, &program(Some("target/release/oriole".into())))
+                .contains("target/release/oriole --config '/etc/my oriole.toml' user add you@localhost")
         );
     }
 }

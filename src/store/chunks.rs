@@ -118,6 +118,11 @@ impl Chunked {
         self.engine.apply(writes)
     }
 
+    /// Makes all changes or none, of keys and values as the engine holds them.
+    pub fn apply_raw(&self, writes: Vec<Write>) -> Result<()> {
+        self.engine.apply(writes)
+    }
+
     /// Returns when everything applied before survives a loss of power.
     pub fn sync(&self) -> Result<()> {
         self.engine.sync()

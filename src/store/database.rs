@@ -31,8 +31,19 @@ struct Inner {
 /// Opens the store, or makes it: locks the directory, migrates what is older, finishes what a crash interrupted.
 /// Blocks. May be called outside of a runtime.
 pub fn open(options: &Options) -> std::result::Result<Arc<Database>, OpenError> {
-    let Opened { engine, lock } = open_engine(options, Missing::Create)?;
-    schema::prepare(&engine, schema::MIGRATIONS)?;
+    let opened = open_engine(options, Missing::Create)?;
+    schema::prepare(&opened.engine, schema::MIGRATIONS)?;
+    start(options, opened)
+}
+
+/// Opens a store that exists and is of the current version.
+pub fn open_existing(options: &Options) -> std::result::Result<Arc<Database>, OpenError> {
+    let opened = open_engine(options, Missing::Refuse)?;
+    schema::require_current(&opened.engine)?;
+    start(options, opened)
+}
+
+fn start(options: &Options, Opened { engine, lock }: Opened) -> std::result::Result<Arc<Database>, OpenError> {
     let committer = Committer::start(engine, options.pending_bytes, Arc::clone(&options.now))?;
     sweep::resume(&committer)?;
     Ok(Arc::new(Database { inner: Arc::new(Inner { committer, _lock: lock }) }))
@@ -44,7 +55,8 @@ impl Database {
         self.inner.committer.close()
     }
 
-    fn view(&self) -> &View {
+    /// What readers see.
+    pub(super) fn view(&self) -> &View {
         &self.inner.committer.shared.view
     }
 

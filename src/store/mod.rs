@@ -8,6 +8,7 @@
 //!   view      pending commits over the engine                  overlay: the pending commits
 //!   chunks    long values in pieces
 //!   engine    an ordered map of bytes: sled, fjall, memory
+//! verify, transfer   looking at everything, export and import
 //! schema      the version on disk, and migrations              lock: one process at a time
 //! ```
 //!
@@ -24,9 +25,13 @@ mod overlay;
 mod schema;
 mod stage;
 mod sweep;
+mod transfer;
 mod values;
+mod verify;
 mod view;
 
 pub use database::{Database, open};
 pub use lock::LockError;
 pub use options::{EngineKind, OpenError, Options};
+pub use transfer::{Moved, TransferError, export::export, import::import};
+pub use verify::{Report, verify};

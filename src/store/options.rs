@@ -96,7 +96,7 @@ pub enum OpenError {
         known: u64,
     },
     /// An import into the store has begun and not ended.
-    #[error("an import into this store was interrupted: remove the data directory and import again")]
+    #[error("an import into this store was interrupted: import again")]
     Importing,
     /// The engine holds something that is not a store of this program.
     #[error("the data directory holds something that is not a store of this program")]

@@ -25,7 +25,7 @@ use rustls::{
     server::{Acceptor, NoClientAuth},
     sign::{CertifiedKey, SingleCertAndKey},
 };
-use std::{collections::HashMap, io, sync::Arc, time::SystemTime};
+use std::{collections::HashMap, io, path::PathBuf, sync::Arc, time::SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
@@ -112,6 +112,28 @@ impl Table {
     }
 }
 
+/// What the certificate says that `host` would be served with; `None` when it has still to be made. Makes nothing.
+///
+/// # Errors
+/// The configured files cannot be used.
+pub fn inspect(config: &Config, domain: &DomainName, host: &HostConfig) -> Result<Option<CertificateFacts>, TlsError> {
+    if let Some(file) = &host.client_ca {
+        pem::load_roots(file)?;
+    }
+    let pair = match (&host.certificate, &host.key) {
+        (Some(certificate), Some(key)) => pem::load(certificate, key)?,
+        _ => match self_made::load(&self_made_dir(config), domain) {
+            Some(pair) => pair,
+            None => return Ok(None),
+        },
+    };
+    pair.cert.first().and_then(CertificateFacts::read).map(Some).ok_or(TlsError::NotX509)
+}
+
+fn self_made_dir(config: &Config) -> PathBuf {
+    config.data_dir().join("certs")
+}
+
 /// TLS of one host.
 #[derive(Debug)]
 pub struct HostTls {
@@ -130,7 +152,7 @@ impl HostTls {
     fn load(config: &Config, domain: &DomainName, host: &HostConfig, now: SystemTime) -> Result<Self, TlsError> {
         let chain_and_key = match (&host.certificate, &host.key) {
             (Some(certificate), Some(key)) => pem::load(certificate, key)?,
-            _ => self_made::load_or_make(&config.data_dir().join("certs"), domain, now)?,
+            _ => self_made::load_or_make(&self_made_dir(config), domain, now)?,
         };
         let client_roots = match &host.client_ca {
             Some(file) => pem::load_roots(file)?,

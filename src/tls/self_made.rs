@@ -11,7 +11,7 @@ use std::{
     io::{self, Write},
     net::IpAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -26,7 +26,7 @@ const REMAKE_BEFORE_END: Duration = Duration::from_secs(30 * 86_400);
 /// Loads the certificate of `domain` from `dir`, or makes it when there is none that will last.
 pub(super) fn load_or_make(dir: &Path, domain: &DomainName, now: SystemTime) -> Result<CertifiedKey, TlsError> {
     let name = domain.to_ascii();
-    let (certificate, key) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
+    let (certificate, key) = files(dir, domain);
     if certificate.exists() {
         match pem::load(&certificate, &key) {
             Ok(pair) if lasts(&pair, now) => return Ok(pair),
@@ -46,6 +46,17 @@ pub(super) fn load_or_make(dir: &Path, domain: &DomainName, now: SystemTime) -> 
     pem::load(&certificate, &key)
 }
 
+/// Loads the certificate of `domain` from `dir`, if there is one that is sound.
+pub(super) fn load(dir: &Path, domain: &DomainName) -> Option<CertifiedKey> {
+    let (certificate, key) = files(dir, domain);
+    pem::load(&certificate, &key).ok()
+}
+
+fn files(dir: &Path, domain: &DomainName) -> (PathBuf, PathBuf) {
+    let name = domain.to_ascii();
+    (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")))
+}
+
 fn lasts(pair: &CertifiedKey, now: SystemTime) -> bool {
     let facts = pair.cert.first().and_then(CertificateFacts::read);
     facts.is_some_and(|facts| facts.not_before <= now && facts.not_after > now + REMAKE_BEFORE_END)
@@ -58,10 +69,8 @@ struct Made {
 
 fn make(name: &str, now: SystemTime) -> Result<Made, rcgen::Error> {
     // The wildcard is for the services of the host: conference.example.org, upload.example.org, ...
-    let names = match name.parse::<IpAddr>() {
-        Ok(_) => vec![name.to_owned()],
-        Err(_) => vec![name.to_owned(), format!("*.{name}")],
-    };
+    let is_address = name.parse::<IpAddr>().is_ok();
+    let names = if is_address { vec![name.to_owned()] } else { vec![name.to_owned(), format!("*.{name}")] };
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = DistinguishedName::new();
     // A common name holds 64 characters at most (RFC 5280 appendix A.1).

@@ -314,3 +314,11 @@ fn expiry_and_a_wrong_name_are_warned_of() {
         ["the certificate is not for example.net, but for example.org, *.example.org"]
     );
 }
+
+#[test]
+fn a_host_may_be_an_ip_address() {
+    let dir = TempDir::new().unwrap();
+    let tls = Tls::load(&config(dir.path(), &["127.0.0.1", "[::1]"]), now()).unwrap();
+    assert_eq!(tls.host(Some("[::1]")).certificate().names, ["::1"]);
+    assert_eq!(tls.host(Some("127.0.0.1")).certificate().names, ["127.0.0.1"]);
+}

@@ -68,22 +68,19 @@ impl Timestamp {
     pub fn format(self) -> CompactString {
         let (year, month, day) = date_of(self.0.div_euclid(DAY));
         let time = self.0.rem_euclid(DAY);
-        let mut text = CompactString::const_new("");
-        push_number(&mut text, year, 4);
-        text.push('-');
-        push_number(&mut text, month, 2);
-        text.push('-');
-        push_number(&mut text, day, 2);
-        text.push('T');
-        push_number(&mut text, time / HOUR, 2);
-        text.push(':');
-        push_number(&mut text, time % HOUR / MINUTE, 2);
-        text.push(':');
-        push_number(&mut text, time % MINUTE / SECOND, 2);
-        text.push('.');
-        push_number(&mut text, time % SECOND, 3);
-        text.push('Z');
-        text
+        let (hour, minute, second, milli) = (time / HOUR, time % HOUR / MINUTE, time % MINUTE / SECOND, time % SECOND);
+        let digit = |number: i64, place: i64| b'0' + (number / place % 10) as u8;
+        #[rustfmt::skip]
+        let text = [
+            digit(year, 1000), digit(year, 100), digit(year, 10), digit(year, 1), b'-',
+            digit(month, 10), digit(month, 1), b'-',
+            digit(day, 10), digit(day, 1), b'T',
+            digit(hour, 10), digit(hour, 1), b':',
+            digit(minute, 10), digit(minute, 1), b':',
+            digit(second, 10), digit(second, 1), b'.',
+            digit(milli, 100), digit(milli, 10), digit(milli, 1), b'Z',
+        ];
+        CompactString::from_utf8_lossy(&text)
     }
 
     /// Reads `CCYY-MM-DDThh:mm:ss[.sss]TZD`: any number of decimals, `Z` or an offset up to 14 hours, and `24:00:00` for the end
@@ -220,18 +217,12 @@ fn date_of(days: i64) -> (i64, i64, i64) {
     (cycle * 400 + year + i64::from(month <= 2), month, day_of_month)
 }
 
-fn push_number(text: &mut CompactString, number: i64, digits: u32) {
-    for place in (0..digits).rev() {
-        let digit = number / 10_i64.pow(place) % 10;
-        text.push(char::from(b'0' + digit as u8));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::{BadTimestamp, DAY, Timestamp, date_of, day_number};
 
@@ -337,6 +328,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(82), ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_written_is_read_again(millis in Timestamp::MIN.millis()..=Timestamp::MAX.millis()) {
             let moment = Timestamp::from_millis(millis).unwrap();

@@ -27,6 +27,7 @@ impl BareJid {
         BareJid(Jid { text: Arc::from(jid.bare_str()), local_len: jid.local_len, bare_len: jid.bare_len })
     }
 
+    /// The whole address, as it goes on the wire.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -36,6 +37,7 @@ impl BareJid {
         self.0.local()
     }
 
+    /// As [`Jid::domain`].
     pub fn domain(&self) -> &str {
         self.0.domain()
     }

@@ -19,6 +19,9 @@ const MAX_LABEL: usize = 63;
 const DOTS: [char; 4] = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
 
 pub(super) fn prepare(text: &str) -> Result<Cow<'_, str>, JidError> {
+    if is_normal_ascii(text) {
+        return Ok(Cow::Borrowed(text));
+    }
     prepare_part(Part::Domain, text, |text| {
         // Section 3.2: a final dot is stripped before anything else.
         let text = text.strip_suffix(DOTS).unwrap_or(text);
@@ -88,4 +91,29 @@ fn name(text: &str) -> Result<Cow<'_, str>, JidError> {
         return Err(JidError::NotADomain);
     }
     Ok(unicode)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    use super::{is_normal_ascii, name};
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7622), ..ProptestConfig::default() })]
+
+        /// The quick answer for ASCII is the one that UTS #46 and IDNA2008 give, but for Punycode, which is not its affair.
+        #[test]
+        fn quick_and_thorough_answers_agree(text in "[a-cA-C0-9._-]{1,10}|[ab]{60,66}(\\.[a-]{1,5})?") {
+            let unchanged = name(&text).is_ok_and(|prepared| prepared == text);
+            prop_assert_eq!(is_normal_ascii(&text), unchanged, "{:?}", text);
+        }
+    }
+
+    #[test]
+    fn punycode_takes_the_thorough_way() {
+        assert!(!is_normal_ascii("xn--bcher-kva"));
+        assert_eq!(name("xn--bcher-kva").unwrap(), "b\u{fc}cher");
+    }
 }

@@ -59,6 +59,7 @@ impl Jid {
         parse::from_parts(local, domain, resource)
     }
 
+    /// The whole address, as it goes on the wire.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -71,6 +72,7 @@ impl Jid {
         }
     }
 
+    /// A domain name of small U-labels without a final dot, an IPv4 address, or an IPv6 address in brackets. Never empty.
     pub fn domain(&self) -> &str {
         let start = match self.local_len {
             0 => 0,

@@ -1,7 +1,7 @@
 //! PRECIS (RFC 8264) and its profiles of RFC 8265, for addresses and passwords; and SASLprep (RFC 4013), which SCRAM still names.
 //!
-//! Properties of characters come from the Unicode data of `icu_properties` and `unicode-normalization`, not from tables of one age,
-//! so that new letters and emoji work when those crates are updated.
+//! Properties of characters come from the Unicode data of `icu_properties`, `unicode-normalization` and the standard library (case), not
+//! from tables of one age: new letters and emoji work as soon as those are updated. Only SASLprep is bound to Unicode 3.2 by its RFC.
 //!
 //! The order of RFC 8264 section 7 is kept: mappings and normalisation first, then the question whether each character is allowed.
 //! Text typed in decomposed form (as some systems do for Hangul) is therefore accepted. Every profile is applied until its

@@ -46,7 +46,8 @@ pub fn opaque_string(text: &str) -> Result<Cow<'_, str>, Error> {
 
 /// A password by OpaqueString (RFC 8265 section 4), for mechanisms and forms that carry it as text.
 ///
-/// SCRAM has its own rule, [`saslprep`](super::saslprep): what a client hashed cannot be prepared another way afterwards.
+/// SCRAM has its own rule, [`saslprep`](super::saslprep): what a client hashed cannot be prepared another way afterwards. An account
+/// whose keys were made by one of the two must be asked by the same one, in PLAIN too.
 pub fn password(text: &str) -> Result<String, Error> {
     opaque_string(text).map(Cow::into_owned)
 }

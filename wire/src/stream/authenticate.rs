@@ -39,14 +39,11 @@ impl Stream {
         }
     }
 
-    /// Answers [`Event::Authorize`]: not this one.
-    pub fn denied(&mut self, error: SaslError) -> Option<Event> {
-        match &self.phase {
-            Phase::Negotiating(negotiation) if matches!(negotiation.step, Negotiating::Authorizing(_)) => {
-                Some(self.refuse(error, "the account may not log in"))
-            }
-            _ => None,
-        }
+    /// Answers any question of a login: not this one, or not now.
+    pub fn denied(&mut self, error: SaslError, reason: &'static str) -> Option<Event> {
+        let Phase::Negotiating(negotiation) = &self.phase else { return None };
+        let asked = matches!(negotiation.step, Negotiating::Authorizing(_) | Negotiating::Sasl { waiting: true, .. });
+        asked.then(|| self.refuse(error, reason))
     }
 
     pub(super) fn authenticate(&mut self, element: &Element) -> Option<Event> {

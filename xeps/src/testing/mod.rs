@@ -1,1 +1,279 @@
+//! A host in memory, so that a test of a feature reads like a play: somebody sends, somebody receives.
+//!
+//! There is no engine here. A [`World`] runs one hook or one request through the registry, as the engine would, and writes
+//! down what the features want done, one line each, for the test to look at. Time stands still until told otherwise.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod ports;
+mod xml;
+
+pub use ports::{CheapPasswords, StillClock};
+pub use xml::{canonical, now_or_never, stanza};
+
+use crate::account::{Account, Available, Contact, Session, SessionId, Subscription};
+use crate::accounts::{self, AccountRecord, Passwords};
+use crate::context::{Act, Cx, Host};
+use crate::delivery::{self, Delivery, Incoming};
+use crate::feature::{Answer, At, Feature, Halt, Hook, Outcome, Request, Scope};
+use crate::registry::Registry;
+use crate::store::memory::Memory;
+use crate::store::{Batch, Position};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use wire::jid::{BareJid, Jid};
+use wire::stanza::{Condition, PresenceType, Stanza, StanzaError};
+use wire::xml::Element;
+
+/// The domain that every world serves.
+pub const DOMAIN: &str = "example.org";
+
+/// A host with accounts and sessions.
+pub struct World {
+    pub host: Host,
+    pub store: Memory,
+    pub clock: Arc<StillClock>,
+    /// The network address that requests come from.
+    pub address: Option<IpAddr>,
+    accounts: BTreeMap<String, Account>,
+    sessions: u64,
+    acts: Vec<String>,
+}
+
+impl World {
+    /// A world of these features, and nobody in it.
+    pub fn new(features: Vec<Box<dyn Feature>>) -> World {
+        let clock = Arc::new(StillClock::default());
+        let time = clock.clone();
+        World {
+            host: Host { domain: BareJid::parse(DOMAIN).unwrap(), registry: Registry::new(features).unwrap() },
+            store: Memory::new(Arc::new(move || time.micros())),
+            clock,
+            address: None,
+            accounts: BTreeMap::new(),
+            sessions: 0,
+            acts: Vec::new(),
+        }
+    }
+
+    /// Makes an account with a password.
+    pub fn with_account(mut self, localpart: &str, password: &str) -> World {
+        let user = bare(&format!("{localpart}@{DOMAIN}"));
+        let credentials = now_or_never(CheapPasswords.derive(password)).unwrap();
+        let record = AccountRecord { created: self.clock.time(), disabled: false, credentials: Some(credentials) };
+        now_or_never(accounts::create(&self.store, &user, &record)).unwrap();
+        self.accounts.insert(user.as_str().to_owned(), Account::new(user));
+        self
+    }
+
+    /// Binds a session of an account.
+    pub fn with_session(mut self, full: &str) -> World {
+        self.sessions += 1;
+        let session = Session::new(SessionId(self.sessions), jid(full));
+        self.account(full).sessions.push(session);
+        self
+    }
+
+    /// Lets a contact see the presence of an account.
+    pub fn with_subscriber(mut self, user: &str, contact: &str) -> World {
+        let mut contact = Contact::new(bare(contact));
+        contact.listed = true;
+        contact.subscription = Subscription { from: true, ..Default::default() };
+        self.with(Some(user), async |cx, account| account.save(cx, contact, Batch::new()).await.map_err(Halt::from))
+            .unwrap();
+        self
+    }
+
+    /// Lets time pass.
+    pub fn wait(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+
+    /// The account that an address belongs to.
+    pub fn account(&mut self, address: &str) -> &mut Account {
+        self.accounts.get_mut(jid(address).bare_str()).expect("the account exists")
+    }
+
+    /// What the features wanted done since this was last asked, in order: `juliet@example.org/balcony gets <message .../>`.
+    pub fn acts(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.acts)
+    }
+
+    /// A request, and its answer as a line of XML. `from` is a full JID, of this host or of another.
+    pub fn asks(&mut self, from: &str, request: &str) -> String {
+        let stanza = stanza(request).with_from(jid(from));
+        let (own, to) = (jid(from).to_bare(), stanza.to.as_ref().map(Jid::to_bare));
+        let ours = own.domain() == DOMAIN;
+        match to.unwrap_or_else(|| own.clone()) {
+            to if to.as_str() == DOMAIN && ours => self.request(Some(own.as_str()), Scope::Server, &stanza),
+            to if to.as_str() == DOMAIN => self.request(None, Scope::Server, &stanza),
+            to if !self.accounts.contains_key(to.as_str()) => self.request(None, Scope::Nobody, &stanza),
+            to if to == own => self.request(Some(own.as_str()), Scope::Own, &stanza),
+            to => self.request(Some(to.as_str()), Scope::Other, &stanza),
+        }
+    }
+
+    /// A request on a stream that is not authenticated, and its answer.
+    pub fn stranger_asks(&mut self, request: &str) -> String {
+        self.request(None, Scope::Stream, &stanza(request))
+    }
+
+    /// A message comes for an account: its delivery is decided and the hooks run.
+    pub fn message_comes(&mut self, message: &str) -> Delivery {
+        let stanza = stanza(message);
+        let user = stanza.to.as_ref().expect("the message has a recipient").bare_str().to_owned();
+        let delivery = delivery::decide(self.account(&user), &stanza);
+        let mut incoming = Incoming { stanza, delivery };
+        let outcome = self.hook(Hook::MessageReceived, &user, async |feature, cx, account| {
+            feature.message_received(cx, account, &mut incoming).await
+        });
+        outcome.expect("no hook stops the message");
+        incoming.delivery
+    }
+
+    /// A session sends its initial presence, with that priority.
+    pub fn becomes_available(&mut self, full: &str, priority: i8) {
+        let presence = Stanza::new(PresenceType::Available).with_from(jid(full));
+        let available = Available { stanza: presence, priority, since: self.clock.time() };
+        let session = self.session(full);
+        self.account(full).session_mut(session).expect("the session exists").presence = Some(available);
+        let outcome = self.hook(Hook::SessionAvailable, full, async |feature, cx, account| {
+            feature.session_available(cx, account, session).await
+        });
+        outcome.expect("no hook stops a session from becoming available");
+    }
+
+    /// A session says goodbye, with the hooks of sent presence.
+    pub fn becomes_unavailable(&mut self, full: &str, presence: &str) {
+        let session = self.session(full);
+        self.account(full).session_mut(session).expect("the session exists").presence = None;
+        let mut presence = stanza(presence).with_from(jid(full));
+        let outcome = self.hook(Hook::PresenceSent, full, async |feature, cx, account| {
+            feature.presence_sent(cx, account, session, &mut presence).await
+        });
+        outcome.expect("no hook stops the presence");
+    }
+
+    /// A session is over.
+    pub fn leaves(&mut self, full: &str) {
+        let id = self.session(full);
+        let account = self.account(full);
+        let index = account.sessions.iter().position(|session| session.id == id).expect("the session exists");
+        let session = account.sessions.remove(index);
+        let outcome = self.hook(Hook::SessionEnded, full, async |feature, cx, account| {
+            feature.session_ended(cx, account, &session).await
+        });
+        outcome.expect("no hook keeps a session alive");
+    }
+
+    fn session(&mut self, full: &str) -> SessionId {
+        let full = jid(full);
+        self.account(full.bare_str()).resource(full.resource().unwrap()).expect("the session exists").id
+    }
+
+    fn request(&mut self, owner: Option<&str>, scope: Scope, stanza: &Stanza) -> String {
+        let sender = stanza.from.as_ref().filter(|from| from.domain() == DOMAIN && from.is_full()).cloned();
+        let session = sender.map(|from| self.session(from.as_str()));
+        let answer = self.with(owner, async |cx, account| {
+            let at = match scope {
+                Scope::Stream => At::Stream,
+                Scope::Server => At::Server(owner.is_some().then_some(account)),
+                Scope::Own => At::Own(account),
+                Scope::Other => At::Other(account),
+                Scope::Nobody => At::Nobody,
+            };
+            let child = stanza.request().expect("a request has a child");
+            let Some(feature) = cx.host.registry.owner(scope, stanza, &child) else {
+                return Err(Condition::ServiceUnavailable.into());
+            };
+            feature.iq(cx, at, &Request { stanza, child, session }).await
+        });
+        let reply = match answer {
+            Ok(Answer::Done) => stanza.result(None),
+            Ok(Answer::Result(element)) => stanza.result(Some(&element)),
+            Ok(Answer::Sent) => return String::new(),
+            Err(halt) => stanza.error(&error_of(halt)).expect("a request may be answered"),
+        };
+        canonical_stanza(&reply)
+    }
+
+    fn hook(
+        &mut self,
+        hook: Hook,
+        owner: &str,
+        mut call: impl AsyncFnMut(&dyn Feature, &mut Cx<'_>, &mut Account) -> Outcome,
+    ) -> Outcome {
+        self.with(Some(owner), async |cx, account| {
+            for feature in cx.host.registry.chain(hook) {
+                call(feature, cx, account).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs something at one account, or at none, and writes down what it wants done.
+    fn with<T>(
+        &mut self,
+        owner: Option<&str>,
+        call: impl AsyncFnOnce(&mut Cx<'_>, &mut Account) -> Result<T, Halt>,
+    ) -> Result<T, Halt> {
+        let mut none = Account::new(self.host.domain.clone());
+        let account = match owner {
+            Some(owner) => self.accounts.get_mut(jid(owner).bare_str()).expect("the account exists"),
+            None => &mut none,
+        };
+        let mut cx = Cx {
+            host: &self.host,
+            store: &self.store,
+            clock: &*self.clock,
+            passwords: &CheapPasswords,
+            address: self.address,
+            out: Vec::new(),
+            written: Position::default(),
+        };
+        let result = now_or_never(call(&mut cx, account));
+        self.acts.extend(cx.out.iter().map(|act| describe(account, act)));
+        result
+    }
+}
+
+/// The error that answers a stanza for this reason.
+fn error_of(halt: Halt) -> StanzaError {
+    match halt {
+        Halt::Refuse(error) => error,
+        Halt::Silent(reason) => panic!("a request was swallowed: {reason}"),
+        Halt::Broken(error) => panic!("the store failed: {error}"),
+    }
+}
+
+fn describe(account: &Account, act: &Act) -> String {
+    let name = |id: &SessionId| account.session(*id).map_or("nobody", |session| session.jid.as_str());
+    match act {
+        Act::Route(stanza) => format!("sent: {}", canonical_stanza(stanza)),
+        Act::Push(id, stanza) => format!("{} gets {}", name(id), canonical_stanza(stanza)),
+        Act::Close(id, condition) => format!("{} is closed: {}", name(id), condition.name()),
+        Act::Available(id) => format!("{} is available", name(id)),
+        Act::RemoveAccount => format!("{} is removed", account.user),
+    }
+}
+
+fn canonical_stanza(stanza: &Stanza) -> String {
+    let mut bytes = Vec::new();
+    stanza.write(&mut bytes);
+    canonical(&String::from_utf8(bytes).unwrap())
+}
+
+fn jid(text: &str) -> Jid {
+    Jid::parse(text).unwrap()
+}
+
+fn bare(text: &str) -> BareJid {
+    BareJid::parse(text).unwrap()
+}
+
+/// The first child of an answer, for tests that look closer than at its text.
+pub fn payload(answer: &str) -> Element {
+    stanza(answer).request().and_then(|child| child.element()).expect("the answer has a child")
+}

@@ -1,0 +1,139 @@
+//! The arguments of the program. The doc comments here are its help and its manual page.
+
+use crate::config::{AccountName, DomainName};
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// An XMPP server
+///
+/// Without a command, the server is started. Without a configuration, it serves localhost and keeps its data in your home
+/// directory.
+#[derive(Debug, Parser)]
+#[command(name = "oriole", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The configuration [default: ./oriole.toml, ~/.config/oriole/oriole.toml or /etc/oriole/oriole.toml]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  oriole                                      start the server
+  oriole user add juliet@example.org          make an account; asks for the password
+  oriole --config my.toml check-config        say what my.toml means, and what is wrong with it
+  oriole log debug                            log more, while the server runs
+  oriole completions bash > /etc/bash_completion.d/oriole
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or wrong configuration.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Start the server (as does no command at all)
+    Serve,
+    /// Make, change, list and delete accounts, whether or not the server is running
+    #[command(subcommand)]
+    User(User),
+    /// Check, save and restore what is stored
+    #[command(subcommand)]
+    Store(Store),
+    /// Change what the running server logs, until it is restarted
+    #[command(after_help = "Examples:\n  oriole log debug\n  oriole log info,oriole::tls=trace")]
+    Log {
+        /// off, error, warn, info, debug, trace, or a list such as info,oriole::tls=debug
+        #[arg(value_name = "LEVEL")]
+        filter: String,
+    },
+    /// Say how the running server is
+    Status,
+    /// Say what the configuration means, and what is wrong with it
+    CheckConfig,
+    /// List the XMPP extensions the server implements
+    Xeps,
+    /// Print a script that completes commands in your shell
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example:\n  oriole man > /usr/local/share/man/man1/oriole.1")]
+    Man,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum User {
+    /// Make an account
+    #[command(
+        after_help = "Examples:\n  oriole user add juliet@example.org\n  pass show juliet | oriole user add juliet@example.org --password-stdin"
+    )]
+    Add {
+        /// The new account, as juliet@example.org
+        #[arg(value_parser = account)]
+        account: AccountName,
+        /// Read the password from the first line of standard input instead of asking for it
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Delete an account with everything that belongs to it
+    Delete {
+        /// The account
+        #[arg(value_parser = account)]
+        account: AccountName,
+        /// Do not ask whether this is meant
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Set another password, and end the sessions of the account
+    Passwd {
+        /// The account
+        #[arg(value_parser = account)]
+        account: AccountName,
+        /// Read the password from the first line of standard input instead of asking for it
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List accounts
+    List {
+        /// Those of this domain only
+        #[arg(value_parser = domain)]
+        host: Option<DomainName>,
+    },
+    /// Keep an account from logging in, without deleting anything
+    Disable {
+        /// The account
+        #[arg(value_parser = account)]
+        account: AccountName,
+    },
+    /// Let a disabled account log in again
+    Enable {
+        /// The account
+        #[arg(value_parser = account)]
+        account: AccountName,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Store {
+    /// Read everything that is stored, and report what is damaged
+    Verify,
+    /// Write everything that is stored to a new file
+    Export {
+        /// The file; must not exist
+        file: PathBuf,
+    },
+    /// Fill an empty store from a file that export has written
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+fn account(text: &str) -> Result<AccountName, &'static str> {
+    text.parse().map_err(|_| "expected an account such as juliet@example.org")
+}
+
+fn domain(text: &str) -> Result<DomainName, &'static str> {
+    text.parse().map_err(|_| "expected a domain name such as example.org")
+}

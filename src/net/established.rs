@@ -1,0 +1,191 @@
+//! The life of an established stream: one loop that reads stanzas onto the road and writes what the outbox holds.
+
+use super::Shared;
+use super::io::Io;
+use crate::engine::{Client, Outbox, Parcel, admit_from_component};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+use tracing::{debug, error};
+use wire::stream::{Closed, Event, Stream, StreamCondition, StreamError};
+use xeps::store::Position;
+
+/// A connection that has come through negotiation.
+pub struct Connection {
+    pub io: Io,
+    pub stream: Stream,
+    pub peer: Peer,
+}
+
+/// Who is at the other end.
+pub enum Peer {
+    Client(Client),
+    Component { domain: String, outbox: Arc<Outbox> },
+}
+
+impl Peer {
+    fn outbox(&self) -> &Arc<Outbox> {
+        match self {
+            Peer::Client(client) => &client.outbox,
+            Peer::Component { outbox, .. } => outbox,
+        }
+    }
+}
+
+/// Why the loop ends.
+enum End {
+    /// The stream is closed; what it still has to say is written.
+    Closed(Closed),
+    /// The connection is gone.
+    Gone,
+}
+
+pub async fn run(shared: &Shared, mut connection: Connection) {
+    let is_client = matches!(connection.peer, Peer::Client(_));
+    if is_client {
+        shared.meters.sessions.increment(1);
+        shared.open.sessions.fetch_add(1, Ordering::Relaxed);
+    }
+    let end = drive(shared, &mut connection).await;
+    let Connection { mut io, mut stream, peer } = connection;
+    // The session ends before the goodbye is said: whoever hears it may come back at once.
+    match peer {
+        Peer::Client(client) => {
+            Box::pin(shared.engine.unbind(client)).await;
+            shared.meters.sessions.decrement(1);
+            shared.open.sessions.fetch_sub(1, Ordering::Relaxed);
+        }
+        Peer::Component { domain, outbox } => {
+            shared.engine.domains.disconnect(&domain);
+            Box::pin(shared.engine.component_gone(outbox.finish())).await;
+        }
+    }
+    match end {
+        End::Gone => debug!("the connection is gone"),
+        End::Closed(closed) => {
+            debug!(?closed, "the stream is closed");
+            say_goodbye(&mut io, &mut stream).await;
+        }
+    }
+}
+
+/// Writes what is left and closes, without waiting long for a peer that does not read.
+pub async fn say_goodbye(io: &mut Io, stream: &mut Stream) {
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+    let goodbye = async {
+        if io.write_from(stream).await.is_ok() {
+            io.shutdown().await;
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, goodbye).await;
+}
+
+async fn drive(shared: &Shared, connection: &mut Connection) -> End {
+    let outbox = connection.peer.outbox().clone();
+    let deadline = |stream: &Stream| stream.poll_timeout().unwrap_or_else(|| Instant::now() + A_DAY);
+    let mut timer = Box::pin(tokio::time::sleep_until(deadline(&connection.stream).into()));
+    loop {
+        while let Some(event) = connection.stream.poll_event() {
+            if let Some(end) = handle(shared, connection, event).await {
+                return end;
+            }
+        }
+        if let Some(end) = send_waiting(shared, connection, &outbox).await {
+            return end;
+        }
+        if !write(connection, &outbox).await {
+            return End::Gone;
+        }
+        if outbox.is_waiting() {
+            continue;
+        }
+        tokio::select! {
+            biased;
+            read = connection.io.read_into(&mut connection.stream) => match read {
+                Ok(true) => {}
+                Ok(false) | Err(_) => return End::Gone,
+            },
+            () = outbox.ready() => {}
+            () = &mut timer => {
+                if let Some(Event::Closed(closed)) = connection.stream.handle_timeout(Instant::now()) {
+                    return End::Closed(closed);
+                }
+                timer.as_mut().reset(deadline(&connection.stream).into());
+            }
+        }
+    }
+}
+
+const A_DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
+
+/// Acts on one event of the stream.
+async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> Option<End> {
+    match event {
+        Event::Stanza(stanza) => {
+            shared.meters.stanzas_in.increment(1);
+            // On the heap, so that an idle connection does not keep room for it.
+            let outcome = match &mut connection.peer {
+                Peer::Client(client) => Box::pin(shared.engine.receive(client, stanza)).await,
+                Peer::Component { domain, .. } => match admit_from_component(stanza, domain) {
+                    Ok(stanza) => {
+                        Box::pin(shared.engine.receive_from_component(stanza)).await;
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            match outcome {
+                Ok(()) => None,
+                Err(error) => ended(connection.stream.fail(error)),
+            }
+        }
+        Event::Closed(closed) => Some(End::Closed(closed)),
+        // The other events belong to negotiation, which is over.
+        _ => None,
+    }
+}
+
+/// Moves what is queued into the stream. What acknowledges something waits until that is on disk, and what is queued
+/// behind it waits with it: order is kept.
+async fn send_waiting(shared: &Shared, connection: &mut Connection, outbox: &Arc<Outbox>) -> Option<End> {
+    let taken = outbox.take();
+    if !taken.parcels.is_empty() {
+        shared.meters.stanzas_out.increment(taken.parcels.len() as u64);
+    }
+    let mut durable = Position::default();
+    for Parcel { stanza, after } in taken.parcels {
+        if after > durable {
+            if let Err(error) = shared.engine.store.durable(after).await {
+                error!(%error, "the store failed: nothing can be acknowledged any more");
+                let text = "what you sent may not have been stored";
+                let error = StreamError::with_text(StreamCondition::InternalServerError, text);
+                return ended(connection.stream.fail(error));
+            }
+            durable = after;
+        }
+        connection.stream.send(&stanza);
+    }
+    match taken.end {
+        Some(error) => ended(connection.stream.fail(error)),
+        None => None,
+    }
+}
+
+/// Writes the stream's output. A peer that does not read is left when its outbox overflows meanwhile. False: gone.
+async fn write(connection: &mut Connection, outbox: &Outbox) -> bool {
+    if connection.stream.output().is_empty() {
+        return true;
+    }
+    tokio::select! {
+        biased;
+        written = connection.io.write_from(&mut connection.stream) => written.is_ok(),
+        () = outbox.cut() => false,
+    }
+}
+
+fn ended(event: Event) -> Option<End> {
+    match event {
+        Event::Closed(closed) => Some(End::Closed(closed)),
+        _ => None,
+    }
+}

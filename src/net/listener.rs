@@ -1,0 +1,64 @@
+//! Accepting connections.
+
+use super::{Shared, established, negotiate};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tracing::{Instrument, debug, warn};
+
+/// What comes in on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Clients that secure the stream with STARTTLS.
+    Client,
+    /// Clients with TLS from the first byte.
+    ClientTls,
+    /// External components.
+    Component,
+}
+
+/// Accepts connections until the server stops.
+pub async fn listen(shared: Arc<Shared>, listener: TcpListener, kind: Kind) {
+    let mut stopping = shared.stopping.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopping.wait_for(|stop| *stop) => return,
+        };
+        match accepted {
+            Ok((socket, peer)) => admit(&shared, socket, peer, kind),
+            Err(error) => {
+                // Out of file descriptors, most likely: those that close will make room.
+                warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn admit(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr, kind: Kind) {
+    if !shared.open.enter(peer.ip(), shared.limits.address.connections) {
+        shared.meters.refused.increment(1);
+        debug!(%peer, "refused: too many connections from this address");
+        return;
+    }
+    shared.meters.accepted.increment(1);
+    shared.meters.open.increment(1);
+    // Stanzas are written whole: waiting for more to send only delays them.
+    let _ = socket.set_nodelay(true);
+    let shared = shared.clone();
+    let span = tracing::info_span!("stream", id = tracing::field::Empty, jid = tracing::field::Empty, %peer);
+    tokio::spawn(
+        async move {
+            // Negotiation needs room that a connection should not hold for the rest of its life.
+            let negotiated = Box::pin(negotiate::run(&shared, socket, peer, kind)).await;
+            if let Some(connection) = negotiated {
+                established::run(&shared, connection).await;
+            }
+            shared.meters.open.decrement(1);
+            shared.open.leave(peer.ip());
+        }
+        .instrument(span),
+    );
+}

@@ -1,0 +1,186 @@
+//! Connections: from an accepted socket to a bound session and back to nothing.
+//!
+//! ```text
+//! listener -> negotiate (TLS, login, binding; its memory is freed when it is done) -> established (one small loop) -> gone
+//! ```
+
+mod established;
+mod io;
+mod listener;
+mod negotiate;
+mod throttle;
+
+pub use listener::{Kind, listen};
+pub use throttle::Throttle;
+
+use crate::config::{HostConfig, Limits};
+use crate::engine::Engine;
+use crate::tls::Tls;
+use metrics::{Counter, Gauge};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{Notify, watch};
+use wire::jid::BareJid;
+use wire::sasl::{Decoys, Mechanism};
+use wire::stream::Policy;
+
+/// What all connections share.
+pub struct Shared {
+    pub engine: Arc<Engine>,
+    pub tls: Tls,
+    /// How each host and each component treats its streams, by domain.
+    pub policies: HashMap<String, Policy>,
+    pub components: HashMap<String, Policy>,
+    pub limits: Limits,
+    pub decoys: Arc<Decoys>,
+    /// Failed logins, by account and by address.
+    pub account_failures: Throttle,
+    pub address_failures: Throttle,
+    /// Becomes true when the server stops.
+    pub stopping: watch::Receiver<bool>,
+    pub open: Open,
+    pub meters: Meters,
+}
+
+/// The figures that connections keep.
+pub struct Meters {
+    pub accepted: Counter,
+    pub refused: Counter,
+    pub open: Gauge,
+    pub sessions: Gauge,
+    pub stanzas_in: Counter,
+    pub stanzas_out: Counter,
+    pub logins: Counter,
+    pub failed_logins: Counter,
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        use metrics::{counter, describe_counter, describe_gauge, gauge};
+        describe_counter!("oriole_connections_accepted_total", "Connections accepted");
+        describe_counter!("oriole_connections_refused_total", "Connections refused because their address has too many");
+        describe_gauge!("oriole_connections", "Open connections, logged in or not");
+        describe_gauge!("oriole_sessions", "Bound sessions of clients");
+        describe_counter!("oriole_stanzas_received_total", "Stanzas received from clients and components");
+        describe_counter!("oriole_stanzas_sent_total", "Stanzas written to clients and components");
+        describe_counter!("oriole_logins_total", "Successful logins");
+        describe_counter!("oriole_failed_logins_total", "Failed attempts to log in");
+        Meters {
+            accepted: counter!("oriole_connections_accepted_total"),
+            refused: counter!("oriole_connections_refused_total"),
+            open: gauge!("oriole_connections"),
+            sessions: gauge!("oriole_sessions"),
+            stanzas_in: counter!("oriole_stanzas_received_total"),
+            stanzas_out: counter!("oriole_stanzas_sent_total"),
+            logins: counter!("oriole_logins_total"),
+            failed_logins: counter!("oriole_failed_logins_total"),
+        }
+    }
+}
+
+/// The open connections: how many from each address, and a way to wait until all are gone.
+#[derive(Default)]
+pub struct Open {
+    by_address: Mutex<HashMap<IpAddr, u32>>,
+    total: AtomicUsize,
+    sessions: AtomicUsize,
+    emptied: Notify,
+}
+
+impl Open {
+    /// Counts a connection in, unless its address has too many already.
+    fn enter(&self, address: IpAddr, most: u32) -> bool {
+        let mut by_address = self.by_address.lock();
+        let count = by_address.entry(network(address)).or_default();
+        if *count >= most {
+            return false;
+        }
+        *count += 1;
+        self.total.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    fn leave(&self, address: IpAddr) {
+        let mut by_address = self.by_address.lock();
+        let address = network(address);
+        match by_address.get_mut(&address) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                by_address.remove(&address);
+            }
+        }
+        if self.total.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    pub fn connections(&self) -> usize {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    pub fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Returns when there is no connection any more.
+    pub async fn drained(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.connections() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+}
+
+/// What counts as one address: a whole /64 of IPv6, which one household has.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        v4 => v4,
+    }
+}
+
+/// The mechanisms of a host, strongest first, each with its `-PLUS` form.
+pub fn mechanisms(host: &HostConfig) -> Arc<[Mechanism]> {
+    use crate::config::Mechanism as Configured;
+    let wanted = |one: &Mechanism| match one {
+        Mechanism::Anonymous => host.anonymous,
+        Mechanism::External => host.client_ca.is_some() && !host.anonymous,
+        _ if host.anonymous => false,
+        Mechanism::Plain => host.mechanisms.contains(&Configured::Plain),
+        Mechanism::ScramSha1 | Mechanism::ScramSha1Plus => host.mechanisms.contains(&Configured::ScramSha1),
+        Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => host.mechanisms.contains(&Configured::ScramSha256),
+        Mechanism::ScramSha512 | Mechanism::ScramSha512Plus => host.mechanisms.contains(&Configured::ScramSha512),
+    };
+    Mechanism::ALL.into_iter().filter(wanted).collect()
+}
+
+/// A localpart nobody else has, for a user who logs in without a name (XEP-0175).
+fn anonymous_user(engine: &Engine, domain: &BareJid) -> Option<BareJid> {
+    BareJid::from_parts(Some(&engine.clock.id()), domain.as_str()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_cannot_take_all_places() {
+        let open = Open::default();
+        let [a, b]: [IpAddr; 2] = ["2001:db8::1".parse().unwrap(), "2001:db8::2:1".parse().unwrap()];
+        assert!(open.enter(a, 2) && open.enter(b, 2), "two of one /64");
+        assert!(!open.enter(a, 2));
+        assert!(open.enter("192.0.2.1".parse().unwrap(), 2));
+        open.leave(b);
+        assert!(open.enter(a, 2));
+        assert_eq!(open.connections(), 3);
+    }
+}

@@ -1,0 +1,332 @@
+//! Answering the questions of a stream that is being negotiated: which host, TLS, who are you, which resource.
+
+use super::established::{Connection, Peer, say_goodbye};
+use super::io::Io;
+use super::{Kind, Shared, anonymous_user};
+use crate::engine::{Outbox, Served};
+use crate::tls::{Begin, HostTls};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+use tokio::net::TcpStream;
+use tracing::{Span, debug, error, info};
+use wire::jid::BareJid;
+use wire::sasl::{ChannelBindings, Credentials, Hash, Identity, Principal, SaslError, Verdict};
+use wire::stream::{Event, Header, Role, Stream, StreamCondition, StreamError, Timeouts};
+use wire::xml::Limits as XmlLimits;
+use xeps::accounts::{self, AccountRecord};
+
+/// A connection on its way to being established.
+struct Negotiation<'a> {
+    shared: &'a Shared,
+    kind: Kind,
+    peer: SocketAddr,
+    io: Io,
+    stream: Stream,
+    /// The domain that the stream header has named.
+    domain: Option<BareJid>,
+    served: Option<Arc<Served>>,
+    user: Option<BareJid>,
+}
+
+/// What one step of negotiation leads to.
+enum Next {
+    Go,
+    /// The stream is established with this peer.
+    Established(Peer),
+    Over,
+}
+
+/// Takes a connection through negotiation; None when it did not get through.
+pub async fn run(shared: &Shared, socket: TcpStream, peer: SocketAddr, kind: Kind) -> Option<Connection> {
+    let session = &shared.limits.session;
+    let timeouts = Timeouts {
+        negotiation: shared.limits.stream.auth_deadline.get(),
+        ping_after: session.ping_after.get(),
+        ping_wait: session.ping_timeout.get(),
+        ..Timeouts::default()
+    };
+    let deadline = tokio::time::Instant::now() + timeouts.negotiation;
+    let role = if kind == Kind::Component { Role::Component } else { Role::Client };
+    let mut stream = Stream::new(role, false, timeouts, random, Instant::now());
+    stream.set_limits(limits_before_login(shared));
+    let io = if kind == Kind::ClientTls {
+        let secured = tokio::time::timeout_at(deadline, secure(shared, socket, Begin::Direct, None)).await;
+        let (tls, bindings, identities) = report(secured.ok()?)?;
+        stream.secured(bindings, identities);
+        tls
+    } else {
+        Io::Plain(socket)
+    };
+    let mut negotiation =
+        Negotiation { shared, kind, peer, io, stream, domain: None, served: None, user: None };
+    let mut stopping = shared.stopping.clone();
+    let peer = tokio::select! {
+        peer = negotiation.drive() => peer,
+        () = tokio::time::sleep_until(deadline) => {
+            negotiation.stream.handle_timeout(deadline.into());
+            None
+        }
+        _ = stopping.wait_for(|stop| *stop) => {
+            negotiation.stream.fail(StreamCondition::SystemShutdown);
+            None
+        }
+    };
+    let Negotiation { mut io, mut stream, .. } = negotiation;
+    match peer {
+        Some(peer) => Some(Connection { io, stream, peer }),
+        None => {
+            say_goodbye(&mut io, &mut stream).await;
+            None
+        }
+    }
+}
+
+impl Negotiation<'_> {
+    /// Reads and answers until the stream is established or over.
+    async fn drive(&mut self) -> Option<Peer> {
+        loop {
+            while let Some(event) = self.stream.poll_event() {
+                let mut event = Some(event);
+                while let Some(now) = event.take() {
+                    match self.handle(now, &mut event).await {
+                        Next::Go => {}
+                        Next::Established(peer) => return Some(peer),
+                        Next::Over => return None,
+                    }
+                }
+            }
+            self.io.write_from(&mut self.stream).await.ok()?;
+            if !self.io.read_into(&mut self.stream).await.ok()? {
+                return None;
+            }
+        }
+    }
+
+    /// Answers one event. An answer may lead to another event at once: it is put into `then`.
+    async fn handle(&mut self, event: Event, then: &mut Option<Event>) -> Next {
+        match event {
+            Event::Header(header) => *then = self.header(header),
+            Event::StartTls => return self.start_tls().await,
+            Event::NeedKeys { username, hash } => *then = self.look_up_keys(&username, hash).await,
+            Event::CheckPassword { username, password } => {
+                let verdict = self.check_password(&username, password.as_str().to_owned()).await;
+                *then = match verdict {
+                    Verdict::Unavailable => self.try_later(),
+                    verdict => self.stream.password(verdict),
+                };
+            }
+            Event::Authorize(identity) => *then = self.authorize(identity).await,
+            Event::AuthenticationFailed { condition, reason } => self.login_failed(condition, reason),
+            Event::Early(stanza) => {
+                if let Some(served) = &self.served {
+                    let address = Some(self.peer.ip());
+                    let replies = Box::pin(self.shared.engine.serve_early(served, address, &stanza)).await;
+                    replies.iter().for_each(|reply| self.stream.send(reply));
+                }
+            }
+            Event::Bind { resource, .. } => return self.bind(resource.as_deref()).await,
+            Event::Component => return self.connect_component(then),
+            Event::Stanza(_) => {}
+            Event::Closed(closed) => {
+                debug!(?closed, "closed during negotiation");
+                return Next::Over;
+            }
+        }
+        Next::Go
+    }
+
+    fn header(&mut self, header: Header) -> Option<Event> {
+        let Some(to) = header.to else {
+            let text = "'to' must name the host that is wanted";
+            return Some(self.stream.fail(StreamError::with_text(StreamCondition::ImproperAddressing, text)));
+        };
+        let policies = match self.kind {
+            Kind::Component => &self.shared.components,
+            Kind::Client | Kind::ClientTls => &self.shared.policies,
+        };
+        let Some(policy) = policies.get(to.as_str()) else {
+            return Some(self.stream.fail(StreamCondition::HostUnknown));
+        };
+        self.served = self.shared.engine.domains.host(to.as_str()).cloned();
+        self.domain = Some(policy.domain.clone());
+        let mut policy = policy.clone();
+        if let Some(served) = &self.served {
+            policy.early_features = served.host.registry.early_stream_features(Some(self.peer.ip())).collect();
+        }
+        self.stream.open(policy);
+        Span::current().record("id", self.stream.id());
+        None
+    }
+
+    async fn start_tls(&mut self) -> Next {
+        if self.io.write_from(&mut self.stream).await.is_err() {
+            return Next::Over;
+        }
+        let Io::Plain(socket) = std::mem::replace(&mut self.io, Io::Lost) else { return Next::Over };
+        let domain = self.domain.as_ref().map(|domain| domain.as_str().to_owned());
+        let secured = secure(self.shared, socket, Begin::StartTls, domain.as_deref()).await;
+        let Some((io, bindings, identities)) = report(secured) else { return Next::Over };
+        self.io = io;
+        self.stream.secured(bindings, identities);
+        Next::Go
+    }
+
+    async fn look_up_keys(&mut self, username: &str, hash: Hash) -> Option<Event> {
+        if self.is_blocked(username) {
+            return self.try_later();
+        }
+        match self.account(username).await {
+            Ok(found) => {
+                let keys = found.and_then(|(_, record)| record.credentials?.keys(hash).cloned());
+                self.stream.keys(keys)
+            }
+            Err(()) => self.try_later(),
+        }
+    }
+
+    async fn check_password(&mut self, username: &str, password: String) -> Verdict {
+        if self.is_blocked(username) {
+            return Verdict::Unavailable;
+        }
+        let Ok(found) = self.account(username).await else { return Verdict::Unavailable };
+        let disabled = found.as_ref().is_some_and(|(_, record)| record.disabled);
+        let credentials: Option<Credentials> = found.and_then(|(_, record)| record.credentials);
+        let decoys = self.shared.decoys.clone();
+        let username = username.to_owned();
+        // Thousands of rounds: not on the threads that move stanzas. An unknown account takes as long as a known one.
+        let checked = tokio::task::spawn_blocking(move || match credentials {
+            Some(credentials) => credentials.verify_password(&password),
+            None => {
+                decoys.credentials(&username).verify_password(&password);
+                false
+            }
+        });
+        match checked.await {
+            Ok(true) if disabled => Verdict::Disabled,
+            Ok(true) => Verdict::Accepted,
+            Ok(false) => Verdict::Refused,
+            Err(_) => Verdict::Unavailable,
+        }
+    }
+
+    /// The peer has proved who it is; the account must exist and be open.
+    async fn authorize(&mut self, identity: Identity) -> Option<Event> {
+        let user = match identity.principal {
+            Principal::User(name) => match self.account(&name).await {
+                Ok(Some((_, record))) if record.disabled => {
+                    return self.stream.denied(SaslError::AccountDisabled, "the account is disabled");
+                }
+                Ok(Some((user, _))) => user,
+                Ok(None) => return self.stream.denied(SaslError::NotAuthorized, "no such account"),
+                Err(()) => return self.try_later(),
+            },
+            Principal::Anonymous => match self.domain.as_ref().and_then(|d| anonymous_user(&self.shared.engine, d)) {
+                Some(user) => user,
+                None => return self.try_later(),
+            },
+            Principal::Server(_) => return self.stream.denied(SaslError::NotAuthorized, "a server on a client's port"),
+        };
+        info!(%user, "logged in");
+        self.shared.meters.logins.increment(1);
+        self.shared.account_failures.forgive(user.as_str());
+        self.user = Some(user.clone());
+        self.stream.authorized(user);
+        None
+    }
+
+    fn login_failed(&mut self, condition: &'static str, reason: &'static str) {
+        info!(condition, reason, "a login failed");
+        self.shared.meters.failed_logins.increment(1);
+        let now = Instant::now();
+        self.shared.address_failures.count(&self.peer.ip().to_string(), now);
+        if let Some(user) = self.user.take() {
+            self.shared.account_failures.count(user.as_str(), now);
+        }
+    }
+
+    async fn bind(&mut self, resource: Option<&str>) -> Next {
+        let (Some(served), Some(user)) = (&self.served, &self.user) else { return Next::Over };
+        let bound = Box::pin(self.shared.engine.bind(served, user, resource, Some(self.peer.ip()))).await;
+        match bound {
+            Ok(client) => {
+                Span::current().record("jid", client.jid.as_str());
+                self.stream.bound(&client.jid);
+                Next::Established(Peer::Client(client))
+            }
+            Err(error) => {
+                self.stream.not_bound(&error);
+                Next::Go
+            }
+        }
+    }
+
+    fn connect_component(&mut self, then: &mut Option<Event>) -> Next {
+        let Some(domain) = self.domain.as_ref().map(|domain| domain.as_str().to_owned()) else { return Next::Over };
+        let outbox = Arc::new(Outbox::new(self.shared.engine.outbox_bytes));
+        if !self.shared.engine.domains.connect(&domain, outbox.clone()) {
+            *then = Some(self.stream.fail(StreamCondition::Conflict));
+            return Next::Go;
+        }
+        info!(domain, "a component has connected");
+        Next::Established(Peer::Component { domain, outbox })
+    }
+
+    /// The account of that name on this stream's host. A name that cannot be one is nobody's.
+    async fn account(&mut self, username: &str) -> Result<Option<(BareJid, AccountRecord)>, ()> {
+        let Some(domain) = &self.domain else { return Ok(None) };
+        let Ok(user) = BareJid::from_parts(Some(username), domain.as_str()) else { return Ok(None) };
+        // Kept for the count of failures, also when there is no such account: the two must not differ.
+        self.user = Some(user.clone());
+        match accounts::find(self.shared.engine.store.as_ref(), &user).await {
+            Ok(record) => Ok(record.map(|record| (user, record))),
+            Err(error) => {
+                error!(%error, "the store failed: a login was refused");
+                Err(())
+            }
+        }
+    }
+
+    fn is_blocked(&self, username: &str) -> bool {
+        let now = Instant::now();
+        let user = self.domain.as_ref().and_then(|domain| BareJid::from_parts(Some(username), domain.as_str()).ok());
+        self.shared.address_failures.is_exhausted(&self.peer.ip().to_string(), now)
+            || user.is_some_and(|user| self.shared.account_failures.is_exhausted(user.as_str(), now))
+    }
+
+    fn try_later(&mut self) -> Option<Event> {
+        self.stream.denied(SaslError::TemporaryAuthFailure, "too many failures, or no store")
+    }
+}
+
+/// The TLS handshake, with what it gives to authentication.
+async fn secure(
+    shared: &Shared,
+    socket: TcpStream,
+    begin: Begin,
+    to: Option<&str>,
+) -> std::io::Result<(Io, ChannelBindings, Vec<String>)> {
+    let (tls, host): (_, Arc<HostTls>) = shared.tls.accept(socket, begin, to).await?;
+    let connection = tls.get_ref().1;
+    let found = host.channel_bindings(connection);
+    let bindings = ChannelBindings { exporter: found.exporter, server_end_point: found.server_end_point };
+    let identities = host.client_identities(connection, SystemTime::now());
+    Ok((Io::Tls(Box::new(tls)), bindings, identities))
+}
+
+fn report<T>(secured: std::io::Result<T>) -> Option<T> {
+    secured.inspect_err(|error| debug!(%error, "the TLS handshake failed")).ok()
+}
+
+fn limits_before_login(shared: &Shared) -> XmlLimits {
+    let configured = &shared.limits.stream;
+    XmlLimits::BEFORE_AUTH.with_frame_bytes(configured.stanza_before_auth.as_usize())
+}
+
+/// The operating system's randomness. Without it no stream can be told from another, and none is begun.
+fn random(octets: &mut [u8]) {
+    if getrandom::fill(octets).is_err() {
+        error!("the system gives no randomness");
+        std::process::abort();
+    }
+}

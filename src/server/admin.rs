@@ -1,0 +1,325 @@
+//! What an operator can do, on a running server and on the store of one that is not running.
+
+use super::assemble;
+use super::ports;
+use crate::admin::{Access, Admin, AdminError, Status, StoreReport, User};
+use crate::config::{AccountName, Config, DomainName, Secret};
+use crate::engine::Engine;
+use crate::net::Shared;
+use crate::store::{self, Database, Moved, TransferError};
+use crate::telemetry::LogHandle;
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+use wire::jid::BareJid;
+use wire::stream::{StreamCondition, StreamError};
+use xeps::accounts::{self, AccountRecord};
+use xeps::store::{Position, Store, StoreError};
+
+/// The operator of a running server.
+pub struct Operator {
+    config: Arc<Config>,
+    engine: Arc<Engine>,
+    store: Arc<Database>,
+    shared: Arc<Shared>,
+    logs: LogHandle,
+    log_filter: Mutex<String>,
+    listening: Vec<(&'static str, SocketAddr)>,
+    since: Instant,
+}
+
+/// The operator of a server that is not running: opens the store for each thing it does.
+pub struct Offline {
+    config: Config,
+}
+
+impl Operator {
+    pub fn new(
+        config: Arc<Config>,
+        store: Arc<Database>,
+        shared: Arc<Shared>,
+        logs: LogHandle,
+        listening: Vec<(&'static str, SocketAddr)>,
+    ) -> Operator {
+        let engine = shared.engine.clone();
+        let log_filter = Mutex::new(crate::telemetry::filter_of(&config.log));
+        Operator { config, engine, store, shared, logs, log_filter, listening, since: Instant::now() }
+    }
+
+    /// How many accounts there are on all hosts; counting stops at a thousand.
+    pub async fn count_accounts(&self) -> Result<usize, AdminError> {
+        const ENOUGH: usize = 1000;
+        let mut count = 0;
+        for domain in self.config.hosts.keys() {
+            let some = accounts::list(self.store.as_ref(), domain.as_str(), None, ENOUGH).await;
+            count += some.map_err(store_failed)?.len();
+        }
+        Ok(count)
+    }
+
+    async fn end_sessions(&self, user: &BareJid, why: &str) {
+        if let Some(entry) = self.engine.awake.find(user.as_str()) {
+            self.engine.end_all(&entry, &StreamError::with_text(StreamCondition::NotAuthorized, why)).await;
+        }
+    }
+}
+
+#[async_trait]
+impl Admin for Operator {
+    async fn user_add(&self, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
+        add(&self.config, self.store.as_ref(), account, password).await
+    }
+
+    async fn user_delete(&self, account: &AccountName) -> Result<(), AdminError> {
+        existing(self.store.as_ref(), account.jid()).await?;
+        let served = self.engine.domains.host(account.jid().domain());
+        let served = served.ok_or_else(|| not_served(account))?.clone();
+        self.engine.delete_account(&served, account.jid()).await.map_err(store_failed)
+    }
+
+    async fn user_passwd(&self, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
+        set_password(self.store.as_ref(), account, password).await?;
+        self.end_sessions(account.jid(), "the password has been changed").await;
+        Ok(())
+    }
+
+    async fn user_list(&self, host: Option<&DomainName>) -> Result<Vec<User>, AdminError> {
+        list(&self.config, self.store.as_ref(), host).await
+    }
+
+    async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError> {
+        set_access(self.store.as_ref(), account, access).await?;
+        if access == Access::Disabled {
+            self.end_sessions(account.jid(), "the account has been disabled").await;
+        }
+        Ok(())
+    }
+
+    async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {
+        self.logs.set(filter).map_err(AdminError::Invalid)?;
+        *self.log_filter.lock() = filter.to_owned();
+        Ok(())
+    }
+
+    async fn status(&self) -> Result<Status, AdminError> {
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_seconds: self.since.elapsed().as_secs(),
+            connections: self.shared.open.connections() as u64,
+            sessions: self.shared.open.sessions() as u64,
+            listening: self.listening.iter().map(|(name, address)| ((*name).to_owned(), *address)).collect(),
+            log_filter: self.log_filter.lock().clone(),
+        })
+    }
+
+    async fn store_verify(&self) -> Result<StoreReport, AdminError> {
+        Err(AdminError::Refused("the server is running: stop it to verify its store, or verify an export".to_owned()))
+    }
+
+    async fn store_export(&self, file: &Path) -> Result<StoreReport, AdminError> {
+        let (store, mut out) = (self.store.clone(), create(file)?);
+        blocking(move || {
+            let moved = store.export(&mut out).map_err(transfer_failed)?;
+            finish(out, moved)
+        })
+        .await
+    }
+
+    async fn store_import(&self, _: &Path) -> Result<StoreReport, AdminError> {
+        Err(AdminError::Refused("the server is running: an import needs a store that nobody uses".to_owned()))
+    }
+}
+
+impl Offline {
+    pub fn new(config: Config) -> Offline {
+        Offline { config }
+    }
+
+    async fn open(&self) -> Result<Arc<Database>, AdminError> {
+        let config = self.config.clone();
+        blocking(move || assemble::open_store(&config).map_err(AdminError::Failed)).await
+    }
+}
+
+#[async_trait]
+impl Admin for Offline {
+    async fn user_add(&self, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
+        add(&self.config, self.open().await?.as_ref(), account, password).await
+    }
+
+    async fn user_delete(&self, account: &AccountName) -> Result<(), AdminError> {
+        let store = self.open().await?;
+        existing(store.as_ref(), account.jid()).await?;
+        let engine = assemble::engine(&self.config, store).map_err(AdminError::Failed)?;
+        let served = engine.domains.host(account.jid().domain()).ok_or_else(|| not_served(account))?.clone();
+        engine.delete_account(&served, account.jid()).await.map_err(store_failed)
+    }
+
+    async fn user_passwd(&self, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
+        set_password(self.open().await?.as_ref(), account, password).await
+    }
+
+    async fn user_list(&self, host: Option<&DomainName>) -> Result<Vec<User>, AdminError> {
+        list(&self.config, self.open().await?.as_ref(), host).await
+    }
+
+    async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError> {
+        set_access(self.open().await?.as_ref(), account, access).await
+    }
+
+    async fn set_log_filter(&self, _: &str) -> Result<(), AdminError> {
+        Err(AdminError::Refused("no server is running".to_owned()))
+    }
+
+    async fn status(&self) -> Result<Status, AdminError> {
+        Err(AdminError::Refused("no server is running".to_owned()))
+    }
+
+    async fn store_verify(&self) -> Result<StoreReport, AdminError> {
+        let options = assemble::store_options(&self.config);
+        blocking(move || {
+            let report = store::verify(&options).map_err(|error| AdminError::Failed(error.to_string()))?;
+            Ok(StoreReport { records: report.records, entries: report.entries, damaged: report.problems })
+        })
+        .await
+    }
+
+    async fn store_export(&self, file: &Path) -> Result<StoreReport, AdminError> {
+        let (options, mut out) = (assemble::store_options(&self.config), create(file)?);
+        blocking(move || {
+            let moved = store::export(&options, &mut out).map_err(transfer_failed)?;
+            finish(out, moved)
+        })
+        .await
+    }
+
+    async fn store_import(&self, file: &Path) -> Result<StoreReport, AdminError> {
+        let input = File::open(file).map_err(|error| file_failed(file, &error))?;
+        let options = assemble::store_options(&self.config);
+        blocking(move || {
+            let moved = store::import(&options, &mut BufReader::new(input)).map_err(transfer_failed)?;
+            Ok(StoreReport { records: moved.records, entries: moved.entries, damaged: Vec::new() })
+        })
+        .await
+    }
+}
+
+async fn add(
+    config: &Config,
+    store: &dyn Store,
+    account: &AccountName,
+    password: &Secret,
+) -> Result<(), AdminError> {
+    if !config.hosts.contains_key(&account.domain()) {
+        return Err(not_served(account));
+    }
+    let clock = ports::SystemClock;
+    let created = xeps::clock::Clock::now(&clock);
+    let record = AccountRecord { created, disabled: false, credentials: Some(derive(password).await?) };
+    match accounts::create(store, account.jid(), &record).await {
+        Ok(position) => durable(store, position).await,
+        Err(StoreError::Conflict) => Err(AdminError::Exists(format!("{account} exists already"))),
+        Err(error) => Err(store_failed(error)),
+    }
+}
+
+async fn set_password(store: &dyn Store, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
+    let mut record = existing(store, account.jid()).await?;
+    record.credentials = Some(derive(password).await?);
+    replace(store, account.jid(), &record).await
+}
+
+async fn set_access(store: &dyn Store, account: &AccountName, access: Access) -> Result<(), AdminError> {
+    let mut record = existing(store, account.jid()).await?;
+    record.disabled = access == Access::Disabled;
+    replace(store, account.jid(), &record).await
+}
+
+async fn list(config: &Config, store: &dyn Store, host: Option<&DomainName>) -> Result<Vec<User>, AdminError> {
+    const PAGE: usize = 500;
+    let mut users = Vec::new();
+    for domain in config.hosts.keys().filter(|domain| host.is_none_or(|host| host == *domain)) {
+        let mut after: Option<String> = None;
+        loop {
+            let page = accounts::list(store, domain.as_str(), after.as_deref(), PAGE).await.map_err(store_failed)?;
+            after = page.last().map(|(name, _)| name.clone());
+            let complete = page.len() < PAGE;
+            for (name, record) in page {
+                let access = if record.disabled { Access::Disabled } else { Access::Enabled };
+                let account = format!("{name}@{domain}").parse();
+                users.extend(account.ok().map(|account| User { account, access }));
+            }
+            if complete {
+                break;
+            }
+        }
+    }
+    if users.is_empty() && host.is_some_and(|host| !config.hosts.contains_key(host)) {
+        return Err(AdminError::NotFound("that host is not served here".to_owned()));
+    }
+    Ok(users)
+}
+
+async fn existing(store: &dyn Store, user: &BareJid) -> Result<AccountRecord, AdminError> {
+    let found = accounts::find(store, user).await.map_err(store_failed)?;
+    found.ok_or_else(|| AdminError::NotFound(format!("there is no account {user}")))
+}
+
+async fn replace(store: &dyn Store, user: &BareJid, record: &AccountRecord) -> Result<(), AdminError> {
+    let position = accounts::update(store, user, record).await.map_err(store_failed)?;
+    durable(store, position).await
+}
+
+async fn durable(store: &dyn Store, position: Position) -> Result<(), AdminError> {
+    store.durable(position).await.map_err(store_failed)
+}
+
+async fn derive(password: &Secret) -> Result<wire::sasl::Credentials, AdminError> {
+    let password = password.clone();
+    blocking(move || ports::derive(password.expose()).map_err(|error| AdminError::Invalid(error.to_string()))).await
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, AdminError> + Send + 'static,
+) -> Result<T, AdminError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(AdminError::Failed(error.to_string())))
+}
+
+/// A new file that only its owner can read: an export holds everything that people have written.
+fn create(file: &Path) -> Result<BufWriter<File>, AdminError> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    opened.map(BufWriter::new).map_err(|error| file_failed(file, &error))
+}
+
+fn finish(out: BufWriter<File>, moved: Moved) -> Result<StoreReport, AdminError> {
+    let synced = out.into_inner().map_err(|error| error.into_error()).and_then(|mut file| {
+        file.flush()?;
+        file.sync_all()
+    });
+    synced.map_err(|error| AdminError::Failed(format!("the export could not be written: {error}")))?;
+    Ok(StoreReport { records: moved.records, entries: moved.entries, damaged: Vec::new() })
+}
+
+fn file_failed(file: &Path, error: &std::io::Error) -> AdminError {
+    AdminError::Failed(format!("{}: {error}", file.display()))
+}
+
+fn not_served(account: &AccountName) -> AdminError {
+    AdminError::Invalid(format!("{account}: expected an account of a domain that is served here"))
+}
+
+fn store_failed(error: StoreError) -> AdminError {
+    AdminError::Failed(format!("the store failed: {error}"))
+}
+
+fn transfer_failed(error: TransferError) -> AdminError {
+    AdminError::Failed(error.to_string())
+}

@@ -1,0 +1,177 @@
+//! From the configuration to the parts of a running server.
+
+use super::ports::{self, Hasher, SystemClock};
+use crate::config::{self, Config, DomainName, HostConfig};
+use crate::engine::{Domains, Engine};
+use crate::net::mechanisms;
+use crate::store::{Database, EngineKind, Options, open};
+use std::collections::HashMap;
+use std::sync::Arc;
+use wire::jid::BareJid;
+use wire::sasl::{Decoys, Iterations};
+use wire::stream::Policy;
+use wire::xml::Limits as XmlLimits;
+use xeps::clock::Clock;
+use xeps::disco::{self, Contacts, Service};
+use xeps::register::{self, Mode};
+use xeps::registry::Registry;
+use xeps::store::{Batch, Expect, Key, Store, StoreError};
+use xeps::{About, Host, Settings, features, offline};
+
+/// Where and how the configuration wants its data kept.
+pub fn store_options(config: &Config) -> Options {
+    let engine = match config.store.engine {
+        config::Engine::Sled => EngineKind::Sled,
+        config::Engine::Fjall => EngineKind::Fjall,
+        config::Engine::Memory => EngineKind::Memory,
+    };
+    let mut options = Options::new(engine, config.data_dir());
+    options.cache_bytes = config.store.cache.get();
+    options
+}
+
+/// Opens the store that the configuration names.
+pub fn open_store(config: &Config) -> Result<Arc<Database>, String> {
+    open(&store_options(config)).map_err(|error| error.to_string())
+}
+
+/// The engine with every host and its features.
+pub fn engine(config: &Config, store: Arc<dyn Store>) -> Result<Engine, String> {
+    let clock = Arc::new(SystemClock);
+    let mut hosts = Vec::new();
+    for (domain, host) in &config.hosts {
+        let registry = Registry::new(features(settings(config, host, clock.as_ref())));
+        let registry = registry.map_err(|error| format!("this build is broken: {error}"))?;
+        hosts.push(Host { domain: domain.jid().clone(), registry });
+    }
+    let domains = Domains::new(hosts, config.components.keys().map(|domain| domain.as_str().to_owned()));
+    let limits = (config.limits.session.outbox.as_usize(), config.limits.account.sessions as usize);
+    Ok(Engine::new(domains, store, clock, Arc::new(Hasher), limits))
+}
+
+/// What the features of this program say of themselves, in their order.
+pub fn abouts() -> Result<Vec<&'static About>, String> {
+    let registry = Registry::new(features(Settings::new(SystemClock.now())));
+    Ok(registry.map_err(|error| format!("this build is broken: {error}"))?.abouts().collect())
+}
+
+/// How each host treats the streams of its clients.
+pub fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashMap<String, Policy> {
+    let policy = |(domain, host): (&DomainName, &HostConfig)| {
+        let served = engine.domains.host(domain.as_str())?;
+        let registry = &served.host.registry;
+        let policy = Policy {
+            domain: domain.jid().clone(),
+            tls: true,
+            require_tls: host.require_tls,
+            mechanisms: mechanisms(host),
+            attempts: ATTEMPTS,
+            decoys: decoys.clone(),
+            // Depends on who asks: filled in when a stream is opened.
+            early_features: Arc::from([]),
+            early_namespaces: &["jabber:iq:register"],
+            features: registry.stream_features().collect(),
+            limits: limits(config),
+            component_secret: None,
+        };
+        Some((domain.as_str().to_owned(), policy))
+    };
+    config.hosts.iter().filter_map(policy).collect()
+}
+
+/// RFC 6120 section 6.4.4: between two and five attempts on one stream.
+const ATTEMPTS: u8 = 5;
+
+/// How the streams of components are treated.
+pub fn component_policies(config: &Config, decoys: &Arc<Decoys>) -> Result<HashMap<String, Policy>, String> {
+    let policy = |(domain, component): (&DomainName, &config::Component)| {
+        let secret = component.read_secret().map_err(|error| format!("components.\"{}\": {error}", domain.as_str()))?;
+        let policy = Policy {
+            domain: domain.jid().clone(),
+            tls: false,
+            require_tls: false,
+            mechanisms: Arc::from([]),
+            attempts: 1,
+            decoys: decoys.clone(),
+            early_features: Arc::from([]),
+            early_namespaces: &[],
+            features: Arc::from([]),
+            limits: limits(config),
+            component_secret: Some(Arc::from(secret.expose())),
+        };
+        Ok((domain.as_str().to_owned(), policy))
+    };
+    config.components.iter().map(policy).collect()
+}
+
+/// What unknown accounts are answered with. The secret behind it is made once and kept: salts that change with a restart
+/// would give them away.
+pub async fn decoys(config: &Config, store: &dyn Store) -> Result<Arc<Decoys>, String> {
+    let failed = |error: StoreError| format!("the store cannot be used: {error}");
+    let Some(owner) = config.hosts.keys().next() else { return Err("no host is configured".to_owned()) };
+    let key = Key::new(owner.as_str(), "secret", "decoys");
+    let kept = store.get(key).await.map_err(failed)?;
+    let secret: [u8; 32] = match kept.and_then(|record| record.value.as_ref().try_into().ok()) {
+        Some(secret) => secret,
+        None => {
+            let mut secret = [0; 32];
+            ports::fill(&mut secret);
+            let mut batch = Batch::new();
+            batch.put(key, secret.to_vec(), Expect::Any);
+            store.commit(batch).await.map_err(failed)?;
+            secret
+        }
+    };
+    Ok(Arc::new(Decoys::new(secret, Iterations::default())))
+}
+
+fn limits(config: &Config) -> XmlLimits {
+    let stream = &config.limits.stream;
+    let narrow = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    XmlLimits {
+        frame_bytes: stream.stanza.as_usize(),
+        depth: narrow(stream.depth),
+        attributes: narrow(stream.attributes),
+        name_bytes: u16::try_from(stream.name.get()).unwrap_or(u16::MAX),
+        ..XmlLimits::AFTER_AUTH
+    }
+}
+
+fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
+    let (account, address) = (&config.limits.account, &config.limits.address);
+    let mut settings = Settings::new(clock.now());
+    settings.disco = disco::Settings {
+        services: config.components.keys().map(|domain| service(domain.jid())).collect(),
+        contacts: contacts(&host.contact),
+    };
+    settings.offline = offline::Config {
+        max_messages: account.offline_messages.into(),
+        max_bytes: account.offline_size.get(),
+        expiry: account.offline_expiry.get(),
+    };
+    settings.register.mode = match host.registration.mode {
+        config::RegistrationMode::Closed => Mode::Closed,
+        config::RegistrationMode::Open => Mode::Open,
+        config::RegistrationMode::Loopback => Mode::Loopback,
+    };
+    settings.register.allow = host.registration.allow.clone();
+    settings.register.rate =
+        register::Rate { count: address.registrations.count, window: address.registrations.window.get() };
+    settings
+}
+
+fn service(domain: &BareJid) -> Service {
+    Service { jid: domain.clone().into(), name: None }
+}
+
+fn contacts(contact: &config::Contact) -> Contacts {
+    Contacts {
+        abuse: contact.abuse.clone(),
+        admin: contact.admin.clone(),
+        feedback: contact.feedback.clone(),
+        sales: contact.sales.clone(),
+        security: contact.security.clone(),
+        status: contact.status.clone(),
+        support: contact.support.clone(),
+    }
+}

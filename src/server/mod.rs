@@ -1,0 +1,176 @@
+//! The server as a whole: put together, run, and taken down again in order.
+
+mod admin;
+mod assemble;
+mod ports;
+
+pub use admin::{Offline, Operator};
+pub use assemble::{abouts, open_store};
+
+use crate::admin::AdminSocket;
+use crate::config::{Config, Loaded};
+use crate::engine::Engine;
+use crate::net::{Kind, Meters, Open, Shared, Throttle, listen};
+use crate::startup::{Facts, banner, bind_all, reloads, runtime, stop_requested};
+use crate::store::Database;
+use crate::telemetry::{Health, MetricsHandle, init_logs, init_metrics, serve_http};
+use crate::tls::Tls;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+use wire::stream::{StreamCondition, StreamError};
+
+/// Runs the server until it is told to stop. Every error is one line for the operator.
+pub fn run(loaded: Loaded) -> Result<(), String> {
+    let logs = init_logs(&loaded.config.log)?;
+    let metrics = init_metrics()?;
+    let runtime = runtime(&loaded.config).map_err(|error| format!("cannot start threads: {error}"))?;
+    let store = open_store(&loaded.config)?;
+    let outcome = runtime.block_on(serve(loaded, store.clone(), logs, metrics));
+    // Whatever tasks are left must not hold the store open.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    store.close().map_err(|error| format!("the store could not be closed cleanly: {error}"))?;
+    outcome
+}
+
+/// How long connections get to say goodbye when the server stops.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+async fn serve(
+    loaded: Loaded,
+    store: Arc<Database>,
+    logs: crate::telemetry::LogHandle,
+    metrics: MetricsHandle,
+) -> Result<(), String> {
+    let Loaded { config, source } = loaded;
+    let config = Arc::new(config);
+    // Ports first: a taken one is the most likely mistake, and nothing has been made yet.
+    let listeners = Listeners::bind(&config)?;
+    let tls = Tls::load(&config, SystemTime::now()).map_err(|error| error.to_string())?;
+    let engine = Arc::new(assemble::engine(&config, store.clone())?);
+    let decoys = assemble::decoys(&config, store.as_ref()).await?;
+    let (stop, stopping) = watch::channel(false);
+    let shared = Arc::new(Shared {
+        policies: assemble::policies(&config, &engine, &decoys),
+        components: assemble::component_policies(&config, &decoys)?,
+        engine: engine.clone(),
+        tls,
+        limits: config.limits.clone(),
+        decoys,
+        account_failures: throttle(config.limits.account.auth_failures),
+        address_failures: throttle(config.limits.address.auth_failures),
+        stopping: stopping.clone(),
+        open: Open::default(),
+        meters: Meters::default(),
+    });
+    let listening = listeners.addresses();
+    let (health, watched_health) = watch::channel(Health::Starting);
+    let mut accepting = listeners.start(&shared, metrics, watched_health)?;
+    let operator = Operator::new(config.clone(), store, shared.clone(), logs, listening.clone());
+    let accounts = operator.count_accounts().await.map_err(|error| error.to_string())?;
+    let socket = AdminSocket::open(&config.admin_socket()).map_err(|error| error.to_string())?;
+    let administration = tokio::spawn(async move { socket.serve(Arc::new(operator)).await });
+    let stop_signal = stop_requested().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    let reloading = tokio::spawn(reload_at_hangup(shared.clone(), config.clone()));
+    let certificates = config.hosts.keys().map(|d| shared.tls.host(Some(d.as_str())).certificate().clone()).collect();
+    eprintln!("{}", banner(&config, &Facts { source, listening, certificates, accounts }));
+    info!("serving");
+    let _ = health.send(Health::Serving);
+
+    let why = stop_signal.await;
+    info!(signal = why, "stopping");
+    let _ = health.send(Health::Stopping);
+    administration.abort();
+    reloading.abort();
+    let _ = stop.send(true);
+    take_down(&engine, &shared).await;
+    accepting.shutdown().await;
+    info!("stopped");
+    Ok(())
+}
+
+/// Ends every stream with `system-shutdown` (RFC 6120 section 4.9.3.23) and waits until they are gone.
+async fn take_down(engine: &Engine, shared: &Shared) {
+    let goodbye = StreamError::from(StreamCondition::SystemShutdown);
+    for entry in engine.awake.all() {
+        engine.end_all(&entry, &goodbye).await;
+    }
+    engine.domains.connected().iter().for_each(|outbox| outbox.end(goodbye.clone()));
+    if tokio::time::timeout(FAREWELL, shared.open.drained()).await.is_err() {
+        warn!(connections = shared.open.connections(), "some peers did not say goodbye in time");
+    }
+}
+
+async fn reload_at_hangup(shared: Arc<Shared>, config: Arc<Config>) {
+    let Ok(mut hangups) = reloads() else { return };
+    loop {
+        hangups.next().await;
+        match shared.tls.reload(&config, SystemTime::now()) {
+            Ok(()) => info!("certificates have been read anew"),
+            Err(error) => error!(%error, "certificates could not be read anew; the old ones stay in use"),
+        }
+    }
+}
+
+fn throttle(rate: crate::config::Rate) -> Throttle {
+    Throttle::new(rate.count, rate.window.get())
+}
+
+/// The open ports.
+struct Listeners {
+    streams: Vec<(&'static str, Kind, TcpListener)>,
+    metrics: Vec<TcpListener>,
+}
+
+impl Listeners {
+    fn bind(config: &Config) -> Result<Listeners, String> {
+        let listen = &config.listen;
+        let mut ports = vec![("c2s", Kind::Client, &listen.c2s), ("c2s_tls", Kind::ClientTls, &listen.c2s_tls)];
+        if !config.components.is_empty() {
+            ports.push(("component", Kind::Component, &listen.component));
+        }
+        let mut streams = Vec::new();
+        for (name, kind, on) in ports {
+            let bound = bind_all(name, &on.addresses).map_err(|error| error.to_string())?;
+            streams.extend(bound.into_iter().map(|listener| (name, kind, listener)));
+        }
+        let metrics = bind_all("metrics", &listen.metrics.addresses).map_err(|error| error.to_string())?;
+        Ok(Listeners { streams, metrics })
+    }
+
+    fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        let streams = self.streams.iter().map(|(name, _, listener)| (*name, listener));
+        let metrics = self.metrics.iter().map(|listener| ("metrics", listener));
+        streams.chain(metrics).filter_map(|(name, listener)| Some((name, listener.local_addr().ok()?))).collect()
+    }
+
+    fn start(
+        self,
+        shared: &Arc<Shared>,
+        metrics: MetricsHandle,
+        health: watch::Receiver<Health>,
+    ) -> Result<tokio::task::JoinSet<()>, String> {
+        let asynchronous = |listener: TcpListener| {
+            listener.set_nonblocking(true)?;
+            tokio::net::TcpListener::from_std(listener)
+        };
+        let failed = |error: std::io::Error| format!("cannot listen: {error}");
+        let mut tasks = tokio::task::JoinSet::new();
+        for (_, kind, listener) in self.streams {
+            tasks.spawn(listen(shared.clone(), asynchronous(listener).map_err(failed)?, kind));
+        }
+        for listener in self.metrics {
+            tasks.spawn(serve_http(asynchronous(listener).map_err(failed)?, metrics.clone(), health.clone()));
+        }
+        // Histograms grow until they are rendered or tended.
+        tasks.spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                metrics.upkeep();
+            }
+        });
+        Ok(tasks)
+    }
+}

@@ -1,0 +1,180 @@
+//! The program as an operator meets it beside a running server: each command becomes one request over the socket.
+
+use async_trait::async_trait;
+use oriole::{
+    admin::{Access, Admin, AdminError, AdminSocket, Status, StoreReport, User},
+    config::{AccountName, DomainName, Secret},
+};
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+    sync::{Arc, Mutex},
+};
+use tempfile::TempDir;
+
+/// Notes what it is asked to do.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Notes {
+    fn note(&self, text: String) -> Result<(), AdminError> {
+        self.0.lock().unwrap().push(text);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Admin for Notes {
+    async fn user_add(&self, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
+        self.note(format!("add {account} {}", password.expose()))
+    }
+
+    async fn user_delete(&self, account: &AccountName) -> Result<(), AdminError> {
+        Err(AdminError::NotFound(format!("there is no account {account}")))
+    }
+
+    async fn user_passwd(&self, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
+        self.note(format!("passwd {account} {}", password.expose()))
+    }
+
+    async fn user_list(&self, host: Option<&DomainName>) -> Result<Vec<User>, AdminError> {
+        self.note(format!("list {}", host.map_or("all", |host| host.as_str())))?;
+        let user = |account: &str, access| User { account: account.parse().unwrap(), access };
+        Ok(vec![user("juliet@example.org", Access::Enabled), user("tybalt@example.org", Access::Disabled)])
+    }
+
+    async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError> {
+        self.note(format!("{access:?} {account}"))
+    }
+
+    async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {
+        match filter {
+            "loud" => Err(AdminError::Invalid("expected a level, found \"loud\"".to_owned())),
+            _ => self.note(format!("log {filter}")),
+        }
+    }
+
+    async fn status(&self) -> Result<Status, AdminError> {
+        Ok(Status { version: "1.2.3".to_owned(), uptime_seconds: 90_061, sessions: 7, ..Status::default() })
+    }
+
+    async fn store_verify(&self) -> Result<StoreReport, AdminError> {
+        Ok(StoreReport { records: 3, entries: 4, damaged: vec!["record 2 is damaged".to_owned()] })
+    }
+
+    async fn store_export(&self, file: &Path) -> Result<StoreReport, AdminError> {
+        assert!(file.is_absolute());
+        self.note(format!("export {}", file.file_name().unwrap().display()))?;
+        Ok(StoreReport { records: 3, entries: 4, damaged: Vec::new() })
+    }
+
+    async fn store_import(&self, _file: &Path) -> Result<StoreReport, AdminError> {
+        Err(AdminError::Refused("stop the server first".to_owned()))
+    }
+}
+
+/// A running server, and a place to call it from.
+struct Play {
+    dir: TempDir,
+    notes: Arc<Notes>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Play {
+    fn begin() -> Self {
+        let dir = TempDir::new().unwrap();
+        let notes = Arc::new(Notes::default());
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        std::fs::write(dir.path().join("oriole.toml"), "[server]\ndata_dir = \"data\"\n").unwrap();
+        let (path, admin) = (dir.path().join("data/admin.sock"), notes.clone());
+        let socket = runtime.block_on(async { AdminSocket::open(&path) }).unwrap();
+        runtime.spawn(async move { socket.serve(admin).await });
+        Self { dir, notes, _runtime: runtime }
+    }
+
+    /// Runs the program: its exit code, standard output and standard error.
+    fn oriole(&self, args: &[&str], stdin: &str) -> (i32, String, String) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_oriole"))
+            .args(args)
+            .current_dir(self.dir.path())
+            .env("HOME", self.dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    }
+}
+
+#[test]
+fn commands_reach_the_running_server() {
+    let play = Play::begin();
+    for (args, stdin, code, stdout, stderr) in [
+        (
+            &["user", "add", "juliet@example.org", "--password-stdin"][..],
+            "R0m30 \n",
+            0,
+            "juliet@example.org has been added.\n",
+            "",
+        ),
+        (
+            &["user", "passwd", "juliet@example.org", "--password-stdin"],
+            "P4r15",
+            0,
+            "juliet@example.org has a new password.\n",
+            "",
+        ),
+        (&["user", "list"], "", 0, "juliet@example.org\ntybalt@example.org (disabled)\n", ""),
+        (&["user", "disable", "tybalt@example.org"], "", 0, "tybalt@example.org can no longer log in.\n", ""),
+        (&["user", "enable", "tybalt@example.org"], "", 0, "tybalt@example.org can log in again.\n", ""),
+        (
+            &["user", "delete", "mercutio@example.org", "--yes"],
+            "",
+            1,
+            "",
+            "oriole: there is no account mercutio@example.org\n",
+        ),
+        (&["log", "info,oriole::tls=debug"], "", 0, "Logging info,oriole::tls=debug.\n", ""),
+        (&["log", "loud"], "", 2, "", "oriole: expected a level, found \"loud\"\n"),
+        (&["store", "export", "backup"], "", 0, "3 records and 4 log entries written.\n", ""),
+        (&["store", "import", "backup"], "", 1, "", "oriole: stop the server first\n"),
+        (
+            &["store", "verify"],
+            "",
+            1,
+            "3 records and 4 log entries found.\n",
+            "oriole: record 2 is damaged\noriole: 1 of them are damaged\n",
+        ),
+        (&["status"], "", 0, "Oriole 1.2.3, process 0, up 1d 1h 1m\n0 connections, 7 sessions\nlogging \n", ""),
+    ] {
+        assert_eq!(play.oriole(args, stdin), (code, stdout.to_owned(), stderr.to_owned()), "{args:?}");
+    }
+    assert_eq!(play.oriole(&["user", "list", "Example.org"], "").0, 0);
+    assert_eq!(
+        *play.notes.0.lock().unwrap(),
+        [
+            "add juliet@example.org R0m30 ",
+            "passwd juliet@example.org P4r15",
+            "list all",
+            "Disabled tybalt@example.org",
+            "Enabled tybalt@example.org",
+            "log info,oriole::tls=debug",
+            "export backup",
+            "list example.org",
+        ]
+    );
+}
+
+#[test]
+fn no_password_is_no_account() {
+    let play = Play::begin();
+    for stdin in ["", "\n"] {
+        let (code, _, stderr) = play.oriole(&["user", "add", "juliet@example.org", "--password-stdin"], stdin);
+        assert_eq!((code, stderr.as_str()), (2, "oriole: expected a password, found nothing\n"));
+    }
+    assert!(play.notes.0.lock().unwrap().is_empty());
+}
