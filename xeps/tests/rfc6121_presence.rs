@@ -10,6 +10,16 @@ const JULIET: &str = "juliet@example.com";
 
 /// Juliet has Mercutio abroad in her roster with "both", Paris with "from", Rosaline with "to"; nobody else.
 fn verona() -> Verona {
+    let mut verona = verona_without_a_past();
+    let juliet = verona.log_in("juliet@example.com/yesterday");
+    verona.disconnect(juliet);
+    verona.sleep(JULIET);
+    verona.clear();
+    verona
+}
+
+/// The same, before Juliet has ever been available.
+fn verona_without_a_past() -> Verona {
     let mut verona =
         Verona::new(&[JULIET, "romeo@example.net"], || vec![Box::new(Rosters), Box::new(xeps::presence::Presence)]);
     let juliet = verona.connect("juliet@example.com/setup");
@@ -166,10 +176,9 @@ fn directed_presence_is_bounded() {
 #[test]
 fn probes_of_subscribers_are_answered() {
     let verona = &mut verona();
-    for who in ["mercutio@verona.lit", "paris@verona.lit/x"] {
-        let absent = format!("<presence to='{who}' from='juliet@example.com' type='unavailable'/>");
-        assert_eq!(probe(verona, who, JULIET), [absent], "offline");
-    }
+    let mut nobody_yet = verona_without_a_past();
+    let absent = "<presence to='paris@verona.lit/x' from='juliet@example.com' type='unavailable'/>";
+    assert_eq!(probe(&mut nobody_yet, "paris@verona.lit/x", JULIET), [absent]);
     let (balcony, _) = both_available(verona);
     assert_eq!(probe(verona, "paris@verona.lit", JULIET).len(), 2);
     let seen = "<presence to='paris@verona.lit/x' from='juliet@example.com/chamber'>\
@@ -181,6 +190,37 @@ fn probes_of_subscribers_are_answered() {
     verona.clear();
     assert_eq!(probe(verona, "paris@verona.lit", JULIET).len(), 1);
     assert!(verona.inbox(balcony).is_empty(), "no client sees a probe");
+}
+
+#[test]
+fn the_last_goodbye_is_kept_for_those_who_ask() {
+    let verona = &mut verona();
+    let (balcony, chamber) = both_available(verona);
+    verona.send(chamber, "<presence type='unavailable'><status>not the last</status></presence>");
+    verona.clock.advance(60);
+    verona.send(balcony, "<presence type='unavailable'><status>to bed</status></presence>");
+    verona.disconnect(balcony);
+    verona.disconnect(chamber);
+    verona.sleep(JULIET);
+    verona.clear();
+    let goodbye = "<presence to='paris@verona.lit/x' from='juliet@example.com/balcony' type='unavailable'><status>to bed</status>\
+                   <delay xmlns='urn:xmpp:delay' from='example.com' stamp='2026-01-01T00:01:00.000Z'/></presence>";
+    assert_eq!(probe(verona, "paris@verona.lit/x", JULIET), [goodbye]);
+    let gone = "<presence to='paris@verona.lit' from='juliet@example.com/chamber' type='unavailable'/>";
+    assert_eq!(probe(verona, "paris@verona.lit", "juliet@example.com/chamber"), [gone]);
+    assert!(probe(verona, "tybalt@verona.lit", JULIET)[0].contains("unsubscribed"));
+}
+
+#[test]
+fn a_session_that_wants_messages_after_all_is_given_what_waits() {
+    let verona = &mut verona();
+    verona.arrives("<presence from='tybalt@verona.lit' to='juliet@example.com' type='subscribe'/>");
+    let juliet = verona.connect("juliet@example.com/balcony");
+    for (priority, given) in [(-1, true), (-2, false), (0, true), (5, false), (-1, false), (1, true)] {
+        verona.send(juliet, &format!("<presence><priority>{priority}</priority></presence>"));
+        let last = verona.inbox(juliet).pop().unwrap();
+        assert_eq!(last.contains("type='subscribe'"), given, "{priority}: {last}");
+    }
 }
 
 #[test]
