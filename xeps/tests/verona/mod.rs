@@ -16,7 +16,7 @@ use wire::datetime::Timestamp;
 use wire::jid::{BareJid, Jid};
 use wire::sasl::Credentials;
 use wire::stanza::{Condition, IqType, Kind, Stanza, StanzaError, TopLevel, UNLIMITED, content_scope};
-use xeps::account::{Account, Session, SessionId};
+use xeps::account::{Account, Contact, Session, SessionId};
 use xeps::accounts::{BadPassword, Passwords};
 use xeps::clock::Clock;
 use xeps::delivery::{Delivery, Incoming, decide, nobody};
@@ -94,6 +94,12 @@ impl Verona {
 
     pub fn account(&mut self, user: &str) -> &mut Account {
         self.accounts.get_mut(user).unwrap()
+    }
+
+    /// A contact as memory shows it.
+    pub fn contact(&mut self, user: &str, contact: &str) -> Option<Contact> {
+        let account = self.accounts.get_mut(user).unwrap();
+        run(account.roster(&self.store)).unwrap().get(contact).cloned()
     }
 
     /// Binds a resource. Nothing is sent yet.
