@@ -35,6 +35,8 @@ static ABOUT: About = About {
         IqKey::set(Scope::Own, "query", NS),
         IqKey::get(Scope::Other, "query", NS),
         IqKey::set(Scope::Other, "query", NS),
+        IqKey::get(Scope::Nobody, "query", NS),
+        IqKey::set(Scope::Nobody, "query", NS),
     ],
     hooks: &[Hook::PresenceSent, Hook::PresenceReceived, Hook::SessionAvailable, Hook::AccountRemoved],
     ..About::NOTHING
@@ -53,7 +55,7 @@ impl Feature for Rosters {
         match at {
             At::Own(account) if request.is_set() => set::set(cx, account, request).await,
             At::Own(account) => get::get(cx, account, request).await,
-            // RFC 6121 section 2.3.3: a roster is its owner's alone.
+            // RFC 6121 section 2.3.3: a roster is its owner's alone, and whether there is one is nobody else's business.
             _ => Err(Condition::Forbidden.into()),
         }
     }
