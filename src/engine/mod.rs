@@ -39,7 +39,7 @@ use xeps::accounts::Passwords;
 use xeps::clock::Clock;
 use xeps::delivery::{Delivery, Incoming, decide};
 use xeps::store::{Position, Store};
-use xeps::{Act, Cx, Halt};
+use xeps::{Act, At, Cx, Halt};
 
 /// Everything that moves stanzas. Shared by all connections.
 pub struct Engine {
@@ -187,6 +187,9 @@ impl Engine {
     async fn received(&self, lane: &mut Lane, entry: &Entry, to: &Jid, stanza: Stanza, road: &mut Road) {
         match lane.exists(self.store.as_ref()).await {
             Ok(true) => {}
+            Ok(false) if stanza.is_request() && to.is_bare() => {
+                return self.serve_host(&entry.served, At::Nobody, &stanza, road).await;
+            }
             Ok(false) => return road.no_such_account(&stanza),
             Err(error) => return road.answer(&stanza, Halt::Broken(error)),
         }
@@ -212,7 +215,7 @@ impl Engine {
     /// A host itself answers requests and takes nothing else (RFC 6120 section 10.5.1).
     async fn to_host(&self, served: &Arc<Served>, to: &Jid, stanza: Stanza, road: &mut Road) {
         match stanza.kind {
-            Kind::Iq(_) if stanza.is_request() && to.is_bare() => self.serve_host(served, &stanza, road).await,
+            Kind::Iq(_) if stanza.is_request() && to.is_bare() => self.serve_host(served, At::Server(None), &stanza, road).await,
             Kind::Iq(_) | Kind::Message(MessageType::Normal | MessageType::Chat | MessageType::Groupchat) => {
                 road.bounce(&stanza, Condition::ServiceUnavailable.into());
             }

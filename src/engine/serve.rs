@@ -75,10 +75,10 @@ impl Engine {
         self.settle(lane, entry, acts, road).await;
     }
 
-    /// Somebody who has no account on this host asks the host.
-    pub(super) async fn serve_host(&self, served: &Arc<Served>, stanza: &Stanza, road: &mut Road) {
+    /// A request that concerns no account: of the host, by somebody who has none here, or of an account that does not exist.
+    pub(super) async fn serve_host(&self, served: &Arc<Served>, at: At<'_>, stanza: &Stanza, road: &mut Road) {
         let mut cx = self.context(served, road);
-        let reply = dispatch(&mut cx, At::Server(None), stanza, road.origin).await;
+        let reply = dispatch(&mut cx, at, stanza, road.origin).await;
         let acts = road.collect(cx);
         match reply {
             Ok(reply) => road.pending.extend(reply),

@@ -107,7 +107,9 @@ impl Chunked {
     pub fn apply(&self, changes: &Changes, stamp: u64) -> Result<()> {
         let mut writes = Vec::with_capacity(changes.len() + 1);
         for (key, value) in changes {
-            if let Some(old) = self.head(key)? {
+            if keys::may_be_long(key)
+                && let Some(old) = self.head(key)?
+            {
                 writes.extend((0..old.pieces()).map(|index| (keys::piece(key, old.stamp, index), None)));
             }
             match value {
@@ -145,7 +147,7 @@ impl Chunked {
 }
 
 fn split(key: &[u8], value: &Bytes, stamp: u64, writes: &mut Vec<Write>) -> Result<()> {
-    if value.len() <= WHOLE && key.len() + value.len() <= PLACE {
+    if !keys::may_be_long(key) || value.len() <= WHOLE && key.len() + value.len() <= PLACE {
         let mut short = Vec::with_capacity(1 + value.len());
         short.push(SHORT);
         short.extend_from_slice(value);

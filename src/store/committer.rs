@@ -22,8 +22,15 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, Thread};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use xeps::store::{Committed, Position, Result, StoreError, memory::Micros};
+use xeps::store::{Committed, Micros, Position, Result, StoreError};
+
+/// The longest pause that lets a load gather.
+const GATHER_AT_MOST: Duration = Duration::from_micros(500);
+
+/// From how far on it is worth a word that ids are ahead of the clock.
+const AHEAD: Duration = Duration::from_secs(60);
 
 /// What writers, readers and the committer thread share.
 pub struct Shared {
@@ -68,6 +75,13 @@ impl Committer {
             Some(stored) => values::parse_number(&stored)?,
             None => 0,
         };
+        let ahead = Duration::from_micros(mark.saturating_sub(now()));
+        if ahead > AHEAD {
+            tracing::warn!(
+                ?ahead,
+                "the newest id is ahead of the clock: new ids tell no true times until it caught up"
+            );
+        }
         let shared = Arc::new(Shared {
             view: View { engine, overlay: RwLock::new(Overlay::default()) },
             order: Mutex::new(Order { mark, closed: false }),
@@ -157,13 +171,10 @@ impl Shared {
         let mut stage = Stage::new(&self.view, order.mark.saturating_add(1).max((self.now)()));
         build(&mut stage)?;
         let Stage { changes, version, mark, seqs, .. } = stage;
-        let mut overlay = self.view.overlay.write();
-        if changes.is_empty() {
-            return Ok(Some(Committed { position: Position(overlay.newest()), version: order.mark, seqs }));
-        }
         order.mark = mark;
-        let position = Position(overlay.add(changes, mark));
-        Ok(Some(Committed { position, version, seqs }))
+        let mut overlay = self.view.overlay.write();
+        let position = if changes.is_empty() { overlay.newest() } else { overlay.add(changes, mark) };
+        Ok(Some(Committed { position: Position(position), version, seqs }))
     }
 
     fn wait_for_room(&self) {
@@ -196,22 +207,32 @@ fn run(shared: &Shared) {
         let closing = shared.closing.load(Ordering::Acquire);
         let load = shared.view.overlay.write().take();
         match load {
-            Some(load) => match shared.write(&load) {
-                Ok(()) => {
-                    let written = shared.view.overlay.write().flushed();
-                    shared.announce(|progress| progress.durable = load.position);
-                    drop(written);
-                }
-                Err(error) => {
+            Some(load) => {
+                let begun = Instant::now();
+                if let Err(error) = shared.write(&load) {
                     tracing::error!(%error, "the store cannot write; nothing is acknowledged from now on");
                     shared.announce(|progress| progress.failed = Some(error));
                     return;
                 }
-            },
+                let written = shared.view.overlay.write().flushed();
+                shared.announce(|progress| progress.durable = load.position);
+                drop(written);
+                if !closing && load.commits > 1 {
+                    thread::sleep(gathering_time(begun.elapsed()));
+                }
+            }
             None if closing => return,
             None => thread::park(),
         }
     }
+}
+
+/// How long the committer lets the next load gather after one of several commits, which took so long to write.
+///
+/// The writers that it has just woken are about to commit again. Without a pause the first of them gets a sync of its
+/// own and the others wait for two. A writer alone never waits.
+fn gathering_time(written_in: Duration) -> Duration {
+    (written_in / 8).min(GATHER_AT_MOST)
 }
 
 /// Should the thread end by a panic of the engine, nobody waits for it in vain.
@@ -224,5 +245,188 @@ impl Drop for LastWords<'_> {
             let error = StoreError::Io("the committer has panicked".into());
             self.0.announce(|progress| progress.failed = Some(error));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::engine::{Engine, Visit, Write, memory::Memory};
+    use super::*;
+    use bytes::Bytes;
+    use std::ops::Range;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+    use tokio::runtime::Builder;
+    use xeps::store::Direction;
+
+    /// An engine whose syncs wait for the test, and that fails when told to.
+    #[derive(Default)]
+    struct Gate {
+        memory: Memory,
+        state: Mutex<GateState>,
+        changed: Condvar,
+    }
+
+    #[derive(Default)]
+    struct GateState {
+        open: bool,
+        syncs: u64,
+        trouble: Option<Trouble>,
+    }
+
+    #[derive(Clone, Copy)]
+    enum Trouble {
+        Full,
+        Panic,
+    }
+
+    impl Gate {
+        fn set(&self, change: impl FnOnce(&mut GateState)) {
+            change(&mut self.state.lock());
+            self.changed.notify_all();
+        }
+    }
+
+    impl Engine for Arc<Gate> {
+        fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+            self.memory.get(key)
+        }
+
+        fn scan(&self, range: Range<&[u8]>, direction: Direction, visit: Visit<'_>) -> Result<()> {
+            self.memory.scan(range, direction, visit)
+        }
+
+        fn apply(&self, writes: Vec<Write>) -> Result<()> {
+            let trouble = self.state.lock().trouble;
+            match trouble {
+                Some(Trouble::Full) => Err(StoreError::Full),
+                Some(Trouble::Panic) => panic!("as told"),
+                None => self.memory.apply(writes),
+            }
+        }
+
+        fn sync(&self) -> Result<()> {
+            let mut state = self.state.lock();
+            self.changed.wait_while(&mut state, |state| !state.open);
+            state.syncs += 1;
+            Ok(())
+        }
+    }
+
+    /// The test's hand on the gate. It opens at the end, so that a test that fails does not wait for ever.
+    struct Keeper(Arc<Gate>);
+
+    impl std::ops::Deref for Keeper {
+        type Target = Gate;
+        fn deref(&self) -> &Gate {
+            &self.0
+        }
+    }
+
+    impl Drop for Keeper {
+        fn drop(&mut self) {
+            self.set(|state| state.open = true);
+        }
+    }
+
+    fn committer(pending_bytes: usize) -> (Committer, Keeper) {
+        let gate = Arc::new(Gate::default());
+        let engine = Chunked::new(Box::new(Arc::clone(&gate)));
+        (Committer::start(engine, pending_bytes, Arc::new(|| 1000)).expect("started"), Keeper(gate))
+    }
+
+    fn put(committer: &Committer, key: &str) -> Result<Committed> {
+        committer.commit_blocking(|stage| {
+            stage.set(key.as_bytes().to_vec(), Some(Bytes::from_static(b"value")));
+            Ok(())
+        })
+    }
+
+    fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        Builder::new_current_thread().build().expect("a runtime").block_on(future)
+    }
+
+    #[test]
+    fn nothing_is_durable_before_the_sync_and_one_sync_does_for_many() {
+        let (committer, gate) = committer(1 << 20);
+        let mut positions = Vec::new();
+        for n in 0..100 {
+            let committed = put(&committer, &format!("key{n}")).expect("committed");
+            positions.push(committed.position);
+            assert!(poll_once(pin!(committer.durable(committed.position))).is_pending());
+            assert!(committer.shared.view.get(format!("key{n}").as_bytes()).expect("read").is_some());
+        }
+        gate.set(|state| state.open = true);
+        for position in positions.into_iter().rev() {
+            block_on(committer.durable(position)).expect("durable");
+        }
+        // At most: one that began with the first commits, one for all that gathered meanwhile.
+        assert!(gate.state.lock().syncs <= 2);
+    }
+
+    #[test]
+    fn writers_wait_while_too_much_is_pending() {
+        let (committer, gate) = committer(1000);
+        let mut pending = false;
+        for made in 0..20 {
+            let mut commit = Box::pin(committer.commit(|stage| {
+                stage.set(format!("key{made}").into_bytes(), Some(Bytes::from_static(&[7; 100])));
+                Ok(())
+            }));
+            match poll_once(commit.as_mut()) {
+                Poll::Ready(done) => drop(done.expect("committed")),
+                Poll::Pending => pending = true,
+            }
+        }
+        assert!(pending, "1000 bytes are long exceeded");
+        assert!(committer.shared.view.overlay.read().bytes() < 1300);
+        thread::scope(|scope| {
+            let blocked = scope.spawn(|| put(&committer, "last"));
+            gate.set(|state| state.open = true);
+            let last = blocked.join().expect("no panic").expect("committed when there was room");
+            block_on(committer.durable(last.position)).expect("durable");
+        });
+    }
+
+    #[test]
+    fn a_failure_is_final_and_told_to_everyone() {
+        for (trouble, error) in
+            [(Trouble::Full, StoreError::Full), (Trouble::Panic, StoreError::Io("the committer has panicked".into()))]
+        {
+            let (committer, gate) = committer(1 << 20);
+            gate.set(|state| state.open = true);
+            let kept = put(&committer, "kept").expect("committed");
+            block_on(committer.durable(kept.position)).expect("durable");
+            gate.set(|state| state.trouble = Some(trouble));
+            let lost = put(&committer, "lost").expect("committed, not durable");
+            assert_eq!(block_on(committer.durable(lost.position)), Err(error.clone()));
+            gate.set(|state| state.trouble = None);
+            assert_eq!(put(&committer, "later"), Err(error.clone()));
+            assert_eq!(block_on(committer.durable(kept.position)), Ok(()), "what was durable stays so");
+            assert_eq!(committer.close(), Err(error));
+            assert_eq!(gate.memory.get(b"lost"), Ok(None));
+        }
+    }
+
+    #[test]
+    fn closing_writes_what_is_pending_and_takes_no_more() {
+        let (committer, gate) = committer(1 << 20);
+        let last = put(&committer, "last").expect("committed");
+        gate.set(|state| state.open = true);
+        assert_eq!(committer.close(), Ok(()));
+        assert_eq!(put(&committer, "later"), Err(StoreError::Closed));
+        assert_eq!(block_on(committer.durable(last.position)), Ok(()));
+        assert!(gate.memory.get(b"last").expect("read").is_some());
+        assert!(committer.shared.view.get(b"last").expect("read").is_some());
+    }
+
+    #[test]
+    fn a_position_from_elsewhere_is_refused() {
+        let (committer, _gate) = committer(1 << 20);
+        assert!(matches!(block_on(committer.durable(Position(7))), Err(StoreError::Io(_))));
     }
 }

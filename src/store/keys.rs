@@ -152,9 +152,23 @@ pub fn everything() -> Span {
     (vec![0], vec![0xFF])
 }
 
+/// A span as the range that an engine scans.
+pub fn range(span: &Span) -> Range<&[u8]> {
+    &span.0..&span.1
+}
+
 /// The owner in the key of a forget.
 pub fn forgotten(key: &[u8]) -> Option<String> {
     unescape(key.strip_prefix(FORGETS)?)
+}
+
+/// Whether the value of this key is one of a feature, and so may be long; what the store adds for itself is short.
+pub fn may_be_long(key: &[u8]) -> bool {
+    let mut parts = key.splitn(3, |byte| *byte == END).skip(2);
+    match key.first() {
+        Some(&META) => false,
+        _ => !matches!(parts.next().and_then(|rest| rest.first()), Some(&SUMS | &TAGGED)),
+    }
 }
 
 /// The id at the end of the key of an entry or of a tag.
@@ -268,11 +282,6 @@ fn unescape(bytes: &[u8]) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// A span as the range that an engine scans.
-pub fn range(span: &Span) -> Range<&[u8]> {
-    &span.0..&span.1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,6 +331,14 @@ mod tests {
         assert!(!inside(record(Key::new("juliet\0", "", ""))));
         assert!(!inside(record(Key::new("juliet@example.org", "roster", ""))));
         assert!(!inside(record(Key::new("julie", "t", ""))));
+    }
+
+    #[test]
+    fn only_the_values_of_features_are_long() {
+        let long = [record(Key::new("s", "t", "s")), entry(LOG, Seq(7))];
+        assert!(long.iter().all(|key| may_be_long(key)));
+        let short = [sums(LOG), tagged(LOG, "", Seq(7)), MARK.to_vec(), forget("juliet")];
+        assert!(!short.iter().any(|key| may_be_long(key)));
     }
 
     #[test]

@@ -4,13 +4,13 @@ use super::chunks::Chunked;
 use super::engine::{fjall::Fjall, memory::Memory, sled::Sled, sync_directory};
 use super::lock::{DirectoryLock, LockError};
 use std::fmt;
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-use xeps::store::{StoreError, memory::Micros};
+use xeps::store::{Micros, StoreError};
 
 /// Which engine keeps the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
@@ -151,18 +151,16 @@ pub fn open_engine(options: &Options, missing: Missing) -> Result<Opened, OpenEr
     Ok(Opened { engine, lock: Some(lock) })
 }
 
-/// Makes a directory that only we may read, and makes its name durable.
+/// Makes a directory, with its parents, that only we may read, and makes their names durable.
 fn make_directory(path: &Path) -> Result<(), OpenError> {
-    if path.is_dir() {
-        return Ok(());
-    }
     let failed = |error| OpenError::Directory { path: path.to_path_buf(), error };
+    let absolute = std::path::absolute(path).map_err(failed)?;
+    let missing: Vec<&Path> = absolute.ancestors().take_while(|ancestor| !ancestor.is_dir()).collect();
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(path).map_err(failed)?;
-    let parent = fs::canonicalize(path).map_err(failed)?;
-    parent.parent().map_or(Ok(()), |parent| Ok(sync_directory(parent)?))
+    builder.recursive(true).create(&absolute).map_err(failed)?;
+    missing.into_iter().filter_map(Path::parent).try_for_each(|parent| Ok(sync_directory(parent)?))
 }
 
 fn system_time() -> u64 {

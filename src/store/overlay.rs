@@ -22,6 +22,8 @@ pub struct Overlay {
     flushing_bytes: usize,
     /// The newest commit in `open`, or before it.
     newest: u64,
+    /// The newest commit that the committer has taken.
+    taken: u64,
     /// The highest id given by the commits so far.
     mark: u64,
 }
@@ -32,6 +34,8 @@ pub struct Load {
     pub changes: Arc<Changes>,
     /// The newest commit among them.
     pub position: u64,
+    /// How many commits they are.
+    pub commits: u64,
     /// The highest id given so far.
     pub mark: u64,
 }
@@ -61,7 +65,8 @@ impl Overlay {
         let changes = Arc::new(std::mem::take(&mut self.open));
         self.flushing = Some(Arc::clone(&changes));
         self.flushing_bytes = std::mem::take(&mut self.open_bytes);
-        Some(Load { changes, position: self.newest, mark: self.mark })
+        let commits = self.newest - std::mem::replace(&mut self.taken, self.newest);
+        Some(Load { changes, position: self.newest, commits, mark: self.mark })
     }
 
     /// Forgets what is on disk by now.
@@ -142,7 +147,7 @@ mod tests {
         overlay.add(change("a", Some("old")), 1);
         overlay.add(change("b", Some("old")), 2);
         let load = overlay.take().expect("a load");
-        assert_eq!((load.position, load.mark), (2, 2));
+        assert_eq!((load.position, load.commits, load.mark), (2, 2, 2));
         overlay.add(change("a", None), 3);
         assert_eq!(overlay.get(b"a"), Some(None));
         assert_eq!(overlay.get(b"b"), Some(Some(Bytes::from_static(b"old"))));

@@ -99,3 +99,49 @@ fn remove_piece(committer: &Committer, stage: &mut Stage<'_>, span: &Span, marke
 fn unknown(key: &[u8]) -> StoreError {
     StoreError::Corrupt(format!("no key looks like {}", key.escape_ascii()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::chunks::{Changes, Chunked};
+    use super::super::engine::memory::Memory;
+    use super::super::schema::number;
+    use super::super::values::Sums;
+    use super::*;
+    use std::sync::Arc;
+    use xeps::store::Key;
+
+    const LOG: LogKey<'static> = LogKey::new("juliet", "archive");
+
+    #[test]
+    fn a_forget_that_was_interrupted_is_finished_and_spares_what_is_newer() {
+        let old_and_new = [("old", 10), ("new", 30)];
+        let mut changes = Changes::from([
+            (keys::MARK.to_vec(), Some(number(31))),
+            (keys::forget("juliet"), Some(number(20))),
+            (keys::record(Key::new("romeo", "roster", "old")), Some(values::record(9, b""))),
+            (keys::sums(LOG), Some(values::sums(Sums { entries: 2, bytes: 6 }))),
+        ]);
+        for (text, id) in old_and_new {
+            changes.insert(keys::record(Key::new("juliet", "roster", text)), Some(values::record(id, b"")));
+            changes.insert(keys::entry(LOG, Seq(id)), Some(values::entry(&["tag".into()], text.as_bytes())));
+            changes.insert(keys::tagged(LOG, "tag", Seq(id)), Some(Bytes::new()));
+        }
+        let engine = Chunked::new(Box::new(Memory::default()));
+        engine.apply(&changes, 31).expect("applied");
+
+        let committer = Committer::start(engine, 1 << 20, Arc::new(|| 0)).expect("started");
+        resume(&committer).expect("finished");
+        let left = committer.shared.view.collect(&keys::everything(), Direction::Forward, 99).expect("read");
+        let left: Vec<Vec<u8>> = left.into_iter().map(|(key, _)| key).filter(|key| key != keys::MARK).collect();
+        let expected = [
+            keys::entry(LOG, Seq(30)),
+            keys::sums(LOG),
+            keys::tagged(LOG, "tag", Seq(30)),
+            keys::record(Key::new("juliet", "roster", "new")),
+            keys::record(Key::new("romeo", "roster", "old")),
+        ];
+        assert_eq!(left, expected);
+        let sums = committer.shared.view.get(&keys::sums(LOG)).expect("read").expect("there");
+        assert_eq!(values::parse_sums(sums), Ok(Sums { entries: 1, bytes: 3 }));
+    }
+}

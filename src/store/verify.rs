@@ -207,6 +207,9 @@ mod tests {
 
     const LOG: LogKey<'static> = LogKey::new("juliet@example.org", "archive");
 
+    /// What is found, and the key that is set to a value or removed.
+    type Damage = (&'static str, Vec<u8>, Option<&'static [u8]>);
+
     fn store() -> Chunked {
         let engine = Chunked::new(Box::new(Memory::default()));
         let tags = ["romeo".into(), "nurse".into()];
@@ -237,7 +240,7 @@ mod tests {
         let piece = keys::piece(&keys::record(Key::new("a", "roster", "b")), 9, 1);
         let orphan = keys::piece(&keys::record(Key::new("a", "vcard", "")), 9, 0);
         let stranger = LogKey::new("a", "b");
-        let damages: [(&str, Vec<u8>, Option<&[u8]>); 11] = [
+        let damages: [Damage; 11] = [
             ("a piece is missing", piece.clone(), None),
             ("checksum is wrong", piece, Some(b"\0short")),
             ("a piece that belongs to no value", orphan, Some(b"\0")),

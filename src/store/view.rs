@@ -35,10 +35,26 @@ impl View {
 
     /// Visits all keys of the span, in their order or against it.
     pub fn scan(&self, span: &Span, direction: Direction, visit: Visit<'_>) -> Result<()> {
+        self.scan_in_slices(SLICE, span, direction, visit)
+    }
+
+    /// Up to `limit` keys and values of the span.
+    pub fn collect(&self, span: &Span, direction: Direction, limit: usize) -> Result<Vec<(Vec<u8>, Bytes)>> {
+        let mut found = Vec::new();
+        if limit > 0 {
+            self.scan(span, direction, &mut |key, value| {
+                found.push((key.to_vec(), value));
+                Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            })?;
+        }
+        Ok(found)
+    }
+
+    fn scan_in_slices(&self, slice: usize, span: &Span, direction: Direction, visit: Visit<'_>) -> Result<()> {
         let (mut from, mut to) = span.clone();
         loop {
             // However much is pending, only so much of it is copied at a time.
-            let (pending, cut) = self.overlay.read().slice(&(from.clone(), to.clone()), direction, SLICE);
+            let (pending, cut) = self.overlay.read().slice(&(from.clone(), to.clone()), direction, slice);
             let part = match (&cut, direction) {
                 (None, _) => (from.clone(), to.clone()),
                 (Some(cut), Direction::Forward) => (from.clone(), behind(cut)),
@@ -55,18 +71,6 @@ impl View {
                 (Some(cut), Direction::Backward) => to = cut,
             }
         }
-    }
-
-    /// Up to `limit` keys and values of the span.
-    pub fn collect(&self, span: &Span, direction: Direction, limit: usize) -> Result<Vec<(Vec<u8>, Bytes)>> {
-        let mut found = Vec::new();
-        if limit > 0 {
-            self.scan(span, direction, &mut |key, value| {
-                found.push((key.to_vec(), value));
-                Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-            })?;
-        }
-        Ok(found)
     }
 
     fn merge<I>(&self, span: &Span, direction: Direction, pending: I, visit: Visit<'_>) -> Result<ControlFlow<()>>
@@ -110,4 +114,59 @@ impl View {
 /// The first key after this one.
 fn behind(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::engine::memory::Memory;
+    use super::*;
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn changes() -> impl Strategy<Value = BTreeMap<u8, Option<u8>>> {
+        btree_map(0_u8..24, proptest::option::weighted(0.7, any::<u8>()), 0..16)
+    }
+
+    fn stored(changes: &BTreeMap<u8, Option<u8>>) -> Changes {
+        let bytes = |value: u8| Bytes::copy_from_slice(&[value]);
+        changes.iter().map(|(key, value)| (vec![2, *key], value.map(bytes))).collect()
+    }
+
+    proptest! {
+        /// Three layers of changes, the lowest in the engine, seen through the view as one map.
+        #[test]
+        fn three_layers_look_like_one(
+            layers in vec(changes(), 3),
+            span in (0_u8..25, 0_u8..25),
+            (slice, limit, backward) in (1_usize..5, 1_usize..30, any::<bool>()),
+        ) {
+            let view = View { engine: Chunked::new(Box::new(Memory::default())), overlay: RwLock::default() };
+            view.engine.apply(&stored(&layers[0]), 1).expect("applied");
+            view.overlay.write().add(stored(&layers[1]), 2);
+            view.overlay.write().take();
+            view.overlay.write().add(stored(&layers[2]), 3);
+
+            let mut model: BTreeMap<u8, Option<u8>> = BTreeMap::new();
+            layers.iter().for_each(|layer| model.extend(layer));
+            for key in 0..24 {
+                let found = view.get(&[2, key]).expect("read");
+                prop_assert_eq!(found.map(|value| value[0]), model.get(&key).copied().flatten());
+            }
+            let inside = model.iter().filter(|(key, _)| span.0 <= **key && **key < span.1);
+            let mut expected: Vec<(u8, u8)> = inside.filter_map(|(key, value)| Some((*key, (*value)?))).collect();
+            if backward {
+                expected.reverse();
+            }
+            expected.truncate(limit);
+            let direction = if backward { Direction::Backward } else { Direction::Forward };
+            let mut found = Vec::new();
+            let span = (vec![2, span.0], vec![2, span.1]);
+            view.scan_in_slices(slice, &span, direction, &mut |key, value| {
+                found.push((key[1], value[0]));
+                Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            }).expect("scanned");
+            prop_assert_eq!(found, expected);
+        }
+    }
 }

@@ -181,3 +181,47 @@ const KINDS: [&str; 10] = [
 fn known_kind(kind: &str) -> Option<&'static str> {
     KINDS.into_iter().find(|known| *known == kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::stanza::{UNLIMITED, content_scope};
+
+    fn element(xml: &str) -> Element {
+        Element::parse(xml, content_scope(), &UNLIMITED).unwrap()
+    }
+
+    #[test]
+    fn a_form_that_is_written_can_be_read() {
+        let mut pick = Field::new("pick").kind("list-single").label("Pick one").value("b").required();
+        pick.options = vec![(Some("A".to_owned()), "a".to_owned()), (None, "b".to_owned())];
+        let mut form =
+            Form::new(FormType::Form, "urn:example").field(pick).field(Field::new("many").value("1").value("2"));
+        form.title = Some("Title".to_owned());
+        form.instructions = vec!["one".to_owned(), "two".to_owned()];
+        assert_eq!(Form::parse(&form.to_element()), Some(form));
+    }
+
+    #[test]
+    fn a_submitted_field_may_have_no_type_and_an_unknown_one_is_none() {
+        let form = Form::parse(&element(
+            "<x xmlns='jabber:x:data' type='submit'><field var='a'><value>1</value></field>
+             <field var='b' type='text-unheard-of'/></x>",
+        ))
+        .unwrap();
+        assert_eq!((form.value("a"), form.value("b"), form.value("c")), (Some("1"), None, None));
+        assert!(form.fields.iter().all(|field| field.kind.is_none()));
+        assert_eq!(form.form_type(), None);
+    }
+
+    #[test]
+    fn what_is_no_form_is_not_read() {
+        for xml in [
+            "<x xmlns='jabber:x:data'/>",
+            "<x xmlns='jabber:x:data' type='wish'/>",
+            "<x xmlns='jabber:x:oob' type='form'/>",
+        ] {
+            assert_eq!(Form::parse(&element(xml)), None, "{xml}");
+        }
+    }
+}

@@ -28,7 +28,12 @@ static ABOUT: About = About {
     name: "offline",
     xeps: &[
         Xep { number: 160, version: "1.0.1", coverage: Coverage::Complete, note: "" },
-        Xep { number: 203, version: "2.0", coverage: Coverage::Complete, note: "" },
+        Xep {
+            number: 203,
+            version: "2.0",
+            coverage: Coverage::Partial,
+            note: "stamps offline messages; stamps forged in the server's name are taken out of those only",
+        },
         Xep {
             number: 334,
             version: "1.0.0",

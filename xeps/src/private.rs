@@ -8,7 +8,6 @@ use crate::feature::{About, Answer, At, Coverage, Feature, Halt, IqKey, Request,
 use crate::store::{Batch, Expect, Key, Store, StoreError};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use async_trait::async_trait;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use wire::jid::BareJid;
 use wire::ns;
@@ -35,9 +34,8 @@ static ABOUT: About = About {
     ..About::NOTHING
 };
 
-/// The section `private` of the configuration.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// How much one account may keep.
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Pieces that one account may keep.
     pub max_items: usize,
@@ -88,8 +86,9 @@ impl Private {
                 batch.delete(Key::new(owner, KIND, &name), Expect::Any);
             } else {
                 let bytes = element_to_bytes(child);
-                batch.put(Key::new(owner, KIND, &name), bytes.clone(), Expect::Any);
-                sizes.insert(name, bytes.len());
+                let size = bytes.len();
+                batch.put(Key::new(owner, KIND, &name), bytes, Expect::Any);
+                sizes.insert(name, size);
             }
         }
         check_limits(&self.config, &sizes)?;

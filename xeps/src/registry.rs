@@ -10,10 +10,13 @@ pub struct Registry {
     features: Vec<Box<dyn Feature>>,
     /// Indexes into `features`, one chain per hook.
     chains: HashMap<Hook, Vec<usize>>,
-    iq: HashMap<(Scope, bool, &'static str), Vec<(&'static str, usize)>>,
+    iq: Owners,
     server_info: Info,
     account_info: Info,
 }
+
+/// By scope, set and namespace: the names of the elements, each with an index into the features.
+type Owners = HashMap<(Scope, bool, &'static str), Vec<(&'static str, usize)>>;
 
 /// Two features want the same request: a mistake in the build, found before the server starts.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +31,7 @@ impl Registry {
     /// Makes the chains, in the order of `features`.
     pub fn new(features: Vec<Box<dyn Feature>>) -> Result<Registry, TwoOwners> {
         let mut chains: HashMap<Hook, Vec<usize>> = HashMap::new();
-        let mut iq: HashMap<(Scope, bool, &'static str), Vec<(&'static str, usize)>> = HashMap::new();
+        let mut iq = Owners::new();
         let mut owners: HashMap<IqKey, &'static str> = HashMap::new();
         for (index, feature) in features.iter().enumerate() {
             let about = feature.about();

@@ -8,7 +8,6 @@ use crate::feature::{About, Answer, At, Coverage, Feature, Halt, IqKey, Request,
 use crate::store::{Batch, Expect, Key, Store};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use async_trait::async_trait;
-use serde::Deserialize;
 use wire::jid::BareJid;
 use wire::stanza::{Condition, StanzaError};
 use wire::xml::Element;
@@ -39,9 +38,8 @@ static ABOUT: About = About {
     ..About::NOTHING
 };
 
-/// The section `vcard` of the configuration.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// How large a vCard may be.
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Bytes of a vCard with its photo.
     pub max_bytes: usize,

@@ -4,7 +4,6 @@
 use crate::context::Cx;
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, IqKey, Request, Scope, Xep};
 use async_trait::async_trait;
-use serde::Deserialize;
 use wire::xml::Element;
 
 const NS: &str = "jabber:iq:version";
@@ -17,9 +16,8 @@ static ABOUT: About = About {
     ..About::NOTHING
 };
 
-/// The section `version` of the configuration.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// What the server tells of itself besides its name.
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Whether to tell the name of the operating system. Off by default: it helps nobody but attackers.
     pub show_os: bool,

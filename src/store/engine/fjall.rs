@@ -5,6 +5,7 @@
 use super::{Engine, Visit, Write, io_error, sync_directory};
 use ::fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use bytes::Bytes;
+use std::error::Error;
 use std::ops::Range;
 use std::path::Path;
 use xeps::store::{Direction, Result, StoreError};
@@ -71,11 +72,10 @@ impl Engine for Fjall {
 fn failed(error: &::fjall::Error) -> StoreError {
     match error {
         ::fjall::Error::Io(error) => io_error("fjall", error),
-        ::fjall::Error::Storage(error) => match std::error::Error::source(error) {
-            Some(source) if source.is::<std::io::Error>() => {
-                source.downcast_ref().map_or(StoreError::Full, |error| io_error("fjall", error))
-            }
-            _ => StoreError::Io(format!("fjall: {error}")),
+        ::fjall::Error::Storage(error) => match error.source().and_then(|source| source.downcast_ref()) {
+            Some(error) => io_error("fjall", error),
+            // All its other errors are about what was read.
+            None => StoreError::Corrupt(format!("fjall: {error}")),
         },
         ::fjall::Error::JournalRecovery(_)
         | ::fjall::Error::InvalidTrailer
@@ -83,5 +83,20 @@ fn failed(error: &::fjall::Error) -> StoreError {
         | ::fjall::Error::Decompress(_)
         | ::fjall::Error::Unrecoverable => StoreError::Corrupt(format!("fjall: {error}")),
         other => StoreError::Io(format!("fjall: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn a_full_disk_is_told_apart_however_deep_it_comes_from() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(failed(&::fjall::Error::Io(full())), StoreError::Full);
+        assert_eq!(failed(&::fjall::Error::Storage(::fjall::LsmError::Io(full()))), StoreError::Full);
+        assert!(matches!(failed(&::fjall::Error::Storage(::fjall::LsmError::Unrecoverable)), StoreError::Corrupt(_)));
+        assert!(matches!(failed(&::fjall::Error::Poisoned), StoreError::Io(_)));
     }
 }

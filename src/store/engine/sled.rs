@@ -139,3 +139,27 @@ fn failed(error: &::sled::Error) -> StoreError {
         other => StoreError::Io(format!("sled: {other}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blobs(path: &Path) -> HashSet<OsString> {
+        let files = fs::read_dir(path.join("blobs")).expect("listed");
+        files.map(|file| file.expect("a file").file_name()).collect()
+    }
+
+    #[test]
+    fn values_that_sled_moves_to_files_are_synced() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let sled = Sled::open(directory.path(), 8 << 20).expect("opened");
+        for round in 0..3_u8 {
+            let writes = (0..3).map(|n| (vec![round, n], Some(vec![n; 200_000]))).collect();
+            sled.apply(writes).expect("applied");
+            sled.sync().expect("synced");
+            assert!(!blobs(directory.path()).is_empty(), "the case is real");
+            // sled's own thread may remove files that nothing points to, and makes none.
+            assert!(blobs(directory.path()).is_subset(&sled.synced_blobs.lock()));
+        }
+    }
+}

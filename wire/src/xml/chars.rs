@@ -1,4 +1,6 @@
-//! Character classes of XML 1.0 (fifth edition): sections 2.2 (`Char`), 2.3 (`S`, `Name`).
+//! Character classes of XML 1.0: sections 2.2 (`Char`) and 2.3 (`S`, `Name`).
+
+use super::names;
 
 /// White space.
 pub(super) const SPACE: u8 = 1;
@@ -14,6 +16,8 @@ pub(super) const VALUE_STOP: u8 = 16;
 pub(super) const TEXT_ESCAPE: u8 = 32;
 /// The same for attribute values.
 pub(super) const VALUE_ESCAPE: u8 = 64;
+/// Cannot stand in a URI (RFC 3986 section 2).
+pub(super) const NOT_URI: u8 = 128;
 
 static CLASS: [u8; 256] = classes();
 
@@ -26,6 +30,12 @@ pub(super) fn class(byte: u8) -> u8 {
 #[inline(always)]
 pub(super) fn is_space(byte: u8) -> bool {
     class(byte) & SPACE != 0
+}
+
+/// Whether all ASCII characters can stand in a URI. Others can stand in an IRI, which is good enough for a namespace.
+#[inline]
+pub(super) fn may_be_uri(text: &str) -> bool {
+    text.bytes().all(|b| class(b) & NOT_URI == 0)
 }
 
 /// Whether UTF-8 text begins with U+FFFE or U+FFFF, which XML does not know.
@@ -81,15 +91,11 @@ fn wide_name_len(text: &str) -> usize {
 }
 
 fn is_name_start(c: char) -> bool {
-    matches!(c,
-        ':' | '_' | 'A'..='Z' | 'a'..='z'
-        | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}' | '\u{370}'..='\u{37D}'
-        | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}' | '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}'
-        | '\u{3001}'..='\u{D7FF}' | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}')
+    if c.is_ascii() { class(c as u8) & NAME_START != 0 } else { names::is_start(c) }
 }
 
 fn is_name_char(c: char) -> bool {
-    is_name_start(c) || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+    if c.is_ascii() { class(c as u8) & NAME != 0 } else { names::is_part(c) }
 }
 
 #[allow(clippy::indexing_slicing)] // evaluated by the compiler: an index out of range would not build
@@ -98,12 +104,15 @@ const fn classes() -> [u8; 256] {
     let mut byte = 0;
     while byte < 256 {
         table[byte] = match byte as u8 {
-            b' ' => SPACE,
-            b'\t' | b'\n' => SPACE | VALUE_STOP | VALUE_ESCAPE,
-            b'\r' => SPACE | TEXT_STOP | VALUE_STOP | TEXT_ESCAPE | VALUE_ESCAPE,
-            0..=0x1F | b'&' | b'<' => TEXT_STOP | VALUE_STOP | TEXT_ESCAPE | VALUE_ESCAPE,
-            b'>' => TEXT_ESCAPE | VALUE_ESCAPE,
-            b'\'' | b'"' => VALUE_ESCAPE,
+            b' ' => SPACE | NOT_URI,
+            b'\t' | b'\n' => SPACE | VALUE_STOP | VALUE_ESCAPE | NOT_URI,
+            b'\r' => SPACE | TEXT_STOP | VALUE_STOP | TEXT_ESCAPE | VALUE_ESCAPE | NOT_URI,
+            0..=0x1F | b'<' => TEXT_STOP | VALUE_STOP | TEXT_ESCAPE | VALUE_ESCAPE | NOT_URI,
+            b'&' => TEXT_STOP | VALUE_STOP | TEXT_ESCAPE | VALUE_ESCAPE,
+            b'>' => TEXT_ESCAPE | VALUE_ESCAPE | NOT_URI,
+            b'\'' => VALUE_ESCAPE,
+            b'"' => VALUE_ESCAPE | NOT_URI,
+            b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7F => NOT_URI,
             b']' => TEXT_STOP,
             b'A'..=b'Z' | b'a'..=b'z' | b'_' | b':' => NAME_START | NAME,
             b'0'..=b'9' | b'-' | b'.' => NAME,

@@ -1,4 +1,4 @@
-//! The XML declaration (XML 1.0 section 2.8) as RFC 6120 sections 11.5 and 11.6 allow it: version 1.0, UTF-8.
+//! The XML declaration (XML 1.0 section 2.8) as RFC 6120 sections 11.5, 11.6 and 11.8 allow it: version 1.0, UTF-8.
 
 use super::XmlError;
 use super::chars::is_space;

@@ -5,7 +5,7 @@
 pub struct Limits {
     /// Bytes of one frame. RFC 6120 section 13.12 requires at least 10 000 for stanzas.
     pub frame_bytes: usize,
-    /// Elements inside each other; a top-level child counts as 1.
+    /// Elements inside each other; a top-level child counts as 1. Trees are walked by recursion: a few hundred at most.
     pub depth: u16,
     /// Attributes of one element, namespace declarations not counted.
     pub attributes: u16,

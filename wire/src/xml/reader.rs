@@ -1,5 +1,7 @@
 //! A strict reader of one frame: XML 1.0, Namespaces in XML 1.0, and what RFC 6120 section 11 makes of them.
 
+mod namespaces;
+
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -7,8 +9,7 @@ use quick_xml::events::Event as Token;
 use smallvec::SmallVec;
 
 use super::chars::{is_space, split_qname};
-use super::{Limits, Scope, XmlError, decl, decode, tag};
-use crate::ns;
+use super::{Attr, Event, Limits, QName, Scope, Start, Text, XmlError, decl, decode, tag};
 
 /// Reads the events of one element, and its children, out of text that is held whole.
 ///
@@ -27,77 +28,6 @@ pub struct Reader<'a> {
     progress: Progress,
     self_contained: bool,
     content_self_contained: bool,
-}
-
-/// What comes next in the frame.
-#[derive(Debug)]
-pub enum Event<'r, 'a> {
-    /// A start tag, or an empty-element tag, which is followed by its [`Event::End`] all the same.
-    Start(Start<'r, 'a>),
-    /// The end tag at `span`; for an empty-element tag, the empty range behind that tag.
-    End { span: Range<usize> },
-    /// Character data up to the next tag or CDATA section.
-    Text(Text<'a>),
-}
-
-/// A start tag.
-#[derive(Debug)]
-pub struct Start<'r, 'a> {
-    pub name: QName<'a>,
-    /// In the order of writing, without namespace declarations.
-    pub attrs: &'r [Attr<'a>],
-    /// The bytes of the tag in the frame.
-    pub span: Range<usize>,
-    /// `<a/>`: nothing is inside.
-    pub empty: bool,
-}
-
-/// A decoded attribute.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attr<'a> {
-    /// In no namespace unless it has a prefix (Namespaces in XML section 6.2).
-    pub name: QName<'a>,
-    pub value: Cow<'a, str>,
-}
-
-/// A name with its namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QName<'a> {
-    /// As spelled; empty without one.
-    pub prefix: &'a str,
-    pub local: &'a str,
-    /// Empty when in no namespace.
-    pub ns: Cow<'a, str>,
-}
-
-/// Decoded character data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text<'a> {
-    pub decoded: Cow<'a, str>,
-    /// Its bytes in the frame, with the brackets of a CDATA section.
-    pub span: Range<usize>,
-}
-
-impl QName<'_> {
-    /// Whether this is `local` in the namespace `ns`.
-    #[inline]
-    pub fn is(&self, local: &str, ns: &str) -> bool {
-        self.local == local && self.ns == ns
-    }
-}
-
-impl<'a> Start<'_, 'a> {
-    /// The attribute `local` in no namespace.
-    #[inline]
-    pub fn attr(&self, local: &str) -> Option<&Cow<'a, str>> {
-        self.attr_ns(local, "")
-    }
-
-    /// The attribute `local` in the namespace `ns`.
-    #[inline]
-    pub fn attr_ns(&self, local: &str, ns: &str) -> Option<&Cow<'a, str>> {
-        self.attrs.iter().find(|a| a.name.is(local, ns)).map(|a| &a.value)
-    }
 }
 
 /// An element that has begun and not ended.
@@ -182,8 +112,7 @@ impl<'a> Reader<'a> {
             Progress::Within | Progress::After => {}
         }
         let start = self.position();
-        let token = self.tokens.read_event();
-        let token = match token {
+        let token = match self.tokens.read_event() {
             Ok(token) => token,
             Err(error) => return Err(self.explain(&error)),
         };
@@ -194,6 +123,9 @@ impl<'a> Reader<'a> {
         match token {
             Token::Start(_) => self.start(span, false).map(Some),
             Token::Empty(_) => self.start(span, true).map(Some),
+            Token::End(_) | Token::Text(_) | Token::GeneralRef(_) | Token::CData(_) if self.open.is_empty() => {
+                Err(XmlError::malformed("a document must begin with a start tag", start))
+            }
             Token::End(_) => Ok(Some(self.end(span))),
             Token::Text(_) | Token::GeneralRef(_) => self.text(span.start).map(Some),
             Token::CData(_) => self.cdata(span).map(Some),
@@ -248,10 +180,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn after(&self, token: &Token<'_>, span: Range<usize>) -> Result<Option<Event<'_, 'a>>, XmlError> {
+    fn after(&mut self, token: &Token<'_>, span: Range<usize>) -> Result<Option<Event<'_, 'a>>, XmlError> {
         match token {
             Token::Eof => Ok(None),
-            Token::Text(_) if self.spelled(&span).bytes().all(is_space) => Ok(None),
+            Token::Text(_) if self.spelled(&span).bytes().all(is_space) => self.next(),
             Token::Comment(_) => Err(XmlError::restricted("a comment", span.start)),
             Token::PI(_) => Err(XmlError::restricted("a processing instruction", span.start)),
             _ => Err(XmlError::malformed("something follows the root element", span.start)),
@@ -313,89 +245,6 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Namespaces in XML sections 2.2, 3 and 5.
-    fn declare(&mut self, binding: Binding<'a>, open: &mut Open, at: usize) -> Result<(), XmlError> {
-        let own = self.bindings.get(open.bindings_before..).unwrap_or_default();
-        let most = usize::from(self.limits.declarations);
-        if own.len() >= most || self.bindings.len() >= most * 4 {
-            return Err(XmlError::over("too many namespace declarations", at));
-        }
-        if own.iter().any(|b| b.prefix == binding.prefix) {
-            return Err(XmlError::malformed("a namespace declared twice", at));
-        }
-        let fault = match (binding.prefix, binding.uri.as_ref()) {
-            ("xml", ns::XML) => return Ok(()),
-            ("xml", _) | (_, ns::XML) => Some("the prefix 'xml' and its namespace belong together"),
-            ("xmlns", _) | (_, ns::XMLNS) => Some("the prefix 'xmlns' and its namespace cannot be declared"),
-            ("", _) => None,
-            (_, "") => Some("a prefix cannot be undeclared"),
-            _ => None,
-        };
-        if let Some(fault) = fault {
-            return Err(XmlError::malformed(fault, at));
-        }
-        if binding.prefix.is_empty() {
-            open.default = Some(self.bindings.len());
-        }
-        if binding.uri == self.scope.content().as_str() {
-            open.reach.redeclares = true;
-        }
-        self.bindings.push(binding);
-        Ok(())
-    }
-
-    fn resolve_element(&self, name: &'a str, at: usize, open: &mut Open) -> Result<QName<'a>, XmlError> {
-        let (prefix, local) = split_qname(name).ok_or(XmlError::malformed(BAD_COLON, at))?;
-        if !prefix.is_empty() {
-            let ns = self.resolve_prefix(prefix, at, open)?;
-            return Ok(QName { prefix, local, ns });
-        }
-        let (ns, depth) = match open.default.and_then(|index| self.bindings.get(index)) {
-            Some(binding) => (binding.uri.clone(), binding.depth),
-            None => (Cow::Borrowed(self.scope.default_ns().as_str()), 0),
-        };
-        if ns != self.scope.content().as_str() {
-            open.reach.outermost = open.reach.outermost.min(depth);
-        }
-        Ok(QName { prefix, local, ns })
-    }
-
-    fn resolve_attributes(&mut self, at: usize, open: &mut Open) -> Result<(), XmlError> {
-        for index in 0..self.attrs.len() {
-            let Some(prefix) = self.attrs.get(index).map(|attr| attr.name.prefix) else { break };
-            if !prefix.is_empty() {
-                let ns = self.resolve_prefix(prefix, at, open)?;
-                if let Some(attr) = self.attrs.get_mut(index) {
-                    attr.name.ns = ns;
-                }
-            }
-        }
-        let mut attrs = self.attrs.as_slice();
-        while let Some((first, others)) = attrs.split_first() {
-            if others.iter().any(|other| other.name.local == first.name.local && other.name.ns == first.name.ns) {
-                return Err(XmlError::malformed("an attribute given twice", at));
-            }
-            attrs = others;
-        }
-        Ok(())
-    }
-
-    fn resolve_prefix(&self, prefix: &str, at: usize, open: &mut Open) -> Result<Cow<'a, str>, XmlError> {
-        if prefix == "xml" {
-            return Ok(Cow::Borrowed(ns::XML));
-        }
-        if let Some(binding) = self.bindings.iter().rev().find(|b| b.prefix == prefix) {
-            open.reach.outermost = open.reach.outermost.min(binding.depth);
-            return Ok(binding.uri.clone());
-        }
-        open.reach.outermost = 0;
-        match self.scope.prefix(prefix) {
-            Some(ns) => Ok(Cow::Borrowed(ns.as_str())),
-            None if prefix == "xmlns" => Err(XmlError::malformed("an element cannot have the prefix 'xmlns'", at)),
-            None => Err(XmlError::UnboundPrefix { prefix: prefix.into(), at }),
-        }
-    }
-
     fn end(&mut self, span: Range<usize>) -> Event<'_, 'a> {
         let depth = self.open.len();
         if let Some(ended) = self.open.pop() {
@@ -416,8 +265,10 @@ impl<'a> Reader<'a> {
     /// A run of text and references, which the tokeniser reports piece by piece.
     fn text(&mut self, start: usize) -> Result<Event<'_, 'a>, XmlError> {
         while self.frame.as_bytes().get(self.position()).is_some_and(|&b| b != b'<') {
-            if let Err(error) = self.tokens.read_event() {
-                return Err(self.explain(&error));
+            match self.tokens.read_event() {
+                Ok(Token::Eof) => break,
+                Ok(_) => {}
+                Err(error) => return Err(self.explain(&error)),
             }
         }
         let span = start..self.position();

@@ -51,7 +51,7 @@ impl Scope {
     }
 
     /// The same declarations on a stream whose content namespace is `content`: for peers that declare it on each stanza
-    /// and not in the header (RFC 6120 section 4.8.3).
+    /// and not in the header (RFC 6120 section 4.8.5).
     pub fn with_content(self, content: impl Into<Ns>) -> Scope {
         let mut declared = Arc::unwrap_or_clone(self.0);
         declared.content = content.into();

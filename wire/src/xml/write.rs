@@ -72,8 +72,11 @@ impl Element {
 }
 
 impl<'a> Context<'a> {
-    fn prefix(&self, ns: &str) -> Option<&'a str> {
-        self.prefixes.iter().find(|(_, bound)| *bound == ns).map(|(prefix, _)| *prefix)
+    fn prefix(&self, namespace: &str) -> Option<&'a str> {
+        if namespace == ns::XML {
+            return Some("xml");
+        }
+        self.prefixes.iter().find(|(_, bound)| *bound == namespace).map(|(prefix, _)| *prefix)
     }
 }
 
@@ -102,9 +105,6 @@ pub fn escape_attr(out: &mut Vec<u8>, value: &str) {
 fn write_attribute(out: &mut Vec<u8>, attr: &Attribute, index: usize, context: &Context<'_>) {
     if attr.ns.is_empty() {
         return attribute(out, &attr.name, &attr.value);
-    }
-    if attr.ns == *ns::XML {
-        return attribute(out, &format!("xml:{}", attr.name), &attr.value);
     }
     if let Some(prefix) = context.prefix(&attr.ns) {
         return attribute(out, &format!("{prefix}:{}", attr.name), &attr.value);

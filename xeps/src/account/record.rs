@@ -1,7 +1,7 @@
 //! A roster item as bytes in the store: format, flags, name, groups. The address is the record's name.
 //!
 //! ```text
-//! 01  flags  [length u16, name]  count u8  (length u16, group) ...
+//! 01  flags  [length u32, name]  count u8  (length u32, group) ...
 //! ```
 
 use super::contact::{Contact, Groups, Subscription};
@@ -61,14 +61,13 @@ pub(super) fn decode(jid: BareJid, version: u64, bytes: &[u8]) -> Option<Contact
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
-    let text = text.get(..text.floor_char_boundary(usize::from(u16::MAX))).unwrap_or_default();
-    out.extend_from_slice(&(text.len() as u16).to_be_bytes());
+    out.extend_from_slice(&(text.len() as u32).to_be_bytes());
     out.extend_from_slice(text.as_bytes());
 }
 
 fn take_text(bytes: &mut &[u8]) -> Option<Box<str>> {
-    let (length, rest) = bytes.split_first_chunk::<2>()?;
-    let (text, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let (text, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
     *bytes = rest;
     Some(std::str::from_utf8(text).ok()?.into())
 }
@@ -120,7 +119,7 @@ mod tests {
         assert_eq!(decode(romeo(), 7, &[&bytes[..], &[0]].concat()), None, "too long");
         assert_eq!(decode(romeo(), 7, &[&[9], &bytes[1..]].concat()), None, "another format");
         let mut not_text = bytes.clone();
-        not_text[4] = 0xff;
+        not_text[6] = 0xff;
         assert_eq!(decode(romeo(), 7, &not_text), None);
     }
 }

@@ -1,19 +1,13 @@
-//! Presence for everybody who may see it (RFC 6121 sections 4.2, 4.4 and 4.5): the contacts with a subscription, the user's
-//! other sessions, and, for a goodbye, whoever was sent directed presence.
-//!
-//! A broadcast is one payload, shared by copies that differ in `to`.
+//! Presence for everybody who may see it (RFC 6121 sections 4.2 and 4.4): the contacts with a subscription, and the user's
+//! other sessions. A broadcast is one payload, shared by copies that differ in `to`.
 
+use super::delay::delayed;
 use super::priority;
-use crate::account::{Account, Available, Session, SessionId};
+use crate::account::{Account, Available, SessionId};
 use crate::context::{Act, Cx};
 use crate::feature::{Halt, Outcome};
-use std::collections::BTreeSet;
-use wire::datetime::Timestamp;
 use wire::jid::Jid;
 use wire::stanza::{PresenceType, Stanza};
-use wire::xml::Element;
-
-const DELAY: &str = "urn:xmpp:delay";
 
 /// Sections 4.2.2 (initial presence, with probes) and 4.4.2 (a change).
 pub(super) async fn available(cx: &mut Cx<'_>, account: &mut Account, id: SessionId, stanza: &Stanza) -> Outcome {
@@ -39,44 +33,14 @@ pub(super) async fn available(cx: &mut Cx<'_>, account: &mut Account, id: Sessio
     Ok(())
 }
 
-/// Section 4.5.2.
-pub(super) async fn unavailable(cx: &mut Cx<'_>, account: &mut Account, id: SessionId, stanza: &Stanza) -> Outcome {
-    account.roster(cx.store).await?;
-    let session = account.session_mut(id).ok_or(Halt::Silent("presence of a session that is gone"))?;
-    let was_available = session.presence.take().is_some();
-    let directed = std::mem::take(&mut session.directed);
-    goodbye(cx, account, stanza, was_available, &directed).await
-}
-
-/// Section 4.5.2, on behalf of a session that has ended without saying so. It is gone from the account already.
-pub(super) async fn ended(cx: &mut Cx<'_>, account: &mut Account, session: &Session) -> Outcome {
-    if session.presence.is_none() && session.directed.is_empty() {
-        return Ok(());
-    }
-    let stanza = Stanza::new(PresenceType::Unavailable).with_from(session.jid.clone());
-    goodbye(cx, account, &stanza, session.presence.is_some(), &session.directed).await
-}
-
-async fn goodbye(
+/// To every contact with a subscription "from" or "both"; and with `probe_from`, a probe from there to every contact with a
+/// subscription "to" or "both" (section 4.3.1: the answers are for that session alone).
+pub(super) async fn to_contacts(
     cx: &mut Cx<'_>,
     account: &mut Account,
     stanza: &Stanza,
-    was_available: bool,
-    directed: &BTreeSet<Jid>,
+    probe_from: Option<&Jid>,
 ) -> Outcome {
-    if was_available {
-        to_contacts(cx, account, stanza, None).await?;
-        to_sessions(cx, account, stanza);
-    }
-    for to in directed {
-        cx.route(stanza.clone().with_to(to.clone()));
-    }
-    Ok(())
-}
-
-/// To every contact with a subscription "from" or "both"; and with `probe_from`, a probe from there to every contact with a
-/// subscription "to" or "both" (section 4.3.1: the answers are for that session alone).
-async fn to_contacts(cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza, probe_from: Option<&Jid>) -> Outcome {
     let probe = probe_from.map(|from| Stanza::new(PresenceType::Probe).with_from(from.clone()));
     for contact in account.roster(cx.store).await?.iter() {
         if contact.subscription.from {
@@ -89,17 +53,9 @@ async fn to_contacts(cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza, pr
     Ok(())
 }
 
-/// To all available sessions of the user, the one that sent it among them (section 4.2.2).
-fn to_sessions(cx: &mut Cx<'_>, account: &Account, stanza: &Stanza) {
+/// To all available sessions of the user: when one comes or changes, it is among them (section 4.2.2).
+pub(super) fn to_sessions(cx: &mut Cx<'_>, account: &Account, stanza: &Stanza) {
     for (session, _) in account.available() {
         cx.push(session.id, stanza.clone().with_to(session.jid.clone()));
     }
-}
-
-/// With the time at which it was sent, for those who will get it later (XEP-0203).
-fn delayed(stanza: &Stanza, account: &Account, now: Timestamp) -> Stanza {
-    let delay = Element::new("delay", DELAY)
-        .with_attr("from", account.user.domain())
-        .with_attr("stamp", now.format());
-    stanza.clone().with_child(&delay)
 }

@@ -4,7 +4,9 @@
 //! Presence with `to` (section 4.6) is routed by the engine after the chain. Subscriptions are the roster's.
 
 mod broadcast;
+mod delay;
 mod directed;
+mod goodbye;
 mod priority;
 mod probe;
 
@@ -39,12 +41,8 @@ impl Feature for Presence {
     ) -> Outcome {
         match (stanza.kind, stanza.to.clone()) {
             (Kind::Presence(PresenceType::Available), None) => broadcast::available(cx, account, session, stanza).await,
-            (Kind::Presence(PresenceType::Unavailable), None) => {
-                broadcast::unavailable(cx, account, session, stanza).await
-            }
-            (Kind::Presence(PresenceType::Available), Some(to)) => {
-                directed::available(cx, account, session, to).await
-            }
+            (Kind::Presence(PresenceType::Unavailable), None) => goodbye::said(cx, account, session, stanza).await,
+            (Kind::Presence(PresenceType::Available), Some(to)) => directed::available(cx, account, session, to).await,
             (Kind::Presence(PresenceType::Unavailable), Some(to)) => {
                 directed::unavailable(account, session, &to);
                 Ok(())
@@ -64,6 +62,6 @@ impl Feature for Presence {
     }
 
     async fn session_ended(&self, cx: &mut Cx<'_>, account: &mut Account, session: &Session) -> Outcome {
-        broadcast::ended(cx, account, session).await
+        goodbye::unsaid(cx, account, session).await
     }
 }

@@ -7,9 +7,11 @@ use wire::stanza::{Condition, Stanza, StanzaError};
 pub(super) fn of(presence: &Stanza) -> Result<i8, StanzaError> {
     match presence.child("priority", ns::CLIENT) {
         None => Ok(0),
-        Some(priority) => priority.text().trim().parse().map_err(|_| {
-            StanzaError::new(Condition::BadRequest).with_text("a priority is a number from -128 to 127")
-        }),
+        Some(priority) => {
+            priority.text().trim().parse().map_err(|_| {
+                StanzaError::new(Condition::BadRequest).with_text("a priority is a number from -128 to 127")
+            })
+        }
     }
 }
 

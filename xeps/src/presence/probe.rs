@@ -1,5 +1,6 @@
 //! Answers to probes (RFC 6121 section 4.3.2).
 
+use super::goodbye;
 use crate::account::{Account, Available, Session};
 use crate::context::Cx;
 use crate::feature::{Halt, Outcome};
@@ -10,8 +11,8 @@ use wire::stanza::{PresenceType, Stanza};
 pub(super) async fn answer(cx: &mut Cx<'_>, account: &mut Account, probe: &Stanza) -> Outcome {
     let Some(from) = &probe.from else { return Err(Halt::Silent("a probe from nobody")) };
     let whom = Whom::of(probe.to.as_ref());
-    let may_see = from.bare_str() == account.user.as_str()
-        || account.subscription(cx.store, from.bare_str()).await?.from;
+    let may_see =
+        from.bare_str() == account.user.as_str() || account.subscription(cx.store, from.bare_str()).await?.from;
 
     let seen: Vec<Stanza> = account
         .available()
@@ -24,11 +25,16 @@ pub(super) async fn answer(cx: &mut Cx<'_>, account: &mut Account, probe: &Stanz
             Err(Halt::Silent("the probe is answered"))
         }
         (true, true) => {
+            let goodbye = match &whom {
+                Whom::Everybody => goodbye::last(cx.store, &account.user).await?,
+                Whom::Resource(_) => None,
+            };
             let absent = probe.to.clone().unwrap_or_else(|| account.user.clone().into());
-            cx.route(Stanza::new(PresenceType::Unavailable).with_from(absent).with_to(from.clone()));
+            let goodbye = goodbye.unwrap_or_else(|| Stanza::new(PresenceType::Unavailable).with_from(absent));
+            cx.route(goodbye.with_to(from.clone()));
             Err(Halt::Silent("the probe finds nobody available"))
         }
-        // The same as for an account that does not exist, and for one that has moved no further than into a roster.
+        // The same as for an account that does not exist, so that a stranger does not learn which there are.
         (false, true) => {
             let refusal = Stanza::new(PresenceType::Unsubscribed);
             cx.route(refusal.with_from(account.user.clone()).with_to(from.to_bare()));

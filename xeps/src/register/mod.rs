@@ -1,8 +1,8 @@
 //! In-band registration (XEP-0077): making an account before authentication; changing the password and removing the account
 //! after it.
 //!
-//! Who may make accounts is decided by the network address, how many by a [`Throttle`](throttle). A new account and a new
-//! password are answered only when they are on disk.
+//! Who may make accounts is decided by the network address, how many by a throttle. A new password is acknowledged only when it
+//! is on disk; a new account too, which the engine sees to, because there is no session yet whose acknowledgement could wait.
 
 mod submission;
 mod throttle;
@@ -167,7 +167,11 @@ impl Register {
         let Some(record) = accounts::find(cx.store, &account.user).await? else {
             return Err(Condition::RegistrationRequired.into());
         };
-        let Submission::Fields { username, password } = wish else { return Ok(remove(cx, request)) };
+        let Submission::Fields { username, password } = wish else {
+            // The engine removes it, answers, and ends the sessions, in this order.
+            cx.out.push(Act::RemoveAccount);
+            return Ok(Answer::Done);
+        };
         let (Some(username), Some(password)) = (username, password) else {
             return Err(Condition::BadRequest.into());
         };
@@ -236,22 +240,11 @@ async fn make_account(cx: &mut Cx<'_>, user: &BareJid, password: &str) -> Result
     let credentials = cx.passwords.derive(password).await.map_err(bad_password)?;
     let record = AccountRecord { created: cx.clock.now(), disabled: false, credentials: Some(credentials) };
     match accounts::create(cx.store, user, &record).await {
-        Ok(position) => cx.store.durable(position).await?,
+        Ok(position) => cx.written = cx.written.max(position),
         Err(StoreError::Conflict) => return Err(Condition::Conflict.into()),
         Err(error) => return Err(error.into()),
     }
     Ok(Answer::Done)
-}
-
-/// The result goes first: afterwards there is no session to get it.
-fn remove(cx: &mut Cx<'_>, request: &Request<'_>) -> Answer {
-    let result = request.stanza.result(None);
-    match request.session {
-        Some(session) => cx.push(session, result),
-        None => cx.route(result),
-    }
-    cx.out.push(Act::RemoveAccount);
-    Answer::Sent
 }
 
 /// Whether a username, as typed, names this account.

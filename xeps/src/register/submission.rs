@@ -22,15 +22,19 @@ impl Submission {
         if query.child("remove", NS).is_some() {
             return if query.children().count() == 1 { Ok(Submission::Remove) } else { Err(bad_request()) };
         }
-        let field: Box<dyn Fn(&str) -> Option<String>> = match query.child("x", form::NS) {
+        let (username, password) = match query.child("x", form::NS) {
             Some(x) => {
                 let form = Form::parse(x).filter(is_ours).ok_or_else(bad_request)?;
-                Box::new(move |name| form.value(name).map(str::to_owned))
+                let field = |name| form.value(name).map(str::to_owned);
+                (field("username"), field("password"))
             }
-            None => Box::new(|name| query.child(name, NS).map(|field| field.text())),
+            None => {
+                let field = |name| query.child(name, NS).map(|field| field.text());
+                (field("username"), field("password"))
+            }
         };
-        let given = |name| field(name).filter(|text| !text.is_empty());
-        Ok(Submission::Fields { username: given("username"), password: given("password") })
+        let given = |field: Option<String>| field.filter(|text| !text.is_empty());
+        Ok(Submission::Fields { username: given(username), password: given(password) })
     }
 }
 

@@ -16,7 +16,11 @@ const GROUPS_LIMIT: usize = 64;
 #[derive(Debug, PartialEq)]
 pub(super) enum Change {
     /// Add it, or replace name and groups.
-    Put { jid: BareJid, name: Option<Box<str>>, groups: Groups },
+    Put {
+        jid: BareJid,
+        name: Option<Box<str>>,
+        groups: Groups,
+    },
     Remove(BareJid),
 }
 

@@ -35,6 +35,8 @@ static ABOUT: About = About {
         IqKey::set(Scope::Own, "query", NS),
         IqKey::get(Scope::Other, "query", NS),
         IqKey::set(Scope::Other, "query", NS),
+        IqKey::get(Scope::Nobody, "query", NS),
+        IqKey::set(Scope::Nobody, "query", NS),
     ],
     hooks: &[Hook::PresenceSent, Hook::PresenceReceived, Hook::SessionAvailable, Hook::AccountRemoved],
     ..About::NOTHING
@@ -53,12 +55,18 @@ impl Feature for Rosters {
         match at {
             At::Own(account) if request.is_set() => set::set(cx, account, request).await,
             At::Own(account) => get::get(cx, account, request).await,
-            // RFC 6121 section 2.3.3: a roster is its owner's alone.
+            // RFC 6121 section 2.3.3: a roster is its owner's alone, and whether there is one is nobody else's business.
             _ => Err(Condition::Forbidden.into()),
         }
     }
 
-    async fn presence_sent(&self, cx: &mut Cx<'_>, account: &mut Account, _: SessionId, stanza: &mut Stanza) -> Outcome {
+    async fn presence_sent(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        _: SessionId,
+        stanza: &mut Stanza,
+    ) -> Outcome {
         match verb(stanza) {
             Some(verb) => sent::sent(cx, account, stanza, verb).await,
             None => Ok(()),
@@ -95,9 +103,7 @@ fn verb(stanza: &Stanza) -> Option<Verb> {
 /// Ends whatever is between the user and a contact (RFC 6121 section 2.5.2).
 fn part(cx: &mut Cx<'_>, account: &Account, contact: &Contact) {
     let state = contact.subscription;
-    let say = |kind: PresenceType| {
-        Stanza::new(kind).with_from(account.user.clone()).with_to(contact.jid.clone())
-    };
+    let say = |kind: PresenceType| Stanza::new(kind).with_from(account.user.clone()).with_to(contact.jid.clone());
     if state.to || state.pending_out {
         cx.route(say(PresenceType::Unsubscribe));
     }

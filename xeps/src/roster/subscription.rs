@@ -58,14 +58,14 @@ pub enum Fate {
 /// Appendix A.2, with the pre-approval of section 3.4.
 pub fn outbound(verb: Verb, state: Subscription) -> Outbound {
     match verb {
-        Verb::Subscribe => {
-            Outbound { state: Subscription { pending_out: !state.to, ..state }, route: true }
-        }
+        Verb::Subscribe => Outbound { state: Subscription { pending_out: !state.to, ..state }, route: true },
         Verb::Unsubscribe => Outbound { state: Subscription { to: false, pending_out: false, ..state }, route: true },
         Verb::Subscribed if state.pending_in => {
             Outbound { state: Subscription { from: true, pending_in: false, ..state }, route: true }
         }
-        Verb::Subscribed => Outbound { state: Subscription { approved: state.approved || !state.from, ..state }, route: false },
+        Verb::Subscribed => {
+            Outbound { state: Subscription { approved: state.approved || !state.from, ..state }, route: false }
+        }
         Verb::Unsubscribed => Outbound {
             state: Subscription { from: false, pending_in: false, approved: false, ..state },
             route: state.from || state.pending_in,
@@ -80,7 +80,9 @@ pub fn inbound(verb: Verb, state: Subscription) -> Inbound {
     match verb {
         Verb::Subscribe if state.from => Inbound { state, fate: Fate::Approve },
         Verb::Subscribe if state.pending_in => unchanged("the same request is waiting for an answer already"),
-        Verb::Subscribe if state.approved => Inbound { state: Subscription { from: true, ..state }, fate: Fate::Approve },
+        Verb::Subscribe if state.approved => {
+            Inbound { state: Subscription { from: true, ..state }, fate: Fate::Approve }
+        }
         Verb::Subscribe => deliver(Subscription { pending_in: true, ..state }),
         Verb::Unsubscribe if state.from || state.pending_in => {
             deliver(Subscription { from: false, pending_in: false, ..state })

@@ -66,15 +66,12 @@ impl Store for Memory {
     async fn commit(&self, batch: Batch) -> Result<Committed> {
         batch.check()?;
         let mut state = self.state();
-        if batch.is_empty() {
-            return Ok(Committed { position: Position(state.position), version: state.last, seqs: Vec::new() });
-        }
         let version = state.last.saturating_add(1).max((self.now)());
         state.judge(&batch, version)?;
-        state.position = state.position.saturating_add(1);
         state.last = version;
+        let position = if batch.is_empty() { Position(state.position) } else { state.step() };
         let seqs = batch.ops().iter().filter_map(|op| state.apply(op, version)).collect();
-        Ok(Committed { position: Position(state.position), version, seqs })
+        Ok(Committed { position, version, seqs })
     }
 
     async fn read(&self, log: LogKey<'_>, query: LogQuery<'_>) -> Result<Vec<Entry>> {

@@ -39,7 +39,8 @@ pub mod memory;
 pub use batch::{Batch, Expect, Op};
 pub use error::{StoreError, limits};
 pub use key::{Key, LogKey, OwnedKey, OwnedLogKey};
-pub use log::{Direction, Entry, LogQuery, Seq, Summary};
+pub use log::{Direction, Entry, LogQuery, NotASeq, Seq, Summary};
+pub use memory::Micros;
 
 use bytes::Bytes;
 
@@ -91,7 +92,8 @@ pub trait Store: Send + Sync {
     /// their order: an expectation sees what the batch did before it. An empty batch changes nothing and returns the
     /// newest position.
     ///
-    /// When writes come faster than the disk takes them, this waits until there is room.
+    /// When writes come faster than the disk takes them, this waits until there is room. A commit whose future is
+    /// dropped while it waits was not applied.
     ///
     /// Errors: [`StoreError::Conflict`] if an expectation does not hold or an amended entry is gone;
     /// [`StoreError::TooLarge`] for what is beyond [`limits`]. In each case nothing was changed.
