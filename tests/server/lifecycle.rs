@@ -103,12 +103,21 @@ fn a_mistake_in_the_configuration_is_one_clear_line() {
         ("[limits.stream]\nstanza = '1 B'\n", "limits.stream.stanza"),
         ("[limits.stream]\nstanzas = '1 MB'\n", "stanzas"),
         ("[listen\n", "wrong.toml:1"),
-        ("[hosts.'capulet.example']\ncertificate = '/nonexistent/chain.pem'\nkey = '/nonexistent/key.pem'\n", "/nonexistent/"),
     ] {
         std::fs::write(&config, text).unwrap();
         let line = complaint(program().arg("--config").arg(&config).output().unwrap(), 2);
         assert!(line.contains("wrong.toml") && line.contains(expected), "{line}");
     }
+    // What a configuration leads to can be wrong as well.
+    let data = server.scratch().join("other-data");
+    let text = format!(
+        "server.data_dir = '{}'\nlisten.c2s.addresses = ['127.0.0.1:0']\nlisten.c2s_tls.addresses = []\n\
+         [hosts.'capulet.example']\ncertificate = '/nonexistent/chain.pem'\nkey = '/nonexistent/key.pem'\n",
+        data.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let line = complaint(program().arg("--config").arg(&config).output().unwrap(), 1);
+    assert!(line.contains("/nonexistent/chain.pem"), "{line}");
     let missing = server.scratch().join("missing.toml");
     let line = complaint(program().arg("--config").arg(&missing).output().unwrap(), 2);
     assert!(line.contains("missing.toml"), "{line}");

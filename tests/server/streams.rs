@@ -182,7 +182,7 @@ fn each_kind_of_broken_stream_gets_its_condition() {
         ("<!-- a comment -->", "restricted-xml"),
         ("<?target data?>", "restricted-xml"),
         ("<message>&unknown;</message>", "restricted-xml"),
-        ("<p:message/>", "not-well-formed"),
+        ("<p:message/>", "bad-namespace-prefix"),
         ("<unheard-of/>", "unsupported-stanza-type"),
         ("<message xmlns='jabber:server'/>", "unsupported-stanza-type"),
         ("<message from='romeo@capulet.example/garden'/>", "invalid-from"),
