@@ -119,12 +119,8 @@ impl Awake {
             return entry.clone();
         }
         let lane = Lane { account: Account::new(user.clone()), outlets: Vec::new(), exists: None };
-        let entry = Arc::new(Entry {
-            user: user.clone(),
-            served: served.clone(),
-            turn: Lock::new(()),
-            lane: Lock::new(lane),
-        });
+        let entry =
+            Arc::new(Entry { user: user.clone(), served: served.clone(), turn: Lock::new(()), lane: Lock::new(lane) });
         shard.insert(user.as_str().into(), entry.clone());
         entry
     }

@@ -60,8 +60,7 @@ pub async fn run(shared: &Shared, socket: TcpStream, peer: SocketAddr, kind: Kin
     } else {
         Io::Plain(socket)
     };
-    let mut negotiation =
-        Negotiation { shared, kind, peer, io, stream, domain: None, served: None, user: None };
+    let mut negotiation = Negotiation { shared, kind, peer, io, stream, domain: None, served: None, user: None };
     let mut stopping = shared.stopping.clone();
     let peer = tokio::select! {
         peer = negotiation.drive() => peer,

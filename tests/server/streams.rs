@@ -268,7 +268,9 @@ fn an_account_made_in_band_can_log_in_at_once() {
 
 fn mechanisms(features: &Element) -> Vec<String> {
     let offered = features.children().find(|child| child.name() == "mechanisms");
-    offered.map_or_else(Vec::new, |offered| offered.children().filter(|m| m.name() == "mechanism").map(Element::text).collect())
+    offered.map_or_else(Vec::new, |offered| {
+        offered.children().filter(|m| m.name() == "mechanism").map(Element::text).collect()
+    })
 }
 
 fn is_stanza(said: &Incoming) -> bool {

@@ -2,10 +2,11 @@
 
 use super::log::Log;
 use super::{DOMAIN, PASSWORD, certificate, client::Client, user, wait};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use tempfile::TempDir;
@@ -72,15 +73,15 @@ impl Server {
 
     /// Starts the server again, on the same data. It listens on other ports then.
     pub fn restart(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill9();
         (self.child, self.log) = spawn(&[], &self.config_file());
         self.wait_until_serving();
     }
 
     /// Ends the process in the middle of whatever it does.
     pub fn kill9(&mut self) {
-        self.child.kill().unwrap();
+        // When it has ended already there is nobody left to signal.
+        let _ = kill_process_group(self.pid(), Signal::KILL);
         self.child.wait().unwrap();
     }
 
@@ -90,7 +91,7 @@ impl Server {
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill_process(self.pid(), signal).unwrap();
+        kill_process_group(self.pid(), signal).unwrap();
     }
 
     /// Waits until the process has ended.
@@ -192,8 +193,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill9();
         if std::thread::panicking() {
             eprintln!("The server said:\n{}", self.log.finish().join("\n"));
         }
@@ -210,7 +210,8 @@ fn spawn(wrapper: &[&str], config: &Path) -> (Child, Log) {
             command
         }
     };
-    command.arg("--config").arg(config).env("NO_COLOR", "1");
+    // A group of its own, so that a signal reaches the server behind a wrapper as well.
+    command.arg("--config").arg(config).process_group(0);
     let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let log = Log::follow(child.stderr.take().unwrap());
     (child, log)
