@@ -1,6 +1,6 @@
 //! How the server starts, stops, and says what is wrong.
 
-use crate::support::{Client, DOMAIN, Incoming, Server, server::program, wait};
+use crate::support::{Client, DOMAIN, Server, client::Incoming, server::program, wait};
 use rustix::process::Signal;
 use std::net::TcpListener;
 use std::process::Output;

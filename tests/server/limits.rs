@@ -1,6 +1,7 @@
 //! What one peer may use up, and that everyone else goes on as if nothing had happened.
 
-use crate::support::{Client, Incoming, PASSWORD, Server, wait};
+use crate::support::client::Incoming;
+use crate::support::{Client, PASSWORD, Server, wait};
 use std::time::{Duration, Instant};
 use wire::sasl::Mechanism;
 

@@ -1,6 +1,6 @@
 //! Streams byte by byte: how they may arrive, what must not be believed, and what ends them.
 
-use crate::support::{Client, DOMAIN, Incoming, PASSWORD, Server, login::error_condition, user, wait};
+use crate::support::{Client, DOMAIN, PASSWORD, Server, client::Incoming, login::error_condition, user, wait};
 use wire::sasl::Mechanism;
 use wire::xml::Element;
 

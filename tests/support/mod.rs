@@ -10,7 +10,7 @@ pub mod login;
 pub mod server;
 pub mod wait;
 
-pub use client::{Client, Incoming};
+pub use client::Client;
 pub use server::Server;
 
 /// The domain that the servers of the tests serve.
