@@ -28,6 +28,7 @@ pub mod registry;
 pub mod roster;
 pub mod store;
 pub mod stored;
+pub mod stream;
 pub mod table;
 pub mod time;
 pub mod vcard;
