@@ -142,7 +142,7 @@ impl Engine {
 
 impl Road {
     /// What a connection never wrote is not lost: messages are delivered to whom there is, requests are answered.
-    fn undelivered(&mut self, stanza: Stanza) {
+    pub(super) fn undelivered(&mut self, stanza: Stanza) {
         use wire::stanza::{Condition, Kind, MessageType};
         match stanza.kind {
             Kind::Message(MessageType::Error) => {}

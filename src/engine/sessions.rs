@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wire::jid::{BareJid, Jid};
-use wire::stanza::{Condition, StanzaError};
+use wire::stanza::{Condition, Stanza, StanzaError};
 use wire::stream::{StreamCondition, StreamError};
 use xeps::account::{Session, SessionId};
 use xeps::store::Position;
@@ -20,7 +20,14 @@ pub struct Client {
     pub outbox: Arc<Outbox>,
     pub(super) entry: Arc<Entry>,
     pub(super) address: Option<IpAddr>,
+    /// The latest write that the session has caused: what it sent is safe once this is on disk.
     pub(super) written: Position,
+}
+
+impl Client {
+    pub fn written(&self) -> Position {
+        self.written
+    }
 }
 
 /// Why a resource was not bound.
@@ -69,14 +76,16 @@ impl Engine {
         Ok(Client { id, jid, outbox, entry, address, written: Position::default() })
     }
 
-    /// The connection of a session has ended, properly or not.
-    pub async fn unbind(&self, client: Client) {
+    /// The connection of a session has ended, properly or not. What it was sent and did not acknowledge goes back on the
+    /// road, before what was never written.
+    pub async fn unbind(&self, client: Client, unacknowledged: Vec<Stanza>) {
         let Client { id, entry, address, outbox, .. } = client;
         {
             let _turn = entry.turn().await;
             let mut road = Road::new(None, address, Position::default());
             {
                 let mut lane = entry.lane().await;
+                unacknowledged.into_iter().for_each(|stanza| road.undelivered(stanza));
                 let acts = self.end_session(&mut lane, &entry, id, &mut road).await;
                 self.settle(&mut lane, &entry, acts, &mut road).await;
             }

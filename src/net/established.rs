@@ -3,12 +3,13 @@
 use super::Shared;
 use super::io::Io;
 use crate::engine::{Client, Outbox, Parcel, admit_from_component};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tracing::{debug, error};
 use wire::stream::{Closed, Event, Stream, StreamCondition, StreamError};
-use xeps::store::Position;
+use xeps::store::{Position, StoreError};
 
 /// A connection that has come through negotiation.
 pub struct Connection {
@@ -51,7 +52,7 @@ pub async fn run(shared: &Shared, mut connection: Connection) {
     // The session ends before the goodbye is said: whoever hears it may come back at once.
     match peer {
         Peer::Client(client) => {
-            Box::pin(shared.engine.unbind(client)).await;
+            Box::pin(shared.engine.unbind(client, stream.take_unacknowledged())).await;
             shared.meters.sessions.decrement(1);
             shared.open.sessions.fetch_sub(1, Ordering::Relaxed);
         }
@@ -84,14 +85,20 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
     let outbox = connection.peer.outbox().clone();
     let deadline = |stream: &Stream| stream.poll_timeout().unwrap_or_else(|| Instant::now() + A_DAY);
     let mut timer = Box::pin(tokio::time::sleep_until(deadline(&connection.stream).into()));
+    let mut acks = Acks::default();
     loop {
         while let Some(event) = connection.stream.poll_event() {
-            if let Some(end) = handle(shared, connection, event).await {
+            if matches!(event, Event::AckWanted) {
+                acks.want(shared, connection);
+            } else if let Some(end) = handle(shared, connection, event).await {
                 return end;
             }
         }
         if let Some(end) = send_waiting(shared, connection, &outbox).await {
             return end;
+        }
+        if let Some(Event::Closed(closed)) = connection.stream.request_acks(Instant::now()) {
+            return End::Closed(closed);
         }
         if !write(connection, &outbox).await {
             return End::Gone;
@@ -99,8 +106,17 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
         if outbox.is_waiting() {
             continue;
         }
+        let due = deadline(&connection.stream);
+        if due < timer.deadline().into_std() {
+            timer.as_mut().reset(due.into());
+        }
         tokio::select! {
             biased;
+            safe = acks.safe(), if acks.is_waiting() => {
+                if let Some(end) = acks.answer(shared, connection, safe) {
+                    return end;
+                }
+            }
             read = connection.io.read_into(&mut connection.stream) => match read {
                 Ok(true) => {}
                 Ok(false) | Err(_) => return End::Gone,
@@ -117,6 +133,63 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
 }
 
 const A_DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
+
+/// The answer to a request for acknowledgement, while it waits for the disk. Nothing else waits with it.
+#[derive(Default)]
+struct Acks {
+    waiting: Option<Waiting>,
+    /// Another request came meanwhile.
+    again: bool,
+}
+
+struct Waiting {
+    h: u32,
+    durable: Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>,
+}
+
+impl Acks {
+    fn want(&mut self, shared: &Shared, connection: &Connection) {
+        let (Peer::Client(client), Some(h)) = (&connection.peer, connection.stream.received()) else { return };
+        if self.waiting.is_some() {
+            self.again = true;
+            return;
+        }
+        let (store, position) = (shared.engine.store.clone(), client.written());
+        let durable = Box::pin(async move { store.durable(position).await });
+        self.waiting = Some(Waiting { h, durable });
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// Returns when what is waited for is on disk, or never will be. Cancel safe.
+    async fn safe(&mut self) -> Result<(), StoreError> {
+        match &mut self.waiting {
+            Some(waiting) => waiting.durable.as_mut().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn answer(&mut self, shared: &Shared, connection: &mut Connection, safe: Result<(), StoreError>) -> Option<End> {
+        let waiting = self.waiting.take()?;
+        if let Err(error) = safe {
+            return ended(not_stored(connection, &error));
+        }
+        connection.stream.acknowledge(waiting.h);
+        if std::mem::take(&mut self.again) {
+            self.want(shared, connection);
+        }
+        None
+    }
+}
+
+/// The store has failed: whatever the peer sent may be lost, so it must not be told otherwise.
+fn not_stored(connection: &mut Connection, error: &StoreError) -> Event {
+    error!(%error, "the store failed: nothing can be acknowledged any more");
+    let text = "what you sent may not have been stored";
+    connection.stream.fail(StreamError::with_text(StreamCondition::InternalServerError, text))
+}
 
 /// Acts on one event of the stream.
 async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> Option<End> {
@@ -156,10 +229,7 @@ async fn send_waiting(shared: &Shared, connection: &mut Connection, outbox: &Arc
     for Parcel { stanza, after } in taken.parcels {
         if after > durable {
             if let Err(error) = shared.engine.store.durable(after).await {
-                error!(%error, "the store failed: nothing can be acknowledged any more");
-                let text = "what you sent may not have been stored";
-                let error = StreamError::with_text(StreamCondition::InternalServerError, text);
-                return ended(connection.stream.fail(error));
+                return ended(not_stored(connection, &error));
             }
             durable = after;
         }

@@ -127,7 +127,8 @@ impl Negotiation<'_> {
             }
             Event::Bind { resource, .. } => return self.bind(resource.as_deref()).await,
             Event::Component => return self.connect_component(then),
-            Event::Stanza(_) => {}
+            // Of established streams only.
+            Event::Stanza(_) | Event::AckWanted => {}
             Event::Closed(closed) => {
                 debug!(?closed, "closed during negotiation");
                 return Next::Over;

@@ -54,15 +54,23 @@ conditions! {
 }
 
 /// A condition with words for a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StreamError {
     pub condition: StreamCondition,
     pub text: Option<String>,
+    /// A more precise condition of some extension (RFC 6120 section 4.9.4).
+    pub extra: Option<Box<Element>>,
 }
 
 impl StreamError {
     pub fn with_text(condition: StreamCondition, text: impl Into<String>) -> Self {
-        StreamError { condition, text: Some(text.into()) }
+        StreamError { condition, text: Some(text.into()), extra: None }
+    }
+
+    /// Adds an application-specific condition.
+    pub fn with_extra(mut self, extra: Element) -> Self {
+        self.extra = Some(Box::new(extra));
+        self
     }
 
     /// The `<stream:error/>` element.
@@ -71,13 +79,16 @@ impl StreamError {
         if let Some(text) = &self.text {
             error.push(Element::new("text", ns::STREAM_ERROR).with_text(text.as_str()));
         }
+        if let Some(extra) = &self.extra {
+            error.push((**extra).clone());
+        }
         error
     }
 }
 
 impl From<StreamCondition> for StreamError {
     fn from(condition: StreamCondition) -> Self {
-        StreamError { condition, text: None }
+        StreamError { condition, text: None, extra: None }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a server offers in `<stream:features/>` (RFC 6120 section 4.3.2): a table of features with what each needs and what
 //! rules it out, in the order recommended by XEP-0170.
 
-use super::Policy;
+use super::{Policy, management};
 use crate::ns;
 use crate::sasl::{ChannelBindings, Mechanism};
 use crate::xml::Element;
@@ -57,6 +57,8 @@ pub(super) enum StreamFeature {
     Early,
     Bind,
     Session,
+    /// XEP-0198.
+    Management,
     /// What the server's features offer after it.
     Late,
 }
@@ -67,13 +69,14 @@ struct Row {
     forbids: Facts,
 }
 
-const TABLE: [Row; 7] = [
+const TABLE: [Row; 8] = [
     Row { feature: StreamFeature::StartTls, needs: Facts::TLS_POSSIBLE, forbids: Facts(1 | 8) },
     Row { feature: StreamFeature::Mechanisms, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::ChannelBinding, needs: Facts(4 | 1), forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::Early, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::Bind, needs: Facts::AUTHENTICATED, forbids: Facts::NONE },
     Row { feature: StreamFeature::Session, needs: Facts::AUTHENTICATED, forbids: Facts::NONE },
+    Row { feature: StreamFeature::Management, needs: Facts::AUTHENTICATED, forbids: Facts::NONE },
     Row { feature: StreamFeature::Late, needs: Facts::AUTHENTICATED, forbids: Facts::NONE },
 ];
 
@@ -106,6 +109,7 @@ pub(super) fn advertise(facts: Facts, policy: &Policy, mechanisms: &[Mechanism],
             StreamFeature::Session => {
                 features.push(Element::new("session", ns::SESSION).with_child(Element::new("optional", ns::SESSION)));
             }
+            StreamFeature::Management => features.push(Element::new("sm", management::NS)),
             StreamFeature::Early => policy.early_features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns))),
             StreamFeature::Late => policy.features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns))),
         }
@@ -128,6 +132,6 @@ mod tests {
             [Mechanisms, ChannelBinding, Early]
         );
         let authenticated = Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED | Facts::AUTHENTICATED;
-        assert_eq!(offered(authenticated), [Bind, Session, Late]);
+        assert_eq!(offered(authenticated), [Bind, Session, Management, Late]);
     }
 }

@@ -14,6 +14,7 @@ mod component;
 mod error;
 mod features;
 mod header;
+mod management;
 mod negotiate;
 mod timers;
 
@@ -27,6 +28,7 @@ use crate::sasl::{Hash, Identity, Password};
 use crate::stanza::{Stanza, TopLevel, Unreadable};
 use crate::xml::{Element, Frame, Framer, Limits, Scope, XmlError};
 use compact_str::CompactString;
+use management::Management;
 use negotiate::Negotiation;
 use std::time::Instant;
 use timers::Timers;
@@ -57,12 +59,14 @@ pub enum Event {
     Component,
     /// A stanza of an established stream.
     Stanza(Stanza),
+    /// The peer asks how many of its stanzas are taken care of. Answer with [`Stream::acknowledge`], by and by.
+    AckWanted,
     /// It is over: write all output and close the connection.
     Closed(Closed),
 }
 
 /// How a stream ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Closed {
     /// The peer closed it properly.
     ByPeer,
@@ -83,6 +87,8 @@ pub struct Stream {
     out: Vec<u8>,
     phase: Phase,
     timers: Timers,
+    /// Set when the peer has enabled acknowledgements (XEP-0198).
+    management: Option<Box<Management>>,
 }
 
 enum Phase {
@@ -112,6 +118,7 @@ impl Stream {
             out: Vec::new(),
             phase: Phase::Negotiating(Box::new(Negotiation::new(role, secured, random))),
             timers: Timers::new(timeouts, now),
+            management: None,
         }
     }
 
@@ -172,6 +179,9 @@ impl Stream {
     pub fn send(&mut self, stanza: &Stanza) {
         if matches!(self.phase, Phase::Established | Phase::Negotiating(_)) {
             stanza.write(&mut self.out);
+            if let Some(management) = &mut self.management {
+                management.keep(stanza);
+            }
         }
     }
 
@@ -218,7 +228,10 @@ impl Stream {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             Phase::Negotiating(_) => self.timers.negotiation_deadline(),
-            Phase::Established => self.timers.idle_deadline(),
+            Phase::Established => {
+                let request = self.management.as_ref().and_then(|management| management.request_deadline());
+                [self.timers.idle_deadline(), request].into_iter().flatten().min()
+            }
             Phase::Closing => self.timers.closing_deadline(),
             Phase::Closed => None,
         }
@@ -234,6 +247,7 @@ impl Stream {
                 let text = "log in faster: negotiation took too long";
                 Some(self.fail(StreamError::with_text(StreamCondition::ConnectionTimeout, text)))
             }
+            Phase::Established if !self.timers.is_idle(now) => self.request_acks(now),
             Phase::Established if self.timers.ping(now) => {
                 let id = self.timers.ping_id();
                 let ping = format!("<iq type='get' id='{id}'><ping xmlns='urn:xmpp:ping'/></iq>");
@@ -259,7 +273,10 @@ impl Stream {
             Input::Close => Some(self.handle_close()),
             Input::Child(_) if matches!(self.phase, Phase::Closing) => None,
             Input::Child(Ok(TopLevel::Stanza(stanza))) => match self.phase {
-                Phase::Established => Some(Event::Stanza(stanza)),
+                Phase::Established => {
+                    self.count_received();
+                    Some(Event::Stanza(stanza))
+                }
                 _ => self.negotiate_stanza(stanza),
             },
             Input::Child(Ok(TopLevel::Element(element))) => self.handle_element(&element),
@@ -271,6 +288,7 @@ impl Stream {
                     reply.to = None;
                     self.send(&reply);
                 }
+                self.count_received();
                 None
             }
         }
@@ -284,6 +302,7 @@ impl Stream {
         }
         match self.phase {
             Phase::Negotiating(_) => self.negotiate_element(element),
+            Phase::Established if element.ns() == management::NS => self.manage(element),
             _ => Some(self.fail(unsupported(element))),
         }
     }
@@ -305,6 +324,12 @@ impl Stream {
 
     fn put(&mut self, element: &Element) {
         put(&mut self.out, element);
+    }
+
+    fn count_received(&mut self) {
+        if let Some(management) = &mut self.management {
+            management.count_received();
+        }
     }
 
     /// Binds the stream to a peer that needs no more negotiation.

@@ -1,7 +1,7 @@
 //! From the header to the bound resource: what the two sides settle before the first stanza (RFC 6120 sections 4.3, 5, 7).
 
 use super::features::{Facts, StreamFeature, advertise, available};
-use super::{Event, Header, Phase, Random, Stream, StreamCondition, StreamError, header, unsupported};
+use super::{Event, Header, Phase, Random, Stream, StreamCondition, StreamError, header, management, unsupported};
 use crate::jid::{BareJid, Jid};
 use crate::ns;
 use crate::sasl::{ChannelBindings, Decoys, Exchange, Mechanism};
@@ -253,6 +253,9 @@ impl Stream {
         match (element.ns(), element.name()) {
             (ns::TLS, "starttls") => Some(self.start_tls()),
             (ns::SASL, _) => self.authenticate(element),
+            // XEP-0198 section 3: only after binding.
+            (management::NS, "enable") => self.not_managed(Condition::UnexpectedRequest),
+            (management::NS, "resume") => self.not_managed(Condition::FeatureNotImplemented),
             _ => Some(self.fail(unsupported(element))),
         }
     }

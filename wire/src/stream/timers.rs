@@ -65,6 +65,11 @@ impl Timers {
         }
     }
 
+    /// Whether the peer has been silent for so long that something must be done.
+    pub fn is_idle(&self, now: Instant) -> bool {
+        self.idle_deadline().is_some_and(|deadline| now >= deadline)
+    }
+
     /// Whether it is time for a ping; false when one is out already and has not been answered.
     pub fn ping(&mut self, now: Instant) -> bool {
         if self.pinged.is_some() {
