@@ -7,7 +7,15 @@ use crate::feature::{About, Coverage, Xep};
 pub static ABOUTS: [About; 4] = [
     About {
         name: "stream",
-        xeps: &[Xep { number: 170, version: "1.0", coverage: Coverage::Complete, note: "" }],
+        xeps: &[
+            Xep { number: 170, version: "1.0", coverage: Coverage::Complete, note: "" },
+            Xep {
+                number: 198,
+                version: "1.6.3",
+                coverage: Coverage::Partial,
+                note: "acknowledgements; streams are not resumed",
+            },
+        ],
         ..About::NOTHING
     },
     About {

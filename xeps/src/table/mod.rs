@@ -112,7 +112,7 @@ const DOAP_HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
          xmlns:xmpp="https://linkmauve.fr/ns/xmpp-doap#">
   <Project>
     <name>Oriole</name>
-    <shortdesc xml:lang="en">An XMPP server that starts with one command and never loses an acknowledged message</shortdesc>
+    <shortdesc xml:lang="en">An XMPP server that starts with one command</shortdesc>
     <programming-language>Rust</programming-language>
     <license rdf:resource="https://spdx.org/licenses/MIT"/>
     <license rdf:resource="https://spdx.org/licenses/Apache-2.0"/>
