@@ -3,6 +3,7 @@
 //!
 //! `UPDATE_DOCS=1 cargo test --test documents` writes the generated parts anew.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 use xeps::feature::Coverage;
@@ -88,24 +89,41 @@ fn named_files(text: &str) -> Vec<PathBuf> {
     paths.map(PathBuf::from).collect()
 }
 
+/// The document explains the order of features; the list in `xeps/src/lib.rs` is the order.
 #[test]
-fn the_metrics_that_are_described_are_those_that_there_are() {
-    let described: Vec<String> = metrics(&read("docs/OPERATING.md"));
-    let counted = metrics(&read("src/net/mod.rs"));
-    assert!(!counted.is_empty());
-    assert_eq!(described, counted, "docs/OPERATING.md and src/net/mod.rs name different metrics");
+fn features_are_explained_in_their_order() {
+    let document = read("docs/ARCHITECTURE.md");
+    let (_, explained) = document.split_once("The order today, and why:").unwrap();
+    let (explained, _) = explained.split_once("**Hooks.**").unwrap();
+    let names: Vec<&str> = explained.split('`').skip(1).step_by(2).collect();
+    assert!(names.len() > 5);
+    let order: Vec<&str> = oriole::server::abouts().unwrap().into_iter().map(|about| about.name).collect();
+    let places: Vec<usize> = names
+        .iter()
+        .map(|name| order.iter().position(|feature| feature == name).unwrap_or_else(|| panic!("{name} is no feature")))
+        .collect();
+    assert!(places.is_sorted(), "the document has the order {names:?}, the code has {order:?}");
 }
 
-/// Names of metrics, sorted, each once.
-fn metrics(text: &str) -> Vec<String> {
+#[test]
+fn the_metrics_that_are_described_are_those_that_there_are() {
+    let (document, code) = (read("docs/OPERATING.md"), sources(&root().join("src")));
+    let (described, counted) = (metrics(&document), metrics(&code));
+    assert!(!counted.is_empty());
+    assert_eq!(described, counted, "docs/OPERATING.md and the code name different metrics");
+}
+
+/// All the code below a directory.
+fn sources(directory: &Path) -> String {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let texts = entries.map(|path| if path.is_dir() { sources(&path) } else { fs::read_to_string(path).unwrap() });
+    texts.collect()
+}
+
+/// Names of metrics, each once. Those that only a test counts say so.
+fn metrics(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let mut names: Vec<String> = words
-        .filter(|word| word.starts_with("oriole_") && *word != "oriole_")
-        .map(str::to_owned)
-        .collect();
-    names.sort();
-    names.dedup();
-    names
+    words.filter(|word| word.starts_with("oriole_") && !word.starts_with("oriole_test_")).collect()
 }
 
 #[test]
