@@ -63,6 +63,9 @@ mod tests {
             component(from(Some("a@example.org")), "gate.example.org").unwrap_err().condition,
             StreamCondition::InvalidFrom
         );
-        assert_eq!(component(from(None), "gate.example.org").unwrap_err().condition, StreamCondition::ImproperAddressing);
+        assert_eq!(
+            component(from(None), "gate.example.org").unwrap_err().condition,
+            StreamCondition::ImproperAddressing
+        );
     }
 }

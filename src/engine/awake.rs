@@ -68,10 +68,10 @@ impl Lane {
     }
 
     /// Takes a session out.
-    pub fn dismiss(&mut self, id: SessionId) -> Option<(xeps::account::Session, Arc<Outbox>)> {
+    pub fn dismiss(&mut self, id: SessionId) -> Option<xeps::account::Session> {
         let session = self.account.sessions.iter().position(|session| session.id == id)?;
-        let outlet = self.outlets.iter().position(|(outlet, _)| *outlet == id)?;
-        Some((self.account.sessions.remove(session), self.outlets.remove(outlet).1))
+        self.outlets.retain(|(outlet, _)| *outlet != id);
+        Some(self.account.sessions.remove(session))
     }
 
     /// Queues a stanza for a session; gives it back when that cannot be.
@@ -119,12 +119,8 @@ impl Awake {
             return entry.clone();
         }
         let lane = Lane { account: Account::new(user.clone()), outlets: Vec::new(), exists: None };
-        let entry = Arc::new(Entry {
-            user: user.clone(),
-            served: served.clone(),
-            turn: Lock::new(()),
-            lane: Lock::new(lane),
-        });
+        let entry =
+            Arc::new(Entry { user: user.clone(), served: served.clone(), turn: Lock::new(()), lane: Lock::new(lane) });
         shard.insert(user.as_str().into(), entry.clone());
         entry
     }

@@ -168,7 +168,9 @@ impl Engine {
         let entry = match self.awake.find(to.bare_str()) {
             Some(entry) => entry,
             // Nobody is there to see it, and nobody would keep it.
-            None if stanza.kind == PresenceType::Available.into() || stanza.kind == PresenceType::Unavailable.into() => {
+            None if stanza.kind == PresenceType::Available.into()
+                || stanza.kind == PresenceType::Unavailable.into() =>
+            {
                 return;
             }
             None => self.awake.wake(served, &to.to_bare()),
@@ -215,7 +217,9 @@ impl Engine {
     /// A host itself answers requests and takes nothing else (RFC 6120 section 10.5.1).
     async fn to_host(&self, served: &Arc<Served>, to: &Jid, stanza: Stanza, road: &mut Road) {
         match stanza.kind {
-            Kind::Iq(_) if stanza.is_request() && to.is_bare() => self.serve_host(served, At::Server(None), &stanza, road).await,
+            Kind::Iq(_) if stanza.is_request() && to.is_bare() => {
+                self.serve_host(served, At::Server(None), &stanza, road).await
+            }
             Kind::Iq(_) | Kind::Message(MessageType::Normal | MessageType::Chat | MessageType::Groupchat) => {
                 road.bounce(&stanza, Condition::ServiceUnavailable.into());
             }

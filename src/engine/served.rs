@@ -34,7 +34,8 @@ pub struct Domains {
 
 impl Domains {
     pub fn new(hosts: impl IntoIterator<Item = Host>, components: impl IntoIterator<Item = String>) -> Domains {
-        let hosts = hosts.into_iter().map(|host| (host.domain.as_str().to_owned(), Arc::new(Served { host }))).collect();
+        let hosts =
+            hosts.into_iter().map(|host| (host.domain.as_str().to_owned(), Arc::new(Served { host }))).collect();
         Domains { hosts, components: RwLock::new(components.into_iter().map(|domain| (domain, None)).collect()) }
     }
 

@@ -58,8 +58,7 @@ pub async fn run(shared: &Shared, socket: TcpStream, peer: SocketAddr, kind: Kin
     } else {
         Io::Plain(socket)
     };
-    let mut negotiation =
-        Negotiation { shared, kind, peer, io, stream, domain: None, served: None, user: None };
+    let mut negotiation = Negotiation { shared, kind, peer, io, stream, domain: None, served: None, user: None };
     let mut stopping = shared.stopping.clone();
     let peer = tokio::select! {
         peer = negotiation.drive() => peer,
@@ -156,7 +155,6 @@ impl Negotiation<'_> {
             policy.early_features = served.host.registry.early_stream_features(Some(self.peer.ip())).collect();
         }
         self.stream.open(policy);
-        Span::current().record("id", self.stream.id());
         None
     }
 
@@ -251,7 +249,8 @@ impl Negotiation<'_> {
         let bound = Box::pin(self.shared.engine.bind(served, user, resource, Some(self.peer.ip()))).await;
         match bound {
             Ok(client) => {
-                Span::current().record("jid", client.jid.as_str());
+                // The id of the stream as it goes on from here; earlier headers had others.
+                Span::current().record("id", self.stream.id()).record("jid", client.jid.as_str());
                 self.stream.bound(&client.jid);
                 Next::Established(Peer::Client(client))
             }
@@ -269,7 +268,8 @@ impl Negotiation<'_> {
             *then = Some(self.stream.fail(StreamCondition::Conflict));
             return Next::Go;
         }
-        info!(domain, "a component has connected");
+        Span::current().record("jid", domain.as_str());
+        info!("a component has connected");
         Next::Established(Peer::Component { domain, outbox })
     }
 

@@ -211,12 +211,7 @@ impl Admin for Offline {
     }
 }
 
-async fn add(
-    config: &Config,
-    store: &dyn Store,
-    account: &AccountName,
-    password: &Secret,
-) -> Result<(), AdminError> {
+async fn add(config: &Config, store: &dyn Store, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
     if !config.hosts.contains_key(&account.domain()) {
         return Err(not_served(account));
     }

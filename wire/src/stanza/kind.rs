@@ -106,10 +106,7 @@ impl PresenceType {
     pub fn is_subscription(self) -> bool {
         matches!(
             self,
-            PresenceType::Subscribe
-                | PresenceType::Subscribed
-                | PresenceType::Unsubscribe
-                | PresenceType::Unsubscribed
+            PresenceType::Subscribe | PresenceType::Subscribed | PresenceType::Unsubscribe | PresenceType::Unsubscribed
         )
     }
 }

@@ -178,7 +178,9 @@ fn namespace(start: &Start<'_, '_>, frame: &str, content: &str) -> EntryNs {
         return EntryNs::Content;
     }
     let offset = (ns.as_ptr() as usize).wrapping_sub(frame.as_ptr() as usize).wrapping_sub(start.span.start);
-    match start.span.len() > offset && frame.get(start.span.start + offset..start.span.start + offset + ns.len()) == Some(ns) {
+    match start.span.len() > offset
+        && frame.get(start.span.start + offset..start.span.start + offset + ns.len()) == Some(ns)
+    {
         true => EntryNs::At(offset as u32..(offset + ns.len()) as u32),
         false => EntryNs::Own(CompactString::from(ns)),
     }

@@ -24,7 +24,9 @@ impl Stream {
     /// Answers [`Event::Authorize`]: come in. A new header must follow (RFC 6120 section 6.4.6).
     pub fn authorized(&mut self, user: BareJid) {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return };
-        let Negotiating::Authorizing(data) = std::mem::replace(&mut negotiation.step, Negotiating::Idle) else { return };
+        let Negotiating::Authorizing(data) = std::mem::replace(&mut negotiation.step, Negotiating::Idle) else {
+            return;
+        };
         negotiation.user = Some(user);
         let limits = negotiation.policy.as_ref().map(|policy| policy.limits);
         let text = data.map(|data| if data.is_empty() { "=".to_owned() } else { BASE64.encode(data) });
@@ -147,7 +149,8 @@ impl Stream {
         negotiation.attempts = negotiation.attempts.saturating_add(1);
         let allowed = negotiation.policy.as_ref().map_or(1, |policy| policy.attempts.max(1));
         if negotiation.attempts >= allowed {
-            return self.fail(StreamError::with_text(StreamCondition::PolicyViolation, "too many failed attempts to log in"));
+            return self
+                .fail(StreamError::with_text(StreamCondition::PolicyViolation, "too many failed attempts to log in"));
         }
         Event::AuthenticationFailed { condition: error.condition(), reason }
     }

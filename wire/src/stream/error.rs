@@ -75,7 +75,8 @@ impl StreamError {
 
     /// The `<stream:error/>` element.
     pub fn to_element(&self) -> Element {
-        let mut error = Element::new("error", ns::STREAM).with_child(Element::new(self.condition.name(), ns::STREAM_ERROR));
+        let mut error =
+            Element::new("error", ns::STREAM).with_child(Element::new(self.condition.name(), ns::STREAM_ERROR));
         if let Some(text) = &self.text {
             error.push(Element::new("text", ns::STREAM_ERROR).with_text(text.as_str()));
         }

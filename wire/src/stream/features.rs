@@ -86,7 +86,12 @@ pub(super) fn available(feature: StreamFeature, facts: Facts) -> bool {
 }
 
 /// The `<stream:features/>` for a stream of which these facts are true.
-pub(super) fn advertise(facts: Facts, policy: &Policy, mechanisms: &[Mechanism], bindings: &ChannelBindings) -> Element {
+pub(super) fn advertise(
+    facts: Facts,
+    policy: &Policy,
+    mechanisms: &[Mechanism],
+    bindings: &ChannelBindings,
+) -> Element {
     let mut features = Element::new("features", ns::STREAM);
     for row in TABLE.iter().filter(|row| available(row.feature, facts)) {
         match row.feature {
@@ -102,16 +107,24 @@ pub(super) fn advertise(facts: Facts, policy: &Policy, mechanisms: &[Mechanism],
                 let types = bindings.types().map(|kind| {
                     Element::new("channel-binding", ns::SASL_CHANNEL_BINDING).with_attr("type", kind.name())
                 });
-                features.push(types.fold(Element::new("sasl-channel-binding", ns::SASL_CHANNEL_BINDING), Element::with_child));
+                features.push(
+                    types.fold(Element::new("sasl-channel-binding", ns::SASL_CHANNEL_BINDING), Element::with_child),
+                );
             }
             StreamFeature::Mechanisms | StreamFeature::ChannelBinding => {}
-            StreamFeature::Bind => features.push(Element::new("bind", ns::BIND).with_child(Element::new("required", ns::BIND))),
+            StreamFeature::Bind => {
+                features.push(Element::new("bind", ns::BIND).with_child(Element::new("required", ns::BIND)))
+            }
             StreamFeature::Session => {
                 features.push(Element::new("session", ns::SESSION).with_child(Element::new("optional", ns::SESSION)));
             }
             StreamFeature::Management => features.push(Element::new("sm", management::NS)),
-            StreamFeature::Early => policy.early_features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns))),
-            StreamFeature::Late => policy.features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns))),
+            StreamFeature::Early => {
+                policy.early_features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns)))
+            }
+            StreamFeature::Late => {
+                policy.features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns)))
+            }
         }
     }
     features
@@ -123,14 +136,12 @@ mod tests {
 
     #[test]
     fn tls_first_then_authentication_then_binding() {
-        let offered = |facts: Facts| TABLE.iter().map(|row| row.feature).filter(|f| available(*f, facts)).collect::<Vec<_>>();
+        let offered =
+            |facts: Facts| TABLE.iter().map(|row| row.feature).filter(|f| available(*f, facts)).collect::<Vec<_>>();
         use StreamFeature::*;
         assert_eq!(offered(Facts::TLS_POSSIBLE), [StartTls]);
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::PROTECTED), [StartTls, Mechanisms, Early]);
-        assert_eq!(
-            offered(Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED),
-            [Mechanisms, ChannelBinding, Early]
-        );
+        assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED), [Mechanisms, ChannelBinding, Early]);
         let authenticated = Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED | Facts::AUTHENTICATED;
         assert_eq!(offered(authenticated), [Bind, Session, Management, Late]);
     }

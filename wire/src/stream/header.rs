@@ -26,7 +26,10 @@ impl Header {
         if element.name() != "stream" || element.ns() != ns::STREAM {
             let condition =
                 if element.name() == "stream" { StreamCondition::InvalidNamespace } else { StreamCondition::BadFormat };
-            return Err(StreamError::with_text(condition, "expected <stream:stream> of http://etherx.jabber.org/streams"));
+            return Err(StreamError::with_text(
+                condition,
+                "expected <stream:stream> of http://etherx.jabber.org/streams",
+            ));
         }
         let scope = match scope.default_ns().as_str() {
             default if default == content => scope,
@@ -100,7 +103,6 @@ fn parse_version(version: &str) -> Option<(u32, u32)> {
     Some((number(major)?, number(minor)?))
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,7 +123,8 @@ mod tests {
         ] {
             assert!(read(tag).is_ok(), "{tag}");
         }
-        let old = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='a.example'>";
+        let old =
+            "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='a.example'>";
         assert!(!read(old).unwrap().is_modern());
     }
 

@@ -279,7 +279,9 @@ impl Stream {
         if early && negotiation.may(StreamFeature::Early) {
             return Some(Event::Early(stanza));
         }
-        if early && let Some(reply) = stanza.error(&StanzaError::new(Condition::PolicyViolation).with_text("STARTTLS first")) {
+        if early
+            && let Some(reply) = stanza.error(&StanzaError::new(Condition::PolicyViolation).with_text("STARTTLS first"))
+        {
             self.send(&reply);
             return None;
         }
@@ -288,7 +290,9 @@ impl Stream {
 
     /// RFC 6120 section 5.4.2. Whatever the peer has sent behind its `<starttls/>` is forgotten: it was not protected.
     fn start_tls(&mut self) -> Event {
-        let Phase::Negotiating(negotiation) = &mut self.phase else { return self.fail(StreamCondition::PolicyViolation) };
+        let Phase::Negotiating(negotiation) = &mut self.phase else {
+            return self.fail(StreamCondition::PolicyViolation);
+        };
         if !negotiation.may(StreamFeature::StartTls) {
             self.put(&Element::new("failure", ns::TLS));
             self.finish();

@@ -51,7 +51,8 @@ impl Play {
         let mut play = Play::opened(true);
         play.hears();
         // \0juliet\0secret
-        let event = play.says("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzZWNyZXQ=</auth>");
+        let event =
+            play.says("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzZWNyZXQ=</auth>");
         assert!(matches!(event, Some(Event::CheckPassword { .. })), "{event:?}");
         let event = play.stream.password(Verdict::Accepted);
         let Some(Event::Authorize(identity)) = event else { panic!("{event:?}") };
@@ -101,7 +102,8 @@ fn without_tls_there_is_nothing_but_starttls() {
     let mut play = Play::opened(false);
     let heard = play.hears();
     assert!(heard.contains("<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>"), "{heard}");
-    let event = play.says("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzZWNyZXQ=</auth>");
+    let event =
+        play.says("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzZWNyZXQ=</auth>");
     assert!(matches!(event, Some(Event::AuthenticationFailed { condition: "encryption-required", .. })));
 }
 
@@ -142,7 +144,8 @@ fn scram_goes_through_keys() {
     ));
     let Some(Event::NeedKeys { username, hash }) = event else { panic!("{event:?}") };
     assert_eq!(username, "juliet");
-    let credentials = Credentials::derive("secret", &Salts::from([[1; 16], [2; 16], [3; 16]]), Iterations::all(4096)).unwrap();
+    let credentials =
+        Credentials::derive("secret", &Salts::from([[1; 16], [2; 16], [3; 16]]), Iterations::all(4096)).unwrap();
     assert!(play.stream.is_waiting());
     assert!(play.stream.keys(credentials.keys(hash).cloned()).is_none());
     assert!(play.hears().starts_with("<challenge "));
@@ -164,7 +167,10 @@ fn stanzas_before_their_time() {
 #[test]
 fn errors_carry_header_condition_and_closing_tag() {
     let mut play = Play::new(false);
-    assert_eq!(ended(play.says("<stream:stream xmlns='jabber:client' to='example.org'>")), StreamCondition::BadNamespacePrefix);
+    assert_eq!(
+        ended(play.says("<stream:stream xmlns='jabber:client' to='example.org'>")),
+        StreamCondition::BadNamespacePrefix
+    );
     let heard = play.hears();
     assert!(heard.starts_with("<?xml version='1.0'?><stream:stream "), "{heard}");
     assert!(heard.contains("<stream:error><bad-namespace-prefix "), "{heard}");
@@ -183,7 +189,10 @@ fn bad_xml_ends_the_stream() {
         let mut play = Play::bound();
         assert_eq!(ended(play.says(bad)), condition, "{bad}");
         let heard = play.hears();
-        assert!(heard.contains(&format!("<{} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>", condition.name())), "{heard}");
+        assert!(
+            heard.contains(&format!("<{} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>", condition.name())),
+            "{heard}"
+        );
         assert!(heard.ends_with("</stream:error></stream:stream>"), "{heard}");
     }
 }
