@@ -49,10 +49,11 @@ pub fn engine(config: &Config, store: Arc<dyn Store>) -> Result<Engine, String> 
     Ok(Engine::new(domains, store, clock, Arc::new(Hasher), limits))
 }
 
-/// What the features of this program say of themselves, in their order.
+/// What the features of this program and the parts of its connections say of themselves.
 pub fn abouts() -> Result<Vec<&'static About>, String> {
     let registry = Registry::new(features(Settings::new(SystemClock.now())));
-    Ok(registry.map_err(|error| format!("this build is broken: {error}"))?.abouts().collect())
+    let registry = registry.map_err(|error| format!("this build is broken: {error}"))?;
+    Ok(registry.abouts().chain(&xeps::stream::ABOUTS).collect())
 }
 
 /// How each host treats the streams of its clients.
