@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs ejabberd in the foreground with everything it has switched on, open registration and no rate limits.
 #   ejabberd.sh ADDRESS [DIRECTORY]
-# STARTTLS on 5222, direct TLS on 5223, components on 5347 (component.localhost, secret "secret"), HTTP on 5280.
+# STARTTLS on 5222, direct TLS on 5223, components on 5347 (c1.localhost to c8.localhost, secret "secret"), HTTP on 5280.
 # PLAINTEXT=1 allows logins without TLS.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -24,7 +24,8 @@ listen:
   - port: 5347
     ip: "$addr"
     module: ejabberd_service
-    hosts: { component.localhost: { password: "secret" } }
+    hosts:
+$(for i in 1 2 3 4 5 6 7 8; do echo "      c$i.localhost: { password: secret }"; done)
   - port: 5280
     ip: "$addr"
     module: ejabberd_http

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs Prosody in the foreground with everything it has switched on, open registration and no rate limits.
 #   prosody.sh ADDRESS [DIRECTORY]
-# STARTTLS on 5222, direct TLS on 5223, components on 5347 (component.localhost, secret "secret"), HTTP on 5280.
+# STARTTLS on 5222, direct TLS on 5223, components on 5347 (c1.localhost to c8.localhost, secret "secret"), HTTP on 5280.
 # PLAINTEXT=1 allows logins without TLS.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -54,8 +54,7 @@ Component "pubsub.localhost" "pubsub"
 Component "upload.localhost" "http_file_share"
     http_host = "$addr"
     http_external_url = "http://$addr:5280/"
-Component "component.localhost"
-    component_secret = "secret"
+$(for i in 1 2 3 4 5 6 7 8; do printf 'Component "c%d.localhost"\n    component_secret = "secret"\n' $i; done)
 Component "proxy.localhost" "proxy65"
     proxy65_address = "$addr"
     proxy65_ports = { 5000 }

@@ -38,7 +38,7 @@ for peer in ${peers//,/ }; do
     done
     sleep 2
     "$suite" run --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 \
-        --component-port 5347 --component-domain component.localhost --component-secret secret \
+        --component-port 5347 --component-domain c1.localhost,c2.localhost,c3.localhost,c4.localhost,c5.localhost,c6.localhost,c7.localhost,c8.localhost --component-secret secret \
         --json "$out/$peer.json" --html "$out/$peer.html" --junit "$out/$peer.xml" "$@" | tee "$out/$peer.txt"
     stop
     [ -s "$out/$peer.json" ] && reports+=("$out/$peer.json")

@@ -5,7 +5,7 @@ use conformance_suite::expect;
 use conformance_suite::net::{Account, ComponentAccess, Security, Target, Trust, client_config};
 use conformance_suite::play::{Level, Library, Requirement};
 use conformance_suite::report::{Report, Terminal, compare, html, junit, summary};
-use conformance_suite::run::{Accounts, Run, Source, perform_all, survey};
+use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -97,8 +97,9 @@ struct RunArgs {
     /// Port for external components.
     #[arg(long, requires_all = ["component_domain", "component_secret"])]
     component_port: Option<u16>,
-    #[arg(long)]
-    component_domain: Option<String>,
+    /// Domains of components, of which as many are used at the same time.
+    #[arg(long, value_delimiter = ',')]
+    component_domain: Vec<String>,
     #[arg(long)]
     component_secret: Option<String>,
     /// Plays at the same time.
@@ -208,7 +209,8 @@ impl RunArgs {
             eprintln!("no account could be used: {why}");
         }
         let server = profile.server_info(&target, self.label.as_deref());
-        let run = Arc::new(Run { target, accounts, profile, parallel: self.parallel, keep_logs: self.verbose });
+        let components = Components::new(&target.components);
+        let run = Arc::new(Run { components, target, accounts, profile, parallel: self.parallel, keep_logs: self.verbose });
         let mut terminal = Terminal::new(selected.len(), self.verbose);
         let results = perform_all(run, &selected, |outcome| terminal.tell(outcome)).await;
         terminal.finish();
@@ -229,11 +231,12 @@ impl RunArgs {
 
     fn target(&self) -> Result<Target, String> {
         let trust = self.ca.clone().map_or(Trust::Any, Trust::File);
-        let component = match (&self.component_port, &self.component_domain, &self.component_secret) {
-            (Some(port), Some(domain), Some(secret)) => {
-                Some(ComponentAccess { port: *port, domain: domain.clone(), secret: secret.clone() })
-            }
-            _ => None,
+        let components = match (&self.component_port, &self.component_domain, &self.component_secret) {
+            (Some(port), domains, Some(secret)) => domains
+                .iter()
+                .map(|domain| ComponentAccess { port: *port, domain: domain.clone(), secret: secret.clone() })
+                .collect(),
+            _ => Vec::new(),
         };
         Ok(Target {
             host: self.host.clone(),
@@ -246,7 +249,7 @@ impl RunArgs {
             },
             direct_tls_port: self.direct_tls_port,
             tls: client_config(&trust)?,
-            component,
+            components,
             timeout: Duration::try_from_secs_f64(self.timeout).map_err(|error| format!("--timeout: {error}"))?,
             quiet: Duration::from_millis(self.quiet),
         })

@@ -2,7 +2,7 @@
 
 use super::scram::{Hash, Scram};
 use super::session::Session;
-use super::{Security, Target};
+use super::{ComponentAccess, Security, Target};
 use crate::play::Stage;
 use crate::xml::{CLIENT, COMPONENT, Element, STREAM, STREAMS};
 use base64::Engine as _;
@@ -20,7 +20,7 @@ impl Session {
     /// for stages before a resource is bound.
     pub async fn reach(&mut self, stage: Stage, priority: Option<i8>) -> Result<(), String> {
         if stage == Stage::Component {
-            return self.component().await;
+            return Err("components do not log in".to_owned());
         }
         if self.stage < Stage::Raw && stage >= Stage::Raw {
             self.dial().await?;
@@ -189,8 +189,8 @@ impl Session {
         Ok(())
     }
 
-    async fn component(&mut self) -> Result<(), String> {
-        let access = self.target.component.clone().ok_or("no component access was given")?;
+    /// Connects as an external component.
+    pub async fn become_component(&mut self, access: &ComponentAccess) -> Result<(), String> {
         self.default_ns = COMPONENT;
         self.dial_port(access.port, false).await?;
         self.send_header(&access.domain).await?;
@@ -207,7 +207,7 @@ impl Session {
         match self.take(deadline, |element| element.is(COMPONENT, "handshake")).await {
             Some(_) => {
                 self.stage = Stage::Component;
-                self.full_jid = Some(access.domain);
+                self.full_jid = Some(access.domain.clone());
                 Ok(())
             }
             None => Err(self.why("the component's handshake was not accepted")),

@@ -24,7 +24,8 @@ pub struct Target {
     /// A port for direct TLS besides the main one.
     pub direct_tls_port: Option<u16>,
     pub tls: Arc<rustls::ClientConfig>,
-    pub component: Option<ComponentAccess>,
+    /// Components the suite may be, each by one play at a time.
+    pub components: Vec<ComponentAccess>,
     /// How long to wait for what must come.
     pub timeout: Duration,
     /// How long it must stay quiet before "nothing came" is believed.
@@ -39,7 +40,7 @@ pub enum Security {
 }
 
 /// Where an external component may connect (XEP-0114).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentAccess {
     pub port: u16,
     pub domain: String,

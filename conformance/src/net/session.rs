@@ -321,7 +321,7 @@ impl Session {
             let mut ping = Element::new(self.default_ns, "iq").with("type", "get").with("id", &id);
             ping.set("to", &self.target.domain);
             if self.stage == Stage::Component {
-                ping.set("from", &self.account.domain);
+                ping.set("from", self.full_jid.as_deref().unwrap_or_default());
             }
             let ping = ping.child(Element::new("urn:xmpp:ping", "ping"));
             self.send(&ping).await.is_ok()

@@ -89,7 +89,9 @@ pub fn substitute_lines(lines: &[Line], bindings: &[Binding]) -> Vec<Line> {
 
 /// The rows of a `table:` block: per row the bindings of its columns.
 pub fn table(rows: &[Line]) -> Result<Vec<Vec<Binding>>, Fault> {
-    let cells = |line: &Line| -> Vec<String> { line.text.split(" | ").map(|cell| cell.trim().to_owned()).collect() };
+    let cells = |line: &Line| -> Vec<String> {
+        format!("{} ", line.text).split(" | ").map(|cell| cell.trim().to_owned()).collect()
+    };
     let mut rows = rows.iter().filter(|line| !line.is_blank());
     let Some(head) = rows.next() else { return Ok(Vec::new()) };
     let names = cells(head);

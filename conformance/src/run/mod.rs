@@ -1,6 +1,7 @@
 //! A run: survey the server, put on every play that applies, collect what became of them.
 
 mod accounts;
+mod components;
 mod performance;
 mod receive;
 mod stagehand;
@@ -12,6 +13,7 @@ pub use survey::{Profile, survey};
 use crate::net::{Log, Target};
 use crate::play::Requirement;
 use crate::report::{Detail, Outcome, Status};
+pub use components::Components;
 use performance::Performance;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +24,7 @@ pub struct Run {
     pub target: Arc<Target>,
     pub accounts: Accounts,
     pub profile: Profile,
+    pub components: Components,
     /// Plays at the same time.
     pub parallel: usize,
     /// Keep the log of plays that pass, too.

@@ -1,7 +1,7 @@
 //! One play on its way: its actors, its variables, and its steps one after the other.
 
 use super::{Run, accounts, stagehand};
-use crate::net::{Account, Log, Session};
+use crate::net::{Account, ComponentAccess, Log, Session};
 use crate::play::{Actor, ElseResult, Place, Requirement, Scope, Stage, Step, StepKind, Template};
 use crate::report::{Detail, Status};
 use crate::xml::{Attr, Element, Node, write_element};
@@ -18,6 +18,7 @@ pub struct Performance<'a> {
     pub(super) sessions: BTreeMap<String, Session>,
     pub(super) scope: Scope,
     accounts: BTreeMap<String, Account>,
+    component: Option<ComponentAccess>,
     log: Log,
     /// When something was last sent.
     pub(super) last_sent: Instant,
@@ -46,6 +47,7 @@ impl<'a> Performance<'a> {
             sessions: BTreeMap::new(),
             scope: Scope::new(&accounts::token()),
             accounts: BTreeMap::new(),
+            component: None,
             log,
             last_sent: Instant::now(),
             asked: 0,
@@ -75,6 +77,11 @@ impl<'a> Performance<'a> {
     /// Accounts, friendships, sessions; at the end every inbox is empty.
     async fn prepare(&mut self) -> Result<(), String> {
         self.set_built_ins();
+        if self.requirement.cast.iter().any(|actor| actor.stage == Stage::Component) {
+            let component = self.run.components.borrow().await.ok_or("no component access was given")?;
+            self.scope.set("component", &component.domain);
+            self.component = Some(component);
+        }
         for actor in &self.requirement.cast {
             if actor.stage != Stage::Component && !self.accounts.contains_key(&actor.account) {
                 self.cast_account(actor).await?;
@@ -109,9 +116,6 @@ impl<'a> Performance<'a> {
                 self.scope.set(name, &info.jid);
             }
         }
-        if let Some(component) = &target.component {
-            self.scope.set("component", &component.domain);
-        }
     }
 
     async fn cast_account(&mut self, actor: &Actor) -> Result<(), String> {
@@ -140,7 +144,9 @@ impl<'a> Performance<'a> {
         let account = Account { user, domain: self.run.target.domain.clone(), password };
         let mut session =
             Session::new(&actor.name, self.run.target.clone(), account, &actor.resource, self.log.clone());
-        if actor.stage >= Stage::Raw {
+        if let (Stage::Component, Some(access)) = (actor.stage, &self.component) {
+            session.become_component(access).await.map_err(|what| format!("{}: {what}", actor.name))?;
+        } else if actor.stage >= Stage::Raw {
             session.reach(actor.stage, actor.priority).await.map_err(|what| format!("{}: {what}", actor.name))?;
         }
         self.note_address(actor, &session);
@@ -151,8 +157,8 @@ impl<'a> Performance<'a> {
     /// Variables with the address of a session, bound or to be bound.
     fn note_address(&mut self, actor: &Actor, session: &Session) {
         if actor.stage == Stage::Component {
-            let domain = self.run.target.component.as_ref().map_or("", |component| component.domain.as_str());
-            self.scope.set(&actor.name, domain);
+            let domain = self.component.as_ref().map_or("", |component| component.domain.as_str()).to_owned();
+            self.scope.set(&actor.name, &domain);
             return;
         }
         let wished = format!("{}/{}", session.account.bare(), actor.resource);
@@ -327,6 +333,12 @@ impl<'a> Performance<'a> {
     /// Ends sessions and gives accounts back.
     pub async fn clean_up(&mut self) {
         let mut sessions = std::mem::take(&mut self.sessions);
+        if let Some(component) = self.component.take() {
+            for (_, session) in sessions.iter_mut().filter(|(_, session)| session.stage == Stage::Component) {
+                session.disconnect().await;
+            }
+            self.run.components.give_back(component);
+        }
         for (name, account) in std::mem::take(&mut self.accounts) {
             let own: Vec<String> = sessions.iter().filter(|(_, s)| s.account == account).map(|(n, _)| n.clone()).collect();
             let mut last = None;

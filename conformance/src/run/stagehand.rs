@@ -18,6 +18,9 @@ pub async fn befriend(target: &Arc<Target>, a: &Account, b: &Account, log: &Log)
     let mut second = Session::new("friends 2", target.clone(), b.clone(), "friends", log.clone());
     first.reach(Stage::Available, None).await?;
     second.reach(Stage::Available, None).await?;
+    // Only who has asked for the roster is told of subscriptions (RFC 6121 section 2.2).
+    ask(&mut first, "get", None, Element::new(ROSTER, "query")).await?;
+    ask(&mut second, "get", None, Element::new(ROSTER, "query")).await?;
     subscribe(&mut first, &mut second).await?;
     subscribe(&mut second, &mut first).await?;
     first.disconnect().await;

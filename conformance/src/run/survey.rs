@@ -63,7 +63,7 @@ fn options(target: &Target) -> Vec<RunOption> {
     if target.direct_tls_port.is_some() && target.security != Security::Direct {
         options.push(RunOption::DirectTls);
     }
-    if target.component.is_some() {
+    if !target.components.is_empty() {
         options.push(RunOption::Component);
     }
     options
