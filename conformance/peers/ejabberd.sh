@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs ejabberd in the foreground with everything it has switched on, open registration and no rate limits.
 #   ejabberd.sh ADDRESS [DIRECTORY]
-# STARTTLS on 5222, direct TLS on 5223, components on 5347 (c1.localhost to c8.localhost, secret "secret"), HTTP on 5280.
+# STARTTLS on 5222, direct TLS on 5223, components c1.localhost to c8.localhost on 5351 to 5358 (secret "secret"), HTTP on 5280.
 # PLAINTEXT=1 allows logins without TLS.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -21,11 +21,9 @@ listen:
     module: ejabberd_c2s
     max_stanza_size: 262144
     tls: true
-  - port: 5347
-    ip: "$addr"
-    module: ejabberd_service
-    hosts:
-$(for i in 1 2 3 4 5 6 7 8; do echo "      c$i.localhost: { password: secret }"; done)
+$(for i in 1 2 3 4 5 6 7 8; do
+    printf '  - { port: 535%d, ip: "%s", module: ejabberd_service, hosts: { c%d.localhost: { password: secret } } }\n' $i "$addr" $i
+done)
   - port: 5280
     ip: "$addr"
     module: ejabberd_http

@@ -37,8 +37,12 @@ for peer in ${peers//,/ }; do
         sleep 0.1
     done
     sleep 2
+    components=$(for i in 1 2 3 4 5 6 7 8; do
+        port=5347; [ "$peer" = ejabberd ] && port=535$i
+        printf 'c%d.localhost:%d:secret,' "$i" "$port"
+    done)
     "$suite" run --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 \
-        --component-port 5347 --component-domain c1.localhost,c2.localhost,c3.localhost,c4.localhost,c5.localhost,c6.localhost,c7.localhost,c8.localhost --component-secret secret \
+        --component "${components%,}" \
         --json "$out/$peer.json" --html "$out/$peer.html" --junit "$out/$peer.xml" "$@" | tee "$out/$peer.txt"
     stop
     [ -s "$out/$peer.json" ] && reports+=("$out/$peer.json")

@@ -94,14 +94,9 @@ struct RunArgs {
     admin: Option<String>,
     #[arg(long)]
     admin_password: Option<String>,
-    /// Port for external components.
-    #[arg(long, requires_all = ["component_domain", "component_secret"])]
-    component_port: Option<u16>,
-    /// Domains of components, of which as many are used at the same time.
+    /// A component the suite may be, as DOMAIN:PORT:SECRET; with several, as many plays use one at a time.
     #[arg(long, value_delimiter = ',')]
-    component_domain: Vec<String>,
-    #[arg(long)]
-    component_secret: Option<String>,
+    component: Vec<String>,
     /// Plays at the same time.
     #[arg(long, default_value_t = 16)]
     parallel: usize,
@@ -231,13 +226,7 @@ impl RunArgs {
 
     fn target(&self) -> Result<Target, String> {
         let trust = self.ca.clone().map_or(Trust::Any, Trust::File);
-        let components = match (&self.component_port, &self.component_domain, &self.component_secret) {
-            (Some(port), domains, Some(secret)) => domains
-                .iter()
-                .map(|domain| ComponentAccess { port: *port, domain: domain.clone(), secret: secret.clone() })
-                .collect(),
-            _ => Vec::new(),
-        };
+        let components = self.component.iter().map(|text| component(text)).collect::<Result<Vec<_>, _>>()?;
         Ok(Target {
             host: self.host.clone(),
             port: self.port,
@@ -267,6 +256,18 @@ impl RunArgs {
             }
             _ => Ok(Accounts { source: Source::Register }),
         }
+    }
+}
+
+/// `DOMAIN:PORT:SECRET`
+fn component(text: &str) -> Result<ComponentAccess, String> {
+    let parts: Vec<&str> = text.splitn(3, ':').collect();
+    let port = parts.get(1).and_then(|port| port.parse().ok());
+    match (parts.as_slice(), port) {
+        ([domain, _, secret], Some(port)) => {
+            Ok(ComponentAccess { port, domain: (*domain).to_owned(), secret: (*secret).to_owned() })
+        }
+        _ => Err(format!("--component is DOMAIN:PORT:SECRET, not '{text}'")),
     }
 }
 

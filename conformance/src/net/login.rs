@@ -1,7 +1,7 @@
 //! From a connection to a bound resource (RFC 6120 sections 4 to 7), and a component's handshake (XEP-0114).
 
 use super::scram::{Hash, Scram};
-use super::session::Session;
+use super::session::{Received, Session};
 use super::{ComponentAccess, Security, Target};
 use crate::play::Stage;
 use crate::xml::{CLIENT, COMPONENT, Element, STREAM, STREAMS};
@@ -139,7 +139,9 @@ impl Session {
                 }
                 _ => {
                     let condition = element.elements().next().map_or("no condition", |e| e.name.as_str());
-                    return Err(format!("authentication: <{}/> ({condition})", element.name));
+                    let what = format!("authentication: <{}/> ({condition})", element.name);
+                    self.inbox.push(Received::Element(element));
+                    return Err(what);
                 }
             }
         }
@@ -217,7 +219,7 @@ impl Session {
     /// Adds to a message what the stream's end says about the reason.
     fn why(&self, what: &str) -> String {
         let error = self.inbox.iter().find_map(|item| match item {
-            super::Received::Element(e) if e.is(STREAM, "error") => Some(e),
+            Received::Element(e) if e.is(STREAM, "error") => Some(e),
             _ => None,
         });
         let condition = error.and_then(|error| error.elements().find(|e| e.ns == STREAMS));

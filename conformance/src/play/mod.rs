@@ -112,6 +112,23 @@ pub struct Requirement {
     pub source: String,
 }
 
+impl Requirement {
+    /// Whether an account of the cast must exist: one of its sessions logs in, or its password is spoken of.
+    pub fn needs_account(&self, account: &str) -> bool {
+        let own = |name: &str| name.split('/').next() == Some(account);
+        let staged = self.cast.iter().any(|actor| {
+            let logged_in = matches!(actor.stage, Stage::Authenticated | Stage::Connected | Stage::Available);
+            actor.account == account && (logged_in || actor.stage == Stage::Registered)
+        });
+        let logs_in = self.steps.iter().any(|step| match &step.kind {
+            StepKind::Authenticate { actor, .. } | StepKind::FailToAuthenticate { actor, .. } => own(actor),
+            StepKind::Reach(actor, stage) => own(actor) && *stage >= Stage::Authenticated,
+            _ => false,
+        });
+        staged || logs_in || self.source.contains(&format!("${{{account}.password}}"))
+    }
+}
+
 /// A session, a stream or merely an address that takes part in a play.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {

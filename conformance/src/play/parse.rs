@@ -198,7 +198,8 @@ fn names(kind: &StepKind, uses: &mut Vec<String>, saves: &mut Vec<String>) {
         StepKind::Send(_, elements) => elements.iter().for_each(|element| element_names(element, uses)),
         StepKind::Ask(_, element) => element_names(element, uses),
         StepKind::SendRaw(_, template) | StepKind::Bind(_, Some(template)) => template.variables(uses),
-        StepKind::Authenticate { password: Some(template), .. } => template.variables(uses),
+        StepKind::Authenticate { password: Some(template), .. }
+        | StepKind::FailToAuthenticate { password: Some(template), .. } => template.variables(uses),
         StepKind::Answered(_, Some(pattern)) => pattern.variables(uses, saves),
         StepKind::Receive(_, _, patterns) | StepKind::ReceiveNo(_, patterns) => {
             patterns.iter().for_each(|pattern| pattern.variables(uses, saves));

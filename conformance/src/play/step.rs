@@ -76,6 +76,8 @@ pub enum StepKind {
     OpenStream(String),
     StartTls(String),
     Authenticate { actor: String, mechanism: Option<String>, password: Option<Template> },
+    /// The same, but the server must refuse; its answer stays to be received.
+    FailToAuthenticate { actor: String, mechanism: Option<String>, password: Option<Template> },
     Bind(String, Option<Template>),
     CloseStream(String),
     Disconnect(String),
@@ -208,7 +210,8 @@ impl Parser<'_> {
         if let Some(resource) = verb.strip_prefix("binds ") {
             return Ok(StepKind::Bind(actor, Some(self.template(resource)?)));
         }
-        if let Some(rest) = verb.strip_prefix("authenticates") {
+        let fails = verb.strip_prefix("fails to authenticate");
+        if let Some(rest) = fails.or_else(|| verb.strip_prefix("authenticates")) {
             let (rest, password) = match rest.split_once(" using password ") {
                 Some((rest, password)) => (rest, Some(self.template(password)?)),
                 None => (rest, None),
@@ -216,9 +219,12 @@ impl Parser<'_> {
             let mechanism = match rest.strip_prefix(" with ") {
                 Some(mechanism) => Some(mechanism.to_owned()),
                 None if rest.is_empty() => None,
-                None => return Err(self.line.fault(1, format!("'authenticates{rest}' is not understood"))),
+                None => return Err(self.line.fault(1, format!("'{verb}' is not understood"))),
             };
-            return Ok(StepKind::Authenticate { actor, mechanism, password });
+            return Ok(match fails {
+                Some(_) => StepKind::FailToAuthenticate { actor, mechanism, password },
+                None => StepKind::Authenticate { actor, mechanism, password },
+            });
         }
         Err(self.line.fault(1, format!("'{verb}' is not a step")))
     }

@@ -120,9 +120,7 @@ impl<'a> Performance<'a> {
 
     async fn cast_account(&mut self, actor: &Actor) -> Result<(), String> {
         let target = &self.run.target;
-        let needed = self.requirement.cast.iter().any(|other| {
-            other.account == actor.account && other.stage.has_account() && other.stage != Stage::Raw
-        }) || (actor.stage == Stage::Raw && self.run.profile.no_accounts.is_none());
+        let needed = self.requirement.needs_account(&actor.account);
         let account = if needed {
             let account = self.run.accounts.obtain(target, &actor.account, &self.log).await?;
             self.accounts.insert(actor.account.clone(), account.clone());
@@ -243,6 +241,13 @@ impl<'a> Performance<'a> {
             StepKind::Authenticate { actor, mechanism, password } => {
                 let password = password.as_ref().map(|p| p.eval(&self.scope)).transpose()?;
                 self.session(actor)?.authenticate(mechanism.as_deref(), password.as_deref()).await?;
+            }
+            StepKind::FailToAuthenticate { actor, mechanism, password } => {
+                let password = password.as_ref().map(|p| p.eval(&self.scope)).transpose()?;
+                let session = self.session(actor)?;
+                if session.authenticate(mechanism.as_deref(), password.as_deref()).await.is_ok() {
+                    return Err(Failure::from("the server let it in".to_owned()));
+                }
             }
             StepKind::Bind(actor, resource) => {
                 let resource = resource.as_ref().map(|r| r.eval(&self.scope)).transpose()?;

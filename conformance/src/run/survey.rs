@@ -163,7 +163,7 @@ impl Profile {
         if component && !self.options.contains(&RunOption::Component) {
             return outcome(Status::Untestable, "needs access for a component".to_owned());
         }
-        let wants_account = requirement.cast.iter().any(|actor| actor.stage > Stage::Secured || actor.stage == Stage::Registered);
+        let wants_account = requirement.cast.iter().any(|actor| requirement.needs_account(&actor.account));
         match &self.no_accounts {
             Some(why) if wants_account => outcome(Status::Untestable, format!("no account: {why}")),
             _ => None,
