@@ -26,7 +26,6 @@ modules_enabled = { "disco"; "roster"; "saslauth"; "tls"; "blocklist"; "bookmark
     "vcard4"; "vcard_legacy"; "csi"; "csi_simple"; "ping"; "register"; "register_ibr"; "time"; "uptime"; "version"; "mam";
     "posix"; "adhoc"; "admin_adhoc"; "lastactivity"; "websocket"; "bosh"; "external_services"; "server_contact_info";
     "turn_external"; "proxy65"; "tombstones"; }
-modules_disabled = { "s2s"; }
 allow_registration = true
 registration_delete_grace_period = nil
 c2s_require_encryption = $([ -n "${PLAINTEXT:-}" ] && echo false || echo true)

@@ -89,6 +89,8 @@ impl Session {
 
     /// SASL with a mechanism or the best of those offered. On success the stream must be opened anew.
     pub async fn authenticate(&mut self, mechanism: Option<&str>, password: Option<&str>) -> Result<(), String> {
+        // What a failed attempt before this one left behind is not an answer to it.
+        self.inbox.retain(|item| !matches!(item, Received::Element(element) if element.ns == SASL));
         let offered = self.mechanisms();
         let mechanism = match mechanism {
             Some(mechanism) => mechanism.to_owned(),

@@ -125,7 +125,8 @@ impl Requirement {
             StepKind::Reach(actor, stage) => own(actor) && *stage >= Stage::Authenticated,
             _ => false,
         });
-        staged || logs_in || self.source.contains(&format!("${{{account}.password}}"))
+        let spoken_of = |what: &str| self.source.contains(&format!("${{{account}.{what}}}"));
+        staged || logs_in || spoken_of("password") || spoken_of("user")
     }
 }
 

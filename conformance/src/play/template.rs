@@ -164,7 +164,11 @@ fn call(inside: &str, raw: bool) -> Result<Part, (usize, String)> {
     let nested = |argument: &str, offset: usize| parse(argument, raw).map_err(|(at, what)| (offset + at, what));
     match word {
         "random" => Ok(Part::Random(argument.to_owned())),
-        "base64" => Ok(Part::Base64(nested(argument, start)?)),
+        // What is encoded is often bytes, so escapes are understood here in any block.
+        "base64" => {
+            let inner = parse(argument, true).map_err(|(at, what)| (start + at, what))?;
+            Ok(Part::Base64(inner))
+        }
         "upper" => Ok(Part::Upper(nested(argument, start)?)),
         "lower" => Ok(Part::Lower(nested(argument, start)?)),
         "repeat" => {
