@@ -38,7 +38,7 @@ pub enum Value {
     None,
     /// `{save x}` or `{save x: matcher}`.
     Save(String, Box<Value>),
-    /// `{optional matcher}`: not there, or as given.
+    /// `{optional text}` or `{optional: matcher}`: not there, or as given.
     Optional(Box<Value>),
     /// `{one of a|b|c}`
     OneOf(Vec<Template>),
@@ -282,10 +282,8 @@ impl Value {
                 None if !name.is_empty() => Ok(Value::Save(name.to_owned(), Box::new(Value::Some))),
                 None => Err("{save} needs a name".to_owned()),
             },
-            ("optional", inner) => match Value::matcher(inner) {
-                Ok(value) => Ok(Value::Optional(Box::new(value))),
-                Err(_) => Ok(Value::Optional(Box::new(Value::Equals(template(inner)?)))),
-            },
+            ("optional:", inner) => Ok(Value::Optional(Box::new(Value::matcher(inner)?))),
+            ("optional", text) => Ok(Value::Optional(Box::new(Value::Equals(template(text)?)))),
             ("one", _) => match argument.strip_prefix("of ") {
                 Some(argument) => list(argument).map(Value::OneOf),
                 None => Err("{one of a|b}".to_owned()),
