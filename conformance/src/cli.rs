@@ -205,7 +205,8 @@ impl RunArgs {
         }
         let server = profile.server_info(&target, self.label.as_deref());
         let components = Components::new(&target.components);
-        let run = Arc::new(Run { components, target, accounts, profile, parallel: self.parallel, keep_logs: self.verbose });
+        let run =
+            Arc::new(Run { components, target, accounts, profile, parallel: self.parallel, keep_logs: self.verbose });
         let mut terminal = Terminal::new(selected.len(), self.verbose);
         let results = perform_all(run, &selected, |outcome| terminal.tell(outcome)).await;
         terminal.finish();

@@ -202,10 +202,8 @@ impl Session {
         let header = self.take(deadline, |element| element.is(STREAM, "stream")).await;
         let header = header.ok_or_else(|| self.why("no stream header for the component"))?;
         let id = header.attr("id").unwrap_or_default();
-        let digest = ring::digest::digest(
-            &ring::digest::SHA1_FOR_LEGACY_USE_ONLY,
-            format!("{id}{}", access.secret).as_bytes(),
-        );
+        let digest =
+            ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, format!("{id}{}", access.secret).as_bytes());
         let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         self.send(&Element::new(COMPONENT, "handshake").text_child(&hex)).await?;
         match self.take(deadline, |element| element.is(COMPONENT, "handshake")).await {

@@ -158,9 +158,10 @@ impl Pattern {
             }
         }
         if self.only_attributes
-            && let Some(extra) = actual.attrs.iter().find(|attr| {
-                !self.attrs.iter().any(|(ns, name, _)| *ns == attr.ns && *name == attr.name)
-            })
+            && let Some(extra) = actual
+                .attrs
+                .iter()
+                .find(|attr| !self.attrs.iter().any(|(ns, name, _)| *ns == attr.ns && *name == attr.name))
         {
             return fail(depth + 1, format!("<{here}/> has the further attribute '{}'", extra.name));
         }
@@ -174,15 +175,20 @@ impl Pattern {
         self.compare_children(actual, scope, depth + 2, saved)
     }
 
-    fn compare_children(&self, actual: &Element, scope: &Scope, depth: usize, saved: &mut Captures) -> Result<(), Mismatch> {
+    fn compare_children(
+        &self,
+        actual: &Element,
+        scope: &Scope,
+        depth: usize,
+        saved: &mut Captures,
+    ) -> Result<(), Mismatch> {
         let children: Vec<&Element> = actual.elements().collect();
         let mut used = vec![false; children.len()];
         let mut last = None;
         for (pattern, count) in &self.children {
             if let Count::Exactly(wanted) = count {
-                let found: Vec<usize> = (0..children.len())
-                    .filter(|&index| pattern.matches(children[index], scope).is_ok())
-                    .collect();
+                let found: Vec<usize> =
+                    (0..children.len()).filter(|&index| pattern.matches(children[index], scope).is_ok()).collect();
                 if found.len() != *wanted {
                     let what = pattern.written.name.as_str();
                     let why = match wanted {

@@ -75,9 +75,17 @@ pub enum StepKind {
     Reach(String, Stage),
     OpenStream(String),
     StartTls(String),
-    Authenticate { actor: String, mechanism: Option<String>, password: Option<Template> },
+    Authenticate {
+        actor: String,
+        mechanism: Option<String>,
+        password: Option<Template>,
+    },
     /// The same, but the server must refuse; its answer stays to be received.
-    FailToAuthenticate { actor: String, mechanism: Option<String>, password: Option<Template> },
+    FailToAuthenticate {
+        actor: String,
+        mechanism: Option<String>,
+        password: Option<Template>,
+    },
     Bind(String, Option<Template>),
     CloseStream(String),
     Disconnect(String),
@@ -284,9 +292,8 @@ impl Parser<'_> {
         for line in self.block {
             check_templates(line)?;
         }
-        let is_component = |name: &String| {
-            self.cast.iter().any(|actor| actor.name == *name && actor.stage == Stage::Component)
-        };
+        let is_component =
+            |name: &String| self.cast.iter().any(|actor| actor.name == *name && actor.stage == Stage::Component);
         let default_ns = if actors.iter().any(is_component) { COMPONENT } else { CLIENT };
         let text: String = self.block.iter().map(|line| format!("{}\n", line.text)).collect();
         let mut reader = Reader::fragments(&[("", default_ns), ("stream", STREAM), ("play", PLAY)]);

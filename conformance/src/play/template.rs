@@ -172,7 +172,8 @@ fn call(inside: &str, raw: bool) -> Result<Part, (usize, String)> {
         "upper" => Ok(Part::Upper(nested(argument, start)?)),
         "lower" => Ok(Part::Lower(nested(argument, start)?)),
         "repeat" => {
-            let (count, rest) = argument.split_once(' ').ok_or((start, "repeat needs a count and a text".to_owned()))?;
+            let (count, rest) =
+                argument.split_once(' ').ok_or((start, "repeat needs a count and a text".to_owned()))?;
             let times = count.parse().map_err(|_| (start, format!("'{count}' is not a count")))?;
             Ok(Part::Repeat(times, nested(rest, start + count.len() + 1)?))
         }

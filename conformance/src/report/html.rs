@@ -49,9 +49,9 @@ pub fn html(report: &Report) -> String {
     out.push_str("</table>\n");
     for (spec, outcomes) in report.by_spec() {
         let (title, version) = outcomes.first().map_or(("", ""), |o| (o.spec_title.as_str(), o.version.as_str()));
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<h2 id=\"{0}\">{0}: {1} <small>({2})</small></h2><table><tr><th>Section<th>Level<th>Requirement<th>Result</tr>\n",
+            "<h2 id=\"{0}\">{0}: {1} <small>({2})</small></h2><table><tr><th>Section<th>Level<th>Requirement<th>Result</tr>",
             escape(spec),
             escape(title),
             escape(version)
@@ -77,7 +77,13 @@ fn row(outcome: &Outcome, out: &mut String) {
         escape(&outcome.says)
     );
     if let Some(detail) = &outcome.detail {
-        let _ = write!(out, "<p>{}<br><code>{} {}</code></p>", escape(&detail.why), escape(&detail.place), escape(&detail.step));
+        let _ = write!(
+            out,
+            "<p>{}<br><code>{} {}</code></p>",
+            escape(&detail.why),
+            escape(&detail.place),
+            escape(&detail.step)
+        );
         for (name, list) in [("Expected", &detail.expected), ("Received", &detail.got)] {
             if !list.is_empty() {
                 let _ = write!(out, "<p>{name}</p><pre>{}</pre>", lines(&list.join("\n")));

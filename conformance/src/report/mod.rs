@@ -74,8 +74,7 @@ pub enum Status {
 }
 
 impl Status {
-    pub const ALL: [Status; 5] =
-        [Status::Pass, Status::Fail, Status::Blocked, Status::Unsupported, Status::Untestable];
+    pub const ALL: [Status; 5] = [Status::Pass, Status::Fail, Status::Blocked, Status::Unsupported, Status::Untestable];
 
     pub fn name(self) -> &'static str {
         match self {

@@ -42,8 +42,14 @@ impl Terminal {
     }
 
     fn failure(&self, outcome: &Outcome) -> String {
-        let mut text = format!("{} {} ({} {} section {})", self.paint(outcome.status), outcome.id, outcome.level,
-            outcome.spec, outcome.section);
+        let mut text = format!(
+            "{} {} ({} {} section {})",
+            self.paint(outcome.status),
+            outcome.id,
+            outcome.level,
+            outcome.spec,
+            outcome.section
+        );
         let _ = write!(text, "\n     \"{}\"", outcome.says);
         if let Some(detail) = &outcome.detail {
             let _ = write!(text, "\n     {}: {}\n     {}", detail.place, detail.step, detail.why);
@@ -73,7 +79,15 @@ impl Terminal {
 pub fn summary(report: &Report) -> String {
     let mut text = format!(
         "\n{} {} ({})\n\n{:<12} {:>5} {:>5} {:>7} {:>13} {:>12}\n",
-        report.server.label, report.server.domain, report.server.software, "", "pass", "fail", "blocked", "not supported", "not testable"
+        report.server.label,
+        report.server.domain,
+        report.server.software,
+        "",
+        "pass",
+        "fail",
+        "blocked",
+        "not supported",
+        "not testable"
     );
     for (spec, outcomes) in report.by_spec() {
         let count = |status| outcomes.iter().filter(|outcome| outcome.status == status).count();

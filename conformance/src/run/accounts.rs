@@ -32,7 +32,8 @@ impl Accounts {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let parts = line.split_once(char::is_whitespace).and_then(|(jid, p)| Some((jid.split_once('@')?, p.trim())));
+            let parts =
+                line.split_once(char::is_whitespace).and_then(|(jid, p)| Some((jid.split_once('@')?, p.trim())));
             let Some(((user, domain), password)) = parts else {
                 return Err(format!("{}:{}: expected 'user@domain password'", path.display(), index + 1));
             };
@@ -93,11 +94,7 @@ impl Accounts {
 
 fn fresh(target: &Target, name: &str) -> Account {
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    Account {
-        user: format!("{name}-{}", token()),
-        domain: target.domain.clone(),
-        password: format!("pw-{}", token()),
-    }
+    Account { user: format!("{name}-{}", token()), domain: target.domain.clone(), password: format!("pw-{}", token()) }
 }
 
 /// Twelve random letters and digits.

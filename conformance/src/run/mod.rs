@@ -35,11 +35,7 @@ pub struct Run {
 const LONGEST_PLAY: Duration = Duration::from_secs(120);
 
 /// Puts on all plays; `tell` hears of each outcome as it is known. The result is in the order of the requirements.
-pub async fn perform_all(
-    run: Arc<Run>,
-    requirements: &[Requirement],
-    mut tell: impl FnMut(&Outcome),
-) -> Vec<Outcome> {
+pub async fn perform_all(run: Arc<Run>, requirements: &[Requirement], mut tell: impl FnMut(&Outcome)) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; requirements.len()];
     let gate = Arc::new(Semaphore::new(run.parallel.max(1)));
     let (sender, mut receiver) = mpsc::unbounded_channel();
@@ -84,11 +80,11 @@ pub async fn perform(run: &Run, requirement: &Requirement) -> Outcome {
     };
     let verdict = tokio::time::timeout(LONGEST_PLAY, playing).await.unwrap_or_else(|_| {
         let why = "the play took more than two minutes".to_owned();
-        Err((Status::Blocked, Detail { why, ..Detail::default() }))
+        Err(Box::new((Status::Blocked, Detail { why, ..Detail::default() })))
     });
     let (status, detail) = match verdict {
         Ok(()) => (Status::Pass, None),
-        Err((status, detail)) => (status, Some(detail)),
+        Err(failed) => (failed.0, Some(failed.1)),
     };
     let mut outcome = Outcome::new(requirement, status, detail);
     outcome.milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

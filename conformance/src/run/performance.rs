@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// A play that did not pass.
-pub type Verdict = Result<(), (Status, Detail)>;
+pub type Verdict = Result<(), Box<(Status, Detail)>>;
 
 pub struct Performance<'a> {
     pub(super) run: &'a Run,
@@ -57,7 +57,10 @@ impl<'a> Performance<'a> {
     pub async fn play(&mut self) -> Verdict {
         self.prepare().await.map_err(|why| {
             let place = format!("{}:{}", self.requirement.file, self.requirement.line);
-            (Status::Blocked, Detail { place, step: "setting the stage".to_owned(), why, ..Detail::default() })
+            Box::new((
+                Status::Blocked,
+                Detail { place, step: "setting the stage".to_owned(), why, ..Detail::default() },
+            ))
         })?;
         for step in &self.requirement.steps {
             if let Err(failure) = self.step(step).await {
@@ -68,7 +71,7 @@ impl<'a> Performance<'a> {
                 };
                 let place = format!("{}:{}", self.requirement.file, step.line);
                 let Failure { why, expected, got } = failure;
-                return Err((status, Detail { place, step: step.text.clone(), why, expected, got }));
+                return Err(Box::new((status, Detail { place, step: step.text.clone(), why, expected, got })));
             }
         }
         Ok(())
@@ -171,9 +174,7 @@ impl<'a> Performance<'a> {
     /// Waits, not for long, until sessions that see each other have each other's presence.
     async fn await_presence(&mut self) {
         let friends = &self.requirement.friends;
-        let sees = |a: &str, b: &str| {
-            a == b || friends.iter().any(|(x, y)| (x == a && y == b) || (x == b && y == a))
-        };
+        let sees = |a: &str, b: &str| a == b || friends.iter().any(|(x, y)| (x == a && y == b) || (x == b && y == a));
         let available: Vec<(String, String)> = self
             .requirement
             .cast
@@ -345,7 +346,8 @@ impl<'a> Performance<'a> {
             self.run.components.give_back(component);
         }
         for (name, account) in std::mem::take(&mut self.accounts) {
-            let own: Vec<String> = sessions.iter().filter(|(_, s)| s.account == account).map(|(n, _)| n.clone()).collect();
+            let own: Vec<String> =
+                sessions.iter().filter(|(_, s)| s.account == account).map(|(n, _)| n.clone()).collect();
             let mut last = None;
             for session in own.iter().filter_map(|name| sessions.remove(name)) {
                 if session.is_open() && session.stage >= Stage::Connected && session.stage < Stage::Component {

@@ -30,7 +30,13 @@ impl Performance<'_> {
         Ok(())
     }
 
-    async fn receive_one(&mut self, name: &str, mode: Mode, patterns: &[Pattern], deadline: Instant) -> Result<(), Failure> {
+    async fn receive_one(
+        &mut self,
+        name: &str,
+        mode: Mode,
+        patterns: &[Pattern],
+        deadline: Instant,
+    ) -> Result<(), Failure> {
         if mode == Mode::OneOf {
             return self.receive_alternative(name, patterns, deadline).await;
         }
@@ -53,7 +59,12 @@ impl Performance<'_> {
         Ok(())
     }
 
-    async fn receive_alternative(&mut self, name: &str, patterns: &[Pattern], deadline: Instant) -> Result<(), Failure> {
+    async fn receive_alternative(
+        &mut self,
+        name: &str,
+        patterns: &[Pattern],
+        deadline: Instant,
+    ) -> Result<(), Failure> {
         loop {
             let scope = self.scope.clone();
             let session = self.session(name)?;
@@ -125,7 +136,12 @@ impl Performance<'_> {
     }
 
     /// The answer to the IQ asked last.
-    pub(super) async fn answered(&mut self, name: &str, pattern: Option<&Pattern>, limit: Duration) -> Result<(), Failure> {
+    pub(super) async fn answered(
+        &mut self,
+        name: &str,
+        pattern: Option<&Pattern>,
+        limit: Duration,
+    ) -> Result<(), Failure> {
         let scope = self.scope.clone();
         let session = self.session(name)?;
         let answer = reply(session, limit).await?;
@@ -155,7 +171,10 @@ impl Performance<'_> {
         let answer = reply(session, limit).await?;
         let failure = |why: String| Failure {
             why,
-            expected: vec![format!("an error: {}", if conditions.is_empty() { "any".to_owned() } else { conditions.join(" or ") })],
+            expected: vec![format!(
+                "an error: {}",
+                if conditions.is_empty() { "any".to_owned() } else { conditions.join(" or ") }
+            )],
             got: vec![show(&answer, session.default_ns)],
         };
         if answer.attr("type") != Some("error") {
@@ -176,7 +195,12 @@ impl Performance<'_> {
         }
     }
 
-    pub(super) async fn stream_ends(&mut self, name: &str, conditions: &[String], limit: Duration) -> Result<(), Failure> {
+    pub(super) async fn stream_ends(
+        &mut self,
+        name: &str,
+        conditions: &[String],
+        limit: Duration,
+    ) -> Result<(), Failure> {
         let deadline = Instant::now() + limit;
         let session = self.session(name)?;
         loop {

@@ -4,7 +4,6 @@ use crate::net::{Account, Log, Session, Target};
 use crate::play::Stage;
 use crate::xml::{CLIENT, Element};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
 
 const ROSTER: &str = "jabber:iq:roster";
@@ -29,9 +28,8 @@ pub async fn befriend(target: &Arc<Target>, a: &Account, b: &Account, log: &Log)
 }
 
 async fn subscribe(from: &mut Session, to: &mut Session) -> Result<(), String> {
-    let presence = |to: &Session, kind: &str| {
-        Element::new(CLIENT, "presence").with("to", &to.account.bare()).with("type", kind)
-    };
+    let presence =
+        |to: &Session, kind: &str| Element::new(CLIENT, "presence").with("to", &to.account.bare()).with("type", kind);
     from.send(&presence(to, "subscribe")).await?;
     expect_presence(to, from, "subscribe").await?;
     to.send(&presence(from, "subscribed")).await?;
@@ -115,7 +113,7 @@ pub async fn ask(session: &mut Session, kind: &str, to: Option<&str>, payload: E
         iq.set("to", to);
     }
     session.send(&iq).await?;
-    let deadline = Instant::now() + session.target.timeout.max(Duration::from_secs(3));
+    let deadline = Instant::now() + session.target.timeout;
     match session.take(deadline, |e| e.is(CLIENT, "iq") && e.attr("id") == Some(id.as_str())).await {
         Some(answer) if answer.attr("type") == Some("result") => Ok(answer),
         Some(_) => Err("refused".to_owned()),

@@ -2,10 +2,10 @@
 
 use super::accounts::Accounts;
 use super::stagehand::ask;
+use crate::net::Security;
 use crate::net::{Log, Session, Target};
 use crate::play::{Condition, Place, Requirement, RunOption, Stage};
 use crate::report::{Detail, Outcome, ServerInfo, Status};
-use crate::net::Security;
 use crate::xml::Element;
 use std::collections::BTreeSet;
 use std::sync::Arc;
