@@ -12,7 +12,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 use store_support::{block_on, open};
 use xeps::store::{Batch, Expect, Key, LogKey, LogQuery, Seq, Store};
 
@@ -20,6 +22,14 @@ use xeps::store::{Batch, Expect, Key, LogKey, LogQuery, Seq, Store};
 const WRITE_TO: &str = "ORIOLE_TEST_WRITE_TO";
 const LEFT: &str = "left@example.org";
 const RIGHT: LogKey<'static> = LogKey::new("right@example.org", "log");
+
+/// The tests of this file run one after the other. A process that is just being started holds, for a moment, copies of
+/// all files of this one, and with them the locks that the engines have on theirs.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The writing process. Each writer commits, waits for `durable`, and only then says so on stdout.
 #[test]
@@ -120,6 +130,7 @@ fn acknowledged(line: &str) -> Option<(usize, usize, Seq)> {
 }
 
 fn kill_again_and_again(engine: EngineKind) {
+    let _alone = alone();
     const WRITERS: usize = 4;
     let directory = tempfile::tempdir().expect("a directory");
     let options = Options { cache_bytes: 8 << 20, ..Options::new(engine, directory.path()) };
@@ -147,6 +158,38 @@ fn kill_again_and_again(engine: EngineKind) {
         check_after_crash(&options, WRITERS, &acks);
     }
     assert!(acks.len() >= 2031);
+}
+
+/// Kills a process a little later each time while it makes or recovers a store; it must open all the same.
+fn kill_while_it_opens(engine: EngineKind) {
+    let _alone = alone();
+    for round in 0..16 {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = Options { cache_bytes: 8 << 20, ..Options::new(engine, directory.path()) };
+        let mut acks = BTreeMap::new();
+        for _ in ["it is made", "it is recovered"] {
+            let mut child =
+                start(&mut Command::new(env::current_exe().expect("a path")), engine, 1, 9999, directory.path());
+            while child.line().is_some_and(|line| line != "opening") {}
+            thread::sleep(Duration::from_micros(400 * round));
+            child.child.kill().expect("killed");
+            acks.extend(
+                std::iter::from_fn(|| child.line()).filter_map(|line| acknowledged(&line)).map(|(w, n, s)| ((w, n), s)),
+            );
+            drop(child);
+        }
+        check_after_crash(&options, 1, &acks);
+    }
+}
+
+#[test]
+fn sled_opens_after_it_was_killed_while_opening() {
+    kill_while_it_opens(EngineKind::Sled);
+}
+
+#[test]
+fn fjall_opens_after_it_was_killed_while_opening() {
+    kill_while_it_opens(EngineKind::Fjall);
 }
 
 fn check_after_crash(options: &Options, writers: usize, acks: &BTreeMap<(usize, usize), Seq>) {
@@ -205,6 +248,7 @@ fn fjall_acknowledges_after_the_sync() {
 /// may the acknowledgement go out: in the order in which the kernel saw the calls.
 fn acknowledged_after_sync(engine: EngineKind) {
     const COMMITS: usize = 12;
+    let _alone = alone();
     if !cfg!(target_os = "linux") {
         eprintln!("SKIPPED: only Linux lets us watch the syncs of {engine}");
         return;

@@ -84,6 +84,25 @@ fn a_torn_snapshot_of_sled_does_not_keep_it_shut() {
 }
 
 #[test]
+fn an_engine_that_was_killed_in_its_making_is_made_anew() {
+    let stray = tempfile::tempdir().expect("a directory");
+    fs::write(stray.path().join("0.jnl"), []).expect("written");
+    assert!(::fjall::Database::builder(stray.path()).open().is_err(), "the case is real");
+    for engine in ON_DISK {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = Clock::at(NOON).options(engine, directory.path());
+        let draft = directory.path().join(format!("{engine}.new"));
+        fs::create_dir_all(draft.join("blobs")).expect("made");
+        fs::write(draft.join("0.jnl"), []).expect("written");
+        fs::write(draft.join("db"), [7; 10]).expect("written");
+        assert!(matches!(store::verify(&options), Err(OpenError::Missing { .. })));
+        open(&options);
+        assert!(!draft.exists());
+        assert_eq!(store::verify(&options).expect("verified").problem_count, 0);
+    }
+}
+
+#[test]
 fn the_store_of_another_engine_is_not_covered_up() {
     let directory = tempfile::tempdir().expect("a directory");
     let clock = Clock::at(NOON);

@@ -68,10 +68,10 @@ impl Lane {
     }
 
     /// Takes a session out.
-    pub fn dismiss(&mut self, id: SessionId) -> Option<(xeps::account::Session, Arc<Outbox>)> {
+    pub fn dismiss(&mut self, id: SessionId) -> Option<xeps::account::Session> {
         let session = self.account.sessions.iter().position(|session| session.id == id)?;
-        let outlet = self.outlets.iter().position(|(outlet, _)| *outlet == id)?;
-        Some((self.account.sessions.remove(session), self.outlets.remove(outlet).1))
+        self.outlets.retain(|(outlet, _)| *outlet != id);
+        Some(self.account.sessions.remove(session))
     }
 
     /// Queues a stanza for a session; gives it back when that cannot be.

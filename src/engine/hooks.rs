@@ -77,20 +77,16 @@ impl Engine {
         }
     }
 
-    /// Takes a session out of its account and runs the hooks for that. What was queued for it and never written goes back
-    /// on the road. Nothing happens if it is out already.
+    /// Takes a session out of its account and runs the hooks for that. What is queued for it stays with its connection,
+    /// which writes it or brings it back when it unbinds. Nothing happens if the session is out already.
     pub(super) async fn end_session(&self, lane: &mut Lane, entry: &Entry, id: SessionId, road: &mut Road) -> Vec<Act> {
-        let Some((session, outbox)) = lane.dismiss(id) else { return Vec::new() };
+        let Some(session) = lane.dismiss(id) else { return Vec::new() };
         let mut cx = self.context(&entry.served, road);
         for feature in cx.host.registry.chain(Hook::SessionEnded) {
             let outcome = feature.session_ended(&mut cx, &mut lane.account, &session).await;
             report(outcome, feature.about().name);
         }
-        let acts = road.collect(cx);
-        for stanza in outbox.finish() {
-            road.undelivered(stanza);
-        }
-        acts
+        road.collect(cx)
     }
 
     /// Deletes the account and everything stored for it; its sessions end when the acts are carried out.

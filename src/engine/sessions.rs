@@ -85,13 +85,12 @@ impl Engine {
             let mut road = Road::new(None, address, Position::default());
             {
                 let mut lane = entry.lane().await;
-                unacknowledged.into_iter().for_each(|stanza| road.undelivered(stanza));
                 let acts = self.end_session(&mut lane, &entry, id, &mut road).await;
                 self.settle(&mut lane, &entry, acts, &mut road).await;
+                unacknowledged.into_iter().chain(outbox.finish()).for_each(|stanza| road.undelivered(stanza));
             }
             self.travel(&mut road).await;
         }
-        drop(outbox);
         self.awake.release(entry);
     }
 }

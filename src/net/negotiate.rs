@@ -128,8 +128,8 @@ impl Negotiation<'_> {
             }
             Event::Bind { resource, .. } => return self.bind(resource.as_deref()).await,
             Event::Component => return self.connect_component(then),
-            // Of established streams only.
-            Event::Stanza(_) | Event::AckWanted => {}
+            // Of established streams, or of other servers, only.
+            Event::Stanza(_) | Event::AckWanted | Event::Dialback(_) => {}
             Event::Closed(closed) => {
                 debug!(?closed, "closed during negotiation");
                 return Next::Over;
@@ -157,7 +157,6 @@ impl Negotiation<'_> {
             policy.early_features = served.host.registry.early_stream_features(Some(self.peer.ip())).collect();
         }
         self.stream.open(policy);
-        Span::current().record("id", self.stream.id());
         None
     }
 
@@ -252,7 +251,8 @@ impl Negotiation<'_> {
         let bound = Box::pin(self.shared.engine.bind(served, user, resource, Some(self.peer.ip()))).await;
         match bound {
             Ok(client) => {
-                Span::current().record("jid", client.jid.as_str());
+                // The id of the stream as it goes on from here; earlier headers had others.
+                Span::current().record("id", self.stream.id()).record("jid", client.jid.as_str());
                 self.stream.bound(&client.jid);
                 Next::Established(Peer::Client(client))
             }
@@ -270,7 +270,8 @@ impl Negotiation<'_> {
             *then = Some(self.stream.fail(StreamCondition::Conflict));
             return Next::Go;
         }
-        info!(domain, "a component has connected");
+        Span::current().record("jid", domain.as_str());
+        info!("a component has connected");
         Next::Established(Peer::Component { domain, outbox })
     }
 

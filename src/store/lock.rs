@@ -7,7 +7,14 @@ use std::path::{Path, PathBuf};
 /// The lock, held as long as this lives, and given back by the kernel however the process ends.
 #[derive(Debug)]
 pub struct DirectoryLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is just being started may hold a copy of it for a moment.
+        let _ = self.file.unlock();
+    }
 }
 
 /// Why the lock could not be had.
@@ -50,6 +57,6 @@ impl DirectoryLock {
         }
         let id = format!("{}\n", std::process::id());
         file.set_len(0).and_then(|()| file.write_all(id.as_bytes())).map_err(unusable)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }

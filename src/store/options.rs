@@ -1,7 +1,7 @@
 //! Where the store is and how it is kept, and what may be wrong with that.
 
 use super::chunks::Chunked;
-use super::engine::{fjall::Fjall, memory::Memory, sled::Sled, sync_directory};
+use super::engine::{Engine, create::open_whole, fjall::Fjall, memory::Memory, sled::Sled, sync_directory};
 use super::lock::{DirectoryLock, LockError};
 use std::fmt;
 use std::fs::DirBuilder;
@@ -143,11 +143,12 @@ pub fn open_engine(options: &Options, missing: Missing) -> Result<Opened, OpenEr
             return Err(OpenError::OtherEngine { path: path.clone(), found, asked: options.engine });
         }
     }
-    make_directory(&directory)?;
-    let engine = match options.engine {
-        EngineKind::Fjall => Chunked::new(Box::new(Fjall::open(&directory, options.cache_bytes)?)),
-        _ => Chunked::new(Box::new(Sled::open(&directory, options.cache_bytes)?)),
+    let cache = options.cache_bytes;
+    let engine: Box<dyn Engine> = match options.engine {
+        EngineKind::Fjall => Box::new(open_whole(&directory, |path| Fjall::open(path, cache))?),
+        _ => Box::new(open_whole(&directory, |path| Sled::open(path, cache))?),
     };
+    let engine = Chunked::new(engine);
     Ok(Opened { engine, lock: Some(lock) })
 }
 

@@ -26,8 +26,10 @@ pub mod private;
 pub mod register;
 pub mod registry;
 pub mod roster;
+pub mod session;
 pub mod store;
 pub mod stored;
+pub mod stream;
 pub mod table;
 pub mod time;
 pub mod vcard;
@@ -85,6 +87,7 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         Box::new(ping::Ping),
         Box::new(private::Private::new(settings.private)),
         Box::new(register::Register::new(settings.register)),
+        Box::new(session::LegacySession),
         Box::new(time::Time),
         Box::new(vcard::VCard::new(settings.vcard)),
         Box::new(version::Version::new(settings.version)),

@@ -1,6 +1,7 @@
 //! What the store needs of a storage engine: an ordered map from bytes to bytes that changes atomically and can say
 //! when a change is really on disk. Everything else (versions, logs, group commit, chunks) is built once above it.
 
+pub mod create;
 pub mod fjall;
 pub mod memory;
 pub mod sled;
