@@ -74,6 +74,7 @@ pub fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashM
             features: registry.stream_features().collect(),
             limits: limits(config),
             component_secret: None,
+            federation: None,
         };
         Some((domain.as_str().to_owned(), policy))
     };
@@ -99,6 +100,7 @@ pub fn component_policies(config: &Config, decoys: &Arc<Decoys>) -> Result<HashM
             features: Arc::from([]),
             limits: limits(config),
             component_secret: Some(Arc::from(secret.expose())),
+            federation: None,
         };
         Ok((domain.as_str().to_owned(), policy))
     };
