@@ -79,7 +79,7 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
 
 /// Paths of the source tree, as prose and diagrams name them: a word that begins with one of its directories.
 fn named_files(text: &str) -> Vec<PathBuf> {
-    const PLACES: [&str; 6] = ["wire/", "xeps/", "src/", "tests/", "docs/", "fuzz/"];
+    const PLACES: [&str; 7] = ["wire/", "xeps/", "src/", "tests/", "docs/", "fuzz/", "conformance/"];
     // Files that the instructions have the reader make.
     const MADE_UP: [&str; 2] = ["xeps/src/greet.rs", "xeps/tests/feature_greet.rs"];
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "/._-*<>".contains(c)));
