@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acknowledgements;
 mod crash;
 mod lifecycle;
 mod limits;
