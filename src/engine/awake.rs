@@ -100,8 +100,11 @@ impl Lane {
 /// The table of awake accounts, in shards so that cores do not wait for each other.
 pub struct Awake {
     hasher: RandomState,
-    shards: Box<[Mutex<HashMap<Box<str>, Arc<Entry>>>]>,
+    shards: Box<[Shard]>,
 }
+
+/// Entries by the bare address of their account.
+type Shard = Mutex<HashMap<Box<str>, Arc<Entry>>>;
 
 const SHARDS: usize = 64;
 
@@ -144,7 +147,7 @@ impl Awake {
         self.shards.iter().flat_map(|shard| shard.lock().values().cloned().collect::<Vec<_>>()).collect()
     }
 
-    fn shard(&self, user: &str) -> &Mutex<HashMap<Box<str>, Arc<Entry>>> {
+    fn shard(&self, user: &str) -> &Shard {
         &self.shards[self.hasher.hash_one(user) as usize % SHARDS]
     }
 }
