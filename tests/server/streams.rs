@@ -167,7 +167,7 @@ fn what_is_not_xmpp_ends_the_connection_and_nothing_else() {
         let _ = client.try_send(&body);
         let said = client.rest();
         let named = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
-        assert!(!said.iter().any(|said| is_stanza(said)), "{named:?} was answered with {said:?}");
+        assert!(!said.iter().any(is_stanza), "{named:?} was answered with {said:?}");
     }
     witness.settle();
 }

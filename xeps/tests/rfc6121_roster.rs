@@ -3,7 +3,7 @@
 mod verona;
 
 use verona::{Verona, run};
-use xeps::account::{Account, Contact, SessionId};
+use xeps::account::{Account, Contact, Roster, SessionId};
 use xeps::roster::{Config, Rosters};
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
 
