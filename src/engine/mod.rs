@@ -22,7 +22,7 @@ mod sessions;
 
 pub use admit::component as admit_from_component;
 pub use awake::{Awake, Entry, Lane};
-pub use outbox::{Outbox, Parcel, Taken};
+pub use outbox::{NotTaken, Outbox, Parcel, Taken};
 pub use served::{Destination, Domains, Served};
 pub use sessions::{Client, NotBound};
 
@@ -152,7 +152,8 @@ impl Engine {
             Destination::Account(served) => self.to_account(&served, &to, stanza, road).await,
             Destination::Host(served) => self.to_host(&served, &to, stanza, road).await,
             Destination::Component(outbox) => {
-                if let Err(stanza) = outbox.push(Parcel { stanza, after: Position::default() }) {
+                let parcel = Parcel { stanza: stanza.clone(), after: Position::default() };
+                if outbox.push(parcel).is_err() {
                     road.bounce(&stanza, absent());
                 }
             }
@@ -277,7 +278,7 @@ impl Road {
 
     /// Queues a stanza for a session. An answer to the session whose stanza this road is for is an acknowledgement: it must
     /// not leave before everything that this session has had stored is on disk.
-    fn push(&self, lane: &Lane, id: SessionId, stanza: Stanza) -> Result<(), Stanza> {
+    fn push(&self, lane: &Lane, id: SessionId, stanza: Stanza) -> Result<(), NotTaken> {
         let acknowledges = self.origin == Some(id) && matches!(stanza.kind, Kind::Iq(_)) && !stanza.is_request();
         let after = if acknowledges { self.written } else { Position::default() };
         lane.push(id, stanza, after)
