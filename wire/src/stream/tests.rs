@@ -183,7 +183,7 @@ fn errors_carry_header_condition_and_closing_tag() {
 #[test]
 fn bad_xml_ends_the_stream() {
     for (bad, condition) in [
-        ("<message><body>x</message>", StreamCondition::NotWellFormed),
+        ("<message><body>x</message></body>", StreamCondition::NotWellFormed),
         ("<message><!-- x --></message>", StreamCondition::RestrictedXml),
         ("<message><x:y/></message>", StreamCondition::BadNamespacePrefix),
         ("<message from='@'/>", StreamCondition::InvalidFrom),
