@@ -214,6 +214,11 @@ impl Stream {
         }
     }
 
+    /// Bytes of memory held for input that is not complete and output that is not written. None when the stream is idle.
+    pub fn held(&self) -> usize {
+        self.framer.capacity() + self.out.capacity()
+    }
+
     /// Ends the stream in good order: sends the closing tag and waits a little for the peer's.
     pub fn close(&mut self, now: Instant) {
         if matches!(self.phase, Phase::Established | Phase::Negotiating(_)) {
