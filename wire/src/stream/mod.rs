@@ -308,8 +308,13 @@ impl Stream {
 
     /// Answers a stanza that broke a rule. Who has not said who it is gets no answers but to requests.
     fn reject(&mut self, rejected: &Rejected) -> Option<Event> {
-        let negotiating = matches!(self.phase, Phase::Negotiating(_));
-        if negotiating && !matches!(rejected.stanza.kind, Kind::Iq(_)) {
+        let may_ask = match &self.phase {
+            Phase::Negotiating(negotiation) => {
+                negotiation.role == Role::Client && matches!(rejected.stanza.kind, Kind::Iq(_))
+            }
+            _ => true,
+        };
+        if !may_ask {
             return Some(self.fail(StreamCondition::NotAuthorized));
         }
         self.count_received();
