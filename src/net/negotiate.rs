@@ -54,8 +54,13 @@ pub async fn run(shared: &Shared, socket: TcpStream, peer: SocketAddr, kind: Kin
     let role = if kind == Kind::Component { Role::Component } else { Role::Client };
     let mut stream = Stream::new(role, false, timeouts, random, begun);
     stream.set_limits(limits_before_login(shared));
+    let mut stopping = shared.stopping.clone();
     let io = if kind == Kind::ClientTls {
-        let secured = tokio::time::timeout_at(deadline, secure(shared, socket, Begin::Direct, None)).await;
+        let secured = tokio::select! {
+            secured = tokio::time::timeout_at(deadline, secure(shared, socket, Begin::Direct, None)) => secured,
+            // There is no stream yet in which to say so.
+            _ = stopping.wait_for(|stop| *stop) => return None,
+        };
         let (tls, bindings, identities) = report(secured.ok()?)?;
         stream.secured(bindings, identities);
         tls
@@ -64,7 +69,6 @@ pub async fn run(shared: &Shared, socket: TcpStream, peer: SocketAddr, kind: Kin
     };
     let mut negotiation =
         Negotiation { shared, kind, peer, io, stream, domain: None, served: None, user: None, anonymous: false };
-    let mut stopping = shared.stopping.clone();
     let peer = tokio::select! {
         peer = negotiation.drive() => peer,
         () = tokio::time::sleep_until(deadline) => {

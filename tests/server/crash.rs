@@ -21,15 +21,25 @@ const WRITERS: usize = 3;
 
 #[test]
 fn whatever_was_acknowledged_survives_kill_9() {
-    crash("sled", 6);
+    endure("sled", Server::kill9, 6);
 }
 
 #[test]
 fn on_the_other_engine_too() {
-    crash("fjall", 4);
+    endure("fjall", Server::kill9, 4);
 }
 
-fn crash(engine: &str, rounds: u64) {
+/// The same traffic, and an operator who stops the server in the middle of it.
+#[test]
+fn nothing_is_lost_when_the_server_is_told_to_stop() {
+    let stop = |server: &mut Server| {
+        server.sigterm();
+        assert_eq!(server.wait().code(), Some(0));
+    };
+    endure("sled", stop, 3);
+}
+
+fn endure(engine: &str, end: fn(&mut Server), rounds: u64) {
     let rounds = from_environment("ORIOLE_CRASH_ROUNDS").unwrap_or(rounds);
     let seed = from_environment("ORIOLE_CRASH_SEED").unwrap_or_else(|| getrandom::u64().unwrap());
     eprintln!("ORIOLE_CRASH_SEED={seed}");
@@ -63,7 +73,7 @@ fn crash(engine: &str, rounds: u64) {
                 thread::sleep(Duration::from_millis(1));
             }
             thread::sleep(pause);
-            server.kill9();
+            end(&mut server);
         });
         acknowledged += progress.into_inner();
         let verified = server.oriole(&["store", "verify"]);

@@ -7,5 +7,6 @@ mod acknowledgements;
 mod crash;
 mod lifecycle;
 mod limits;
+mod stanzas;
 mod streams;
 mod trace;

@@ -206,7 +206,7 @@ fn attributes_of_others_arrive_whole() {
 #[test]
 fn bad_xml_ends_the_stream() {
     for (bad, condition) in [
-        ("<message><body>x</message>", StreamCondition::NotWellFormed),
+        ("<message><body>x</message></body>", StreamCondition::NotWellFormed),
         ("<message><!-- x --></message>", StreamCondition::RestrictedXml),
         ("<message><x:y/></message>", StreamCondition::BadNamespacePrefix),
         ("<message from='@'/>", StreamCondition::InvalidFrom),
