@@ -37,7 +37,7 @@ use wire::stream::StreamError;
 use xeps::account::SessionId;
 use xeps::accounts::Passwords;
 use xeps::clock::Clock;
-use xeps::delivery::{Delivery, Incoming, decide};
+use xeps::delivery::{Delivery, Incoming, decide, nobody};
 use xeps::store::{Position, Store};
 use xeps::{Act, At, Cx, Halt};
 
@@ -193,7 +193,7 @@ impl Engine {
             Ok(false) if stanza.is_request() && to.is_bare() => {
                 return self.serve_host(&entry.served, At::Nobody, &stanza, road).await;
             }
-            Ok(false) => return road.no_such_account(&stanza),
+            Ok(false) => return road.pending.extend(nobody(&stanza).filter(|reply| reply.to.is_some())),
             Err(error) => return road.answer(&stanza, Halt::Broken(error)),
         }
         if stanza.is_request() && to.is_bare() {
@@ -300,13 +300,6 @@ impl Road {
     fn bounce(&mut self, stanza: &Stanza, error: StanzaError) {
         debug!(condition = error.condition.name(), kind = stanza.kind.name(), "refused");
         self.pending.extend(stanza.error(&error).filter(|reply| reply.to.is_some()));
-    }
-
-    /// RFC 6121 section 8.5.1.
-    fn no_such_account(&mut self, stanza: &Stanza) {
-        if !matches!(stanza.kind, Kind::Presence(_)) {
-            self.bounce(stanza, Condition::ServiceUnavailable.into());
-        }
     }
 }
 

@@ -95,7 +95,10 @@ impl Engine {
                 let mut lane = entry.lane().await;
                 let acts = self.end_session(&mut lane, &entry, id, &mut road).await;
                 self.settle(&mut lane, &entry, acts, &mut road).await;
-                unacknowledged.into_iter().chain(outbox.finish()).for_each(|stanza| road.undelivered(stanza));
+                unacknowledged
+                    .into_iter()
+                    .chain(outbox.finish())
+                    .for_each(|stanza| road.undelivered(stanza, &entry.user));
             }
             self.travel(&mut road).await;
         }
