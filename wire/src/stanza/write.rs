@@ -1,6 +1,7 @@
 //! Stanzas to bytes: one start tag, then the shared payload as it is.
 
 use super::{ForeignAttr, Stanza};
+use crate::ns;
 use crate::xml::write::escape_attr;
 
 impl Stanza {
@@ -40,8 +41,15 @@ impl Stanza {
         attr("type", self.kind.type_attr());
         attr("xml:lang", self.lang.as_deref());
         for (index, ForeignAttr { ns, name, value }) in self.foreign.iter().flat_map(|all| all.iter().enumerate()) {
-            attr(&format!("xmlns:f{index}"), Some(ns));
-            attr(&format!("f{index}:{name}"), Some(value));
+            match ns.as_str() {
+                // Neither of the two can be bound to a prefix of ours (Namespaces in XML 1.0 section 3).
+                "" => attr(name, Some(value)),
+                ns::XML => attr(&format!("xml:{name}"), Some(value)),
+                ns => {
+                    attr(&format!("xmlns:f{index}"), Some(ns));
+                    attr(&format!("f{index}:{name}"), Some(value));
+                }
+            }
         }
         if self.payload.is_empty() {
             out.extend_from_slice(b"/>");
@@ -51,6 +59,40 @@ impl Stanza {
             out.extend_from_slice(b"</");
             out.extend_from_slice(name);
             out.push(b'>');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::TopLevel;
+    use crate::xml::{Element, Limits, Scope};
+
+    /// Attributes that no specification names are passed on, and must not make a stanza that no parser takes.
+    #[test]
+    fn unknown_attributes_are_written_as_they_can_be_read() {
+        let scope = Scope::bare("jabber:client");
+        for attributes in [
+            "foo='1'",
+            "xml:space='preserve' xml:lang='de'",
+            "xmlns:p='u' p:foo='&lt;'",
+            "a='1' xmlns:f0='u' f0:a='2' b='3'",
+        ] {
+            let frame = format!("<message xmlns='jabber:client' id='1' {attributes}><body>x</body></message>");
+            let Ok(TopLevel::Stanza(stanza)) = TopLevel::parse(&frame, &scope, &Limits::AFTER_AUTH) else {
+                panic!("{frame} is a stanza")
+            };
+            let mut written = Vec::new();
+            stanza.write_standalone(&mut written, "jabber:client");
+            let written: Element = str::from_utf8(&written).unwrap().parse().unwrap();
+            let sent: Element = frame.parse().unwrap();
+            let sorted = |element: &Element| {
+                let mut all: Vec<_> =
+                    element.attrs().iter().map(|a| format!("{}|{}|{}", a.ns, a.name, a.value)).collect();
+                all.sort();
+                all
+            };
+            assert_eq!(sorted(&written), sorted(&sent), "{attributes}");
         }
     }
 }
