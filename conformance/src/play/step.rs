@@ -103,6 +103,7 @@ pub enum StepKind {
         method: String,
         url: Template,
         body: Option<Template>,
+        authorization: Option<Template>,
     },
 }
 
