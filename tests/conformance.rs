@@ -35,6 +35,7 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
         domain: DOMAIN.into(),
         security: Security::Starttls,
         direct_tls_port: Some(server.c2s_tls().port()),
+        websocket: None,
         tls: client_config(&Trust::Any).unwrap(),
         components: components.collect(),
         timeout: Duration::from_secs(20),
