@@ -1,5 +1,6 @@
 //! The suite's raw XMPP client: it sends what it is told, reads what comes, and knows just enough to log in.
 
+pub mod http;
 mod login;
 mod register;
 mod scram;

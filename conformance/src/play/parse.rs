@@ -205,6 +205,11 @@ fn names(kind: &StepKind, uses: &mut Vec<String>, saves: &mut Vec<String>) {
             patterns.iter().for_each(|pattern| pattern.variables(uses, saves));
         }
         StepKind::Check(template, _) => template.variables(uses),
+        StepKind::Http { url, body, authorization, .. } => {
+            url.variables(uses);
+            body.iter().chain(authorization).for_each(|template| template.variables(uses));
+            saves.extend(["http-status".to_owned(), "http-body".to_owned()]);
+        }
         StepKind::Let(name, template) => {
             template.variables(uses);
             saves.push(name.clone());

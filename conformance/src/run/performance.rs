@@ -1,7 +1,7 @@
 //! One play on its way: its actors, its variables, and its steps one after the other.
 
 use super::{Run, accounts, stagehand};
-use crate::net::{Account, ComponentAccess, Log, Session};
+use crate::net::{Account, ComponentAccess, Direction, Log, Session, http};
 use crate::play::{Actor, ElseResult, Place, Requirement, Scope, Stage, Step, StepKind, Template};
 use crate::report::{Detail, Status};
 use crate::xml::{Attr, Element, Node, write_element};
@@ -234,6 +234,10 @@ impl<'a> Performance<'a> {
                 self.session(actor)?.reach(*stage, priority).await?;
                 self.renew_address(actor);
             }
+            StepKind::DialTls(actor) => {
+                let port = self.run.target.direct_tls_port.unwrap_or(self.run.target.port);
+                self.session(actor)?.dial_port(port, true).await?;
+            }
             StepKind::OpenStream(actor) => {
                 let domain = self.run.target.domain.clone();
                 self.session(actor)?.send_header(&domain).await?;
@@ -265,6 +269,18 @@ impl<'a> Performance<'a> {
                 let mut saved = Vec::new();
                 value.check(Some(&text), &self.scope, &mut saved)?;
                 self.save(saved);
+            }
+            StepKind::Http { method, url, body, authorization } => {
+                let eval = |template: &Option<Template>| {
+                    template.as_ref().map_or(Ok(String::new()), |template| template.eval(&self.scope))
+                };
+                let (url, body, authorization) = (url.eval(&self.scope)?, eval(body)?, eval(authorization)?);
+                self.log.add("http", Direction::Sent, &format!("{method} {url}"));
+                let request = http::Request { method, url: &url, body: &body, authorization: &authorization };
+                let response = http::send(&self.run.target, &request).await?;
+                self.log.add("http", Direction::Received, &format!("{} {}", response.status, response.body));
+                self.scope.set("http-status", &response.status);
+                self.scope.set("http-body", &response.body);
             }
             StepKind::Let(name, template) => {
                 let value = template.eval(&self.scope)?;
@@ -354,7 +370,7 @@ impl<'a> Performance<'a> {
                     last = Some(session);
                 }
             }
-            self.log.add(&name, crate::net::Direction::Note, "the play is over");
+            self.log.add(&name, Direction::Note, "the play is over");
             self.run.accounts.give_back(&self.run.target, account, last, &self.log).await;
         }
     }
