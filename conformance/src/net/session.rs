@@ -110,6 +110,8 @@ pub struct Session {
     pub over_websocket: bool,
     /// Whether stream management is on, so that questions to find the end of a burst are `<r/>` (not counted).
     managed: bool,
+    /// What every question for an element of the same name is answered with.
+    answers: Vec<Element>,
     transport: Option<Transport>,
     reader: Reader,
     is_tls: bool,
@@ -133,6 +135,7 @@ impl Session {
             default_ns: CLIENT,
             over_websocket: false,
             managed: false,
+            answers: Vec::new(),
             transport: None,
             reader: Reader::stream(),
             is_tls: false,
@@ -276,6 +279,7 @@ impl Session {
             Ok(length) => {
                 self.reader.feed(&buffer[..length]);
                 self.sort();
+                self.answer_questions().await;
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                 self.end(Closed::Eof, "connection reset by the server");
@@ -333,6 +337,31 @@ impl Session {
         }
         let header = Element { ns: STREAM.to_owned(), name: "stream".to_owned(), ..element };
         self.inbox.push(Received::Element(header));
+    }
+
+    /// From now on every IQ-get for an element of this name is answered with it (and taken out of the inbox).
+    pub fn answer_with(&mut self, payload: Element) {
+        self.answers.retain(|known| !known.is(&payload.ns, &payload.name));
+        self.answers.push(payload);
+    }
+
+    async fn answer_questions(&mut self) {
+        let answers = &self.answers;
+        let mut replies = Vec::new();
+        self.inbox.retain(|item| match item {
+            Received::Element(element) => match automatic_reply(element, answers) {
+                Some(reply) => {
+                    replies.push(reply);
+                    false
+                }
+                None => true,
+            },
+            Received::StreamEnd => true,
+        });
+        for reply in replies {
+            // A connection that breaks here is noticed by whoever reads next.
+            let _ = self.send_bytes(write_element(&reply, self.default_ns).as_bytes()).await;
+        }
     }
 
     fn end(&mut self, how: Closed, note: &str) {
@@ -403,5 +432,50 @@ impl Session {
         }
         self.closed.get_or_insert(Closed::Here);
         self.stage = Stage::Registered;
+    }
+}
+
+/// The result for an IQ-get whose question one of the payloads answers; the `node` asked for is repeated.
+fn automatic_reply(element: &Element, answers: &[Element]) -> Option<Element> {
+    if element.name != "iq" || element.attr("type") != Some("get") {
+        return None;
+    }
+    let question = element.elements().next()?;
+    let mut payload = answers.iter().find(|payload| payload.is(&question.ns, &question.name))?.clone();
+    if let Some(node) = question.attr("node") {
+        payload.set("node", node);
+    }
+    let mut reply = Element::new(&element.ns, "iq").with("type", "result");
+    for (to, from) in [("id", "id"), ("to", "from"), ("from", "to")] {
+        if let Some(value) = element.attr(from) {
+            reply.set(to, value);
+        }
+    }
+    Some(reply.child(payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INFO: &str = "http://jabber.org/protocol/disco#info";
+
+    #[test]
+    fn a_question_is_answered_with_the_payload_of_its_name() {
+        let answers = [Element::new(INFO, "query").child(Element::new(INFO, "feature").with("var", "a+notify"))];
+        let question = |kind: &str, ns: &str| {
+            let query = Element::new(ns, "query").with("node", "caps#1");
+            Element::new(CLIENT, "iq").with("type", kind).with("id", "d1").with("from", "localhost").child(query)
+        };
+        let reply = automatic_reply(&question("get", INFO), &answers).expect("a reply");
+        assert_eq!(
+            (reply.attr("type"), reply.attr("id"), reply.attr("to")),
+            (Some("result"), Some("d1"), Some("localhost"))
+        );
+        let payload = reply.get(INFO, "query").expect("the payload");
+        assert_eq!(payload.attr("node"), Some("caps#1"));
+        assert!(payload.get(INFO, "feature").is_some());
+        assert_eq!(automatic_reply(&question("result", INFO), &answers), None);
+        assert_eq!(automatic_reply(&question("get", "urn:other"), &answers), None);
     }
 }

@@ -196,7 +196,7 @@ fn steps(lines: &[Line], cast: &[Actor]) -> Result<Vec<step::Step>, Fault> {
 fn names(kind: &StepKind, uses: &mut Vec<String>, saves: &mut Vec<String>) {
     match kind {
         StepKind::Send(_, elements) => elements.iter().for_each(|element| element_names(element, uses)),
-        StepKind::Ask(_, element) => element_names(element, uses),
+        StepKind::Ask(_, element) | StepKind::AnswerWith(_, element) => element_names(element, uses),
         StepKind::SendRaw(_, template) | StepKind::Bind(_, Some(template)) => template.variables(uses),
         StepKind::Authenticate { password: Some(template), .. }
         | StepKind::FailToAuthenticate { password: Some(template), .. } => template.variables(uses),
@@ -269,6 +269,7 @@ fn need(text: &str) -> Result<Need, String> {
         let words: Vec<&str> = text.split_whitespace().collect();
         match words.as_slice() {
             ["feature", var, "on", at] => Ok(Condition::Feature { var: (*var).to_owned(), at: place(at)? }),
+            ["no", "feature", var, "on", at] => Ok(Condition::NoFeature { var: (*var).to_owned(), at: place(at)? }),
             ["identity", identity, "on", at] => {
                 let (category, kind) = identity.split_once('/').ok_or("an identity is category/type")?;
                 Ok(Condition::Identity { category: category.to_owned(), kind: kind.to_owned(), at: place(at)? })

@@ -60,6 +60,8 @@ pub enum StepKind {
     SendRaw(String, Template),
     /// An IQ; gets an id if it has none.
     Ask(String, Element),
+    /// From now on, questions for an element like this are answered with it.
+    AnswerWith(String, Element),
     Answered(String, Option<Box<Pattern>>),
     /// An error to what was sent last; any of these conditions, or any at all.
     Refused(String, Vec<String>),
@@ -183,6 +185,10 @@ impl Parser<'_> {
             "asks" => match self.elements(&many)?.as_slice() {
                 [iq] if iq.name == "iq" => StepKind::Ask(one()?, iq.clone()),
                 _ => return Err(self.block_fault("one <iq/> is asked")),
+            },
+            "answers questions with" => match self.elements(&many)?.as_slice() {
+                [payload] => StepKind::AnswerWith(one()?, payload.clone()),
+                _ => return Err(self.block_fault("one element is the answer")),
             },
             "is answered" => StepKind::Answered(one()?, self.patterns(&many)?.pop().map(Box::new)),
             "is refused" => StepKind::Refused(one()?, Vec::new()),

@@ -221,6 +221,10 @@ impl<'a> Performance<'a> {
                 self.session(actor)?.send(&element).await?;
                 self.last_sent = Instant::now();
             }
+            StepKind::AnswerWith(actor, payload) => {
+                let payload = self.fill_in(payload)?;
+                self.session(actor)?.answer_with(payload);
+            }
             StepKind::Answered(actor, pattern) => self.answered(actor, pattern.as_deref(), limit).await?,
             StepKind::Refused(actor, conditions) => self.refused(actor, conditions, limit).await?,
             StepKind::Receive(actors, mode, patterns) => self.receive(actors, *mode, patterns, limit).await?,

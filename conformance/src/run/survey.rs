@@ -179,6 +179,7 @@ impl Profile {
     fn holds(&self, condition: &Condition) -> bool {
         match condition {
             Condition::Feature { var, at } => self.place(*at).is_some_and(|info| info.features.contains(var)),
+            Condition::NoFeature { var, at } => self.place(*at).is_some_and(|info| !info.features.contains(var)),
             Condition::Identity { category, kind, at } => {
                 let wanted = format!("{category}/{kind}");
                 self.place(*at).is_some_and(|info| info.identities.contains(&wanted))
