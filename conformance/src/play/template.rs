@@ -72,7 +72,11 @@ impl Template {
         for part in &self.0 {
             match part {
                 Part::Var(name) => into.push(name.clone()),
-                Part::Base64(inner) | Part::Sha1(inner) | Part::Repeat(_, inner) | Part::Upper(inner) | Part::Lower(inner) => {
+                Part::Base64(inner)
+                | Part::Sha1(inner)
+                | Part::Repeat(_, inner)
+                | Part::Upper(inner)
+                | Part::Lower(inner) => {
                     inner.variables(into);
                 }
                 Part::Text(_) | Part::Random(_) => {}
