@@ -2,7 +2,6 @@
 
 use super::Target;
 use super::transport::Transport;
-use std::time::Duration;
 use tokio::time::timeout;
 
 /// Nothing larger is read.
@@ -23,7 +22,7 @@ pub struct Request<'a> {
 }
 
 pub async fn send(target: &Target, request: &Request<'_>) -> Result<Response, String> {
-    let limit = target.timeout.max(Duration::from_secs(5));
+    let limit = target.patience();
     let outcome = timeout(limit, exchange(target, request)).await;
     outcome.map_err(|_| format!("{} does not answer in time", request.url))?
 }
@@ -59,16 +58,17 @@ async fn exchange(target: &Target, request: &Request<'_>) -> Result<Response, St
     parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| format!("{url}: the answer is not HTTP"))
 }
 
-struct Url<'a> {
-    secure: bool,
-    authority: &'a str,
-    host: &'a str,
-    port: u16,
-    path: &'a str,
+/// The parts of an address.
+pub struct Url<'a> {
+    pub secure: bool,
+    pub authority: &'a str,
+    pub host: &'a str,
+    pub port: u16,
+    pub path: &'a str,
 }
 
 impl Url<'_> {
-    fn parse(url: &str) -> Result<Url<'_>, String> {
+    pub fn parse(url: &str) -> Result<Url<'_>, String> {
         let (secure, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),

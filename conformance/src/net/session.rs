@@ -1,6 +1,7 @@
 //! One connection: what was sent, what came and is not yet accounted for, and how it ended.
 
 use super::transport::Transport;
+use super::websocket::WebSocket;
 use super::{Account, Security, Target};
 use crate::play::Stage;
 use crate::xml::{CLIENT, COMPONENT, Element, Event, Reader, STREAM, write_element, write_start_tag};
@@ -8,6 +9,9 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
+
+/// Namespace of `<open/>` and `<close/>` over WebSocket.
+const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
 
 /// A thing received and not yet taken by a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +106,8 @@ pub struct Session {
     pub closed: Option<Closed>,
     /// `jabber:client` or `jabber:component:accept`.
     pub default_ns: &'static str,
+    /// Whether the stream goes over WebSocket, framed as in RFC 7395.
+    pub over_websocket: bool,
     /// Whether stream management is on, so that questions to find the end of a burst are `<r/>` (not counted).
     managed: bool,
     transport: Option<Transport>,
@@ -125,6 +131,7 @@ impl Session {
             inbox: Vec::new(),
             closed: None,
             default_ns: CLIENT,
+            over_websocket: false,
             managed: false,
             transport: None,
             reader: Reader::stream(),
@@ -143,16 +150,27 @@ impl Session {
 
     /// Opens the TCP connection, with TLS at once if the run uses direct TLS.
     pub async fn dial(&mut self) -> Result<(), String> {
+        if self.over_websocket {
+            return self.dial_websocket().await;
+        }
         let direct = self.target.security == Security::Direct;
         self.dial_port(self.target.port, direct).await
     }
 
-    pub async fn dial_port(&mut self, port: u16, direct_tls: bool) -> Result<(), String> {
-        let connecting = Transport::connect(&self.target.host, port);
-        let limit = self.target.timeout.max(Duration::from_secs(5));
-        let transport = timeout(limit, connecting).await.map_err(|_| "connecting took too long".to_owned())?;
-        self.transport = Some(transport.map_err(|error| format!("cannot connect: {error}"))?);
-        self.reader = Reader::stream();
+    async fn dial_websocket(&mut self) -> Result<(), String> {
+        let url = self.target.websocket.clone().ok_or("no WebSocket address was given")?;
+        let limit = self.target.patience();
+        let connecting = timeout(limit, WebSocket::connect(&self.target, &url)).await;
+        let socket = connecting.map_err(|_| "connecting took too long".to_owned())??;
+        self.begin(Transport::WebSocket(socket), Reader::fragments(&[]));
+        self.log.add(&self.name, Direction::Note, &format!("connected to {url}"));
+        Ok(())
+    }
+
+    /// Forgets all of a former connection.
+    fn begin(&mut self, transport: Transport, reader: Reader) {
+        self.transport = Some(transport);
+        self.reader = reader;
         self.inbox.clear();
         self.closed = None;
         self.features = None;
@@ -160,6 +178,14 @@ impl Session {
         self.managed = false;
         self.is_tls = false;
         self.stage = Stage::Raw;
+    }
+
+    pub async fn dial_port(&mut self, port: u16, direct_tls: bool) -> Result<(), String> {
+        let connecting = Transport::connect(&self.target.host, port);
+        let limit = self.target.patience();
+        let transport = timeout(limit, connecting).await.map_err(|_| "connecting took too long".to_owned())?;
+        let transport = transport.map_err(|error| format!("cannot connect: {error}"))?;
+        self.begin(transport, Reader::stream());
         self.log.add(&self.name, Direction::Note, &format!("connected to port {port}"));
         if direct_tls { self.start_tls().await } else { Ok(()) }
     }
@@ -171,7 +197,7 @@ impl Session {
         }
         let transport = self.transport.take().ok_or("not connected")?;
         let securing = transport.secure(&self.target.tls, &self.target.domain);
-        let limit = self.target.timeout.max(Duration::from_secs(5));
+        let limit = self.target.patience();
         let secured = timeout(limit, securing).await.map_err(|_| "the TLS handshake took too long".to_owned())?;
         self.transport = Some(secured.map_err(|error| format!("TLS handshake: {error}"))?);
         self.is_tls = true;
@@ -185,6 +211,10 @@ impl Session {
         self.reader.restart();
         self.inbox.clear();
         self.features = None;
+        if self.over_websocket {
+            let open = Element::new(FRAMING, "open").with("to", to).with("version", "1.0");
+            return self.send_bytes(write_element(&open, "").as_bytes()).await;
+        }
         let mut header = Element::new(STREAM, "stream").with("to", to);
         if self.default_ns != COMPONENT {
             header = header.with("version", "1.0");
@@ -207,12 +237,21 @@ impl Session {
                 to: element.attr("to").map(str::to_owned),
             });
         }
-        self.send_bytes(write_element(element, self.default_ns).as_bytes()).await
+        // Over WebSocket every stanza stands alone and declares its namespace.
+        let outer_ns = if self.over_websocket { "" } else { self.default_ns };
+        self.send_bytes(write_element(element, outer_ns).as_bytes()).await
+    }
+
+    /// Sends what closes the stream, and nothing else.
+    pub async fn close_stream(&mut self) -> Result<(), String> {
+        let close = write_element(&Element::new(FRAMING, "close"), "");
+        let text = if self.over_websocket { close.as_str() } else { "</stream:stream>" };
+        self.send_bytes(text.as_bytes()).await
     }
 
     pub async fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.log.add(&self.name, Direction::Sent, &String::from_utf8_lossy(bytes));
-        let limit = self.target.timeout.max(Duration::from_secs(5));
+        let limit = self.target.patience();
         let Some(transport) = self.transport.as_mut() else { return Err("not connected".to_owned()) };
         match timeout(limit, transport.write(bytes)).await {
             Ok(Ok(())) => Ok(()),
@@ -259,6 +298,7 @@ impl Session {
                     self.log.add(&self.name, Direction::Received, &write_start_tag(&header, self.default_ns));
                     self.inbox.push(Received::Element(header));
                 }
+                Ok(Some(Event::Element(element))) if element.ns == FRAMING => self.frame(element),
                 Ok(Some(Event::Element(element))) => {
                     self.log.add(&self.name, Direction::Received, &write_element(&element, self.default_ns));
                     if element.is(STREAM, "features") {
@@ -283,6 +323,16 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// `<open/>` and `<close/>` stand for header and end of the stream.
+    fn frame(&mut self, element: Element) {
+        self.log.add(&self.name, Direction::Received, &write_element(&element, self.default_ns));
+        if element.name == "close" {
+            return self.inbox.push(Received::StreamEnd);
+        }
+        let header = Element { ns: STREAM.to_owned(), name: "stream".to_owned(), ..element };
+        self.inbox.push(Received::Element(header));
     }
 
     fn end(&mut self, how: Closed, note: &str) {
@@ -314,7 +364,7 @@ impl Session {
         }
         self.barriers += 1;
         let kept = self.last_sent.clone();
-        let deadline = Instant::now() + self.target.timeout;
+        let deadline = Instant::now() + self.target.patience();
         let answered = if self.managed {
             let request = Element::new("urn:xmpp:sm:3", "r");
             self.send(&request).await.is_ok()
@@ -336,7 +386,7 @@ impl Session {
 
     /// `</stream:stream>`, then waits shortly for the server's, then closes.
     pub async fn disconnect(&mut self) {
-        if self.is_open() && self.send_bytes(b"</stream:stream>").await.is_ok() {
+        if self.is_open() && self.close_stream().await.is_ok() {
             let deadline = Instant::now() + Duration::from_secs(1);
             while !self.inbox.contains(&Received::StreamEnd) && self.fill(deadline).await {}
         }

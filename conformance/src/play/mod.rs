@@ -140,6 +140,8 @@ pub struct Actor {
     pub resource: String,
     pub stage: Stage,
     pub priority: Option<i8>,
+    /// Its stream goes over WebSocket.
+    pub over_websocket: bool,
 }
 
 /// How far an actor has come when the play begins.

@@ -241,11 +241,14 @@ fn cast(text: &str) -> Result<Vec<Actor>, String> {
                 name: name.clone(),
                 stage: Stage::Available,
                 priority: None,
+                over_websocket: false,
             };
             while let Some(word) = words.next() {
                 if word == "priority" {
                     let number = words.next().and_then(|number| number.parse().ok());
                     actor.priority = Some(number.ok_or("priority needs a number from -128 to 127")?);
+                } else if word == "websocket" {
+                    actor.over_websocket = true;
                 } else {
                     let stage = Stage::ALL.iter().find(|(_, name)| *name == word).map(|(stage, _)| *stage);
                     actor.stage = stage.ok_or_else(|| format!("'{word}' is not a stage of an actor"))?;

@@ -145,6 +145,7 @@ impl<'a> Performance<'a> {
         let account = Account { user, domain: self.run.target.domain.clone(), password };
         let mut session =
             Session::new(&actor.name, self.run.target.clone(), account, &actor.resource, self.log.clone());
+        session.over_websocket = actor.over_websocket;
         if let (Stage::Component, Some(access)) = (actor.stage, &self.component) {
             session.become_component(access).await.map_err(|what| format!("{}: {what}", actor.name))?;
         } else if actor.stage >= Stage::Raw {
@@ -259,7 +260,7 @@ impl<'a> Performance<'a> {
                 self.session(actor)?.bind(resource.as_deref()).await?;
                 self.renew_address(actor);
             }
-            StepKind::CloseStream(actor) => self.session(actor)?.send_bytes(b"</stream:stream>").await?,
+            StepKind::CloseStream(actor) => self.session(actor)?.close_stream().await?,
             StepKind::Disconnect(actor) => self.session(actor)?.disconnect().await,
             StepKind::Drop(actor) => self.session(actor)?.drop_connection(),
             StepKind::Forget(actors) => self.forget(actors).await?,

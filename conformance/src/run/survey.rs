@@ -63,6 +63,9 @@ fn options(target: &Target) -> Vec<RunOption> {
     if target.direct_tls_port.is_some() && target.security != Security::Direct {
         options.push(RunOption::DirectTls);
     }
+    if target.websocket.is_some() {
+        options.push(RunOption::Websocket);
+    }
     if !target.components.is_empty() {
         options.push(RunOption::Component);
     }
@@ -162,6 +165,9 @@ impl Profile {
         let component = requirement.cast.iter().any(|actor| actor.stage == Stage::Component);
         if component && !self.options.contains(&RunOption::Component) {
             return outcome(Status::Untestable, "needs access for a component".to_owned());
+        }
+        if requirement.cast.iter().any(|actor| actor.over_websocket) && !self.options.contains(&RunOption::Websocket) {
+            return outcome(Status::Untestable, "needs a WebSocket address".to_owned());
         }
         let wants_account = requirement.cast.iter().any(|actor| requirement.needs_account(&actor.account));
         match &self.no_accounts {
