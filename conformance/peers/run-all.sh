@@ -26,9 +26,10 @@ stop() {
 }
 trap 'stop; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
-number=30 reports=()
+number=0 reports=()
 for peer in ${peers//,/ }; do
-    number=$((number + 1)) addr=127.0.0.$number
+    number=$((number + 1)) addr=127.0.78.$number
+    if (exec 3<> "/dev/tcp/$addr/5222") 2>/dev/null; then echo "something already listens on $addr:5222" >&2; exit 1; fi
     bash "$here/$peer.sh" "$addr" "$tmp/$peer" > "$out/$peer.out" 2>&1 &
     pid=$!
     for _ in $(seq 300); do
