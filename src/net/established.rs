@@ -138,12 +138,14 @@ const A_DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 #[derive(Default)]
 struct Acks {
     waiting: Option<Waiting>,
-    /// Another request came meanwhile.
-    again: bool,
+    /// Requests that came meanwhile. Each is answered, but a flood of them with fewer.
+    again: u8,
 }
 
 struct Waiting {
     h: u32,
+    /// The requests that this answers.
+    requests: u8,
     durable: Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>,
 }
 
@@ -151,12 +153,13 @@ impl Acks {
     fn want(&mut self, shared: &Shared, connection: &Connection) {
         let (Peer::Client(client), Some(h)) = (&connection.peer, connection.stream.received()) else { return };
         if self.waiting.is_some() {
-            self.again = true;
+            self.again = self.again.saturating_add(1);
             return;
         }
+        let requests = std::mem::take(&mut self.again).max(1);
         let (store, position) = (shared.engine.store.clone(), client.written());
         let durable = Box::pin(async move { store.durable(position).await });
-        self.waiting = Some(Waiting { h, durable });
+        self.waiting = Some(Waiting { h, requests, durable });
     }
 
     fn is_waiting(&self) -> bool {
@@ -176,8 +179,8 @@ impl Acks {
         if let Err(error) = safe {
             return ended(not_stored(connection, &error));
         }
-        connection.stream.acknowledge(waiting.h);
-        if std::mem::take(&mut self.again) {
+        (0..waiting.requests).for_each(|_| connection.stream.acknowledge(waiting.h));
+        if self.again > 0 {
             self.want(shared, connection);
         }
         None
