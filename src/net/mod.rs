@@ -11,6 +11,7 @@ mod negotiate;
 mod throttle;
 
 pub use listener::{Kind, listen};
+pub(crate) use negotiate::random;
 pub use throttle::Throttle;
 
 use crate::config::{HostConfig, Limits};

@@ -325,7 +325,7 @@ fn limits_before_login(shared: &Shared) -> XmlLimits {
 }
 
 /// The operating system's randomness. Without it no stream can be told from another, and none is begun.
-fn random(octets: &mut [u8]) {
+pub fn random(octets: &mut [u8]) {
     if getrandom::fill(octets).is_err() {
         error!("the system gives no randomness");
         std::process::abort();
