@@ -312,7 +312,7 @@ async fn secure(
     let found = host.channel_bindings(connection);
     let bindings = ChannelBindings { exporter: found.exporter, server_end_point: found.server_end_point };
     let identities = host.client_identities(connection, SystemTime::now());
-    Ok((Io::Tls(Box::new(tls)), bindings, identities))
+    Ok((Io::Tls(Box::new(tls.into())), bindings, identities))
 }
 
 fn report<T>(secured: std::io::Result<T>) -> Option<T> {

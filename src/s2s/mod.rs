@@ -5,6 +5,7 @@ mod dial;
 mod dns;
 mod policy;
 mod queue;
+mod remotes;
 mod srv;
 
 /// An unpredictable number.
