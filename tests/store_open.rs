@@ -103,6 +103,24 @@ fn an_engine_that_was_killed_in_its_making_is_made_anew() {
 }
 
 #[test]
+fn a_store_is_verified_while_it_is_in_use_and_after() {
+    for engine in ON_DISK {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = Clock::at(NOON).options(engine, directory.path());
+        let in_use = open(&options);
+        let mut batch = Batch::new();
+        batch.put(item("romeo"), "x", Expect::Any);
+        let committed = block_on(in_use.commit(batch)).expect("committed");
+        block_on(in_use.durable(committed.position)).expect("durable");
+        let live = in_use.verify().expect("verified");
+        drop(in_use);
+        let at_rest = store::verify(&options).expect("verified");
+        assert_eq!((live.records, live.problem_count), (1, 0));
+        assert_eq!(live, at_rest);
+    }
+}
+
+#[test]
 fn the_store_of_another_engine_is_not_covered_up() {
     let directory = tempfile::tempdir().expect("a directory");
     let clock = Clock::at(NOON);

@@ -9,8 +9,6 @@ mod output;
 mod password;
 mod seam;
 
-pub use seam::Implemented;
-
 use crate::{
     admin::AdminError,
     config::{self, ConfigError},
@@ -46,7 +44,7 @@ fn obey(args: Args) -> Result<(), Failure> {
         Command::Log { filter } => operate::log(&loaded()?, &filter),
         Command::Status => operate::status(&loaded()?),
         Command::CheckConfig => check_config::check_config(&loaded()?),
-        Command::Xeps => output::print(&xeps(&seam::xeps()?)),
+        Command::Xeps => output::print(&seam::xeps()?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "oriole", &mut script);
@@ -58,15 +56,6 @@ fn obey(args: Args) -> Result<(), Failure> {
             output::print_bytes(&page)
         }
     }
-}
-
-/// One line for every XEP.
-fn xeps(implemented: &[Implemented]) -> String {
-    let line = |xep: &Implemented| {
-        let Implemented { number, version, coverage, feature, note } = xep;
-        format!("XEP-{number:04}  {version:<8} {coverage:<9} {feature:<12} {note}").trim_end().to_owned() + "\n"
-    };
-    implemented.iter().map(line).collect()
 }
 
 /// Why a command did not do what it was asked for.

@@ -46,9 +46,11 @@ pub async fn run(shared: &Shared, socket: TcpStream, peer: SocketAddr, kind: Kin
         ping_wait: session.ping_timeout.get(),
         ..Timeouts::default()
     };
-    let deadline = tokio::time::Instant::now() + timeouts.negotiation;
+    // One beginning for both: when the deadline has come, it has come for the stream too.
+    let begun = Instant::now();
+    let deadline = tokio::time::Instant::from_std(begun) + timeouts.negotiation;
     let role = if kind == Kind::Component { Role::Component } else { Role::Client };
-    let mut stream = Stream::new(role, false, timeouts, random, Instant::now());
+    let mut stream = Stream::new(role, false, timeouts, random, begun);
     stream.set_limits(limits_before_login(shared));
     let io = if kind == Kind::ClientTls {
         let secured = tokio::time::timeout_at(deadline, secure(shared, socket, Begin::Direct, None)).await;
@@ -126,8 +128,8 @@ impl Negotiation<'_> {
             }
             Event::Bind { resource, .. } => return self.bind(resource.as_deref()).await,
             Event::Component => return self.connect_component(then),
-            // Of established streams only.
-            Event::Stanza(_) | Event::AckWanted => {}
+            // Of established streams, or of other servers, only.
+            Event::Stanza(_) | Event::AckWanted | Event::Dialback(_) => {}
             Event::Closed(closed) => {
                 debug!(?closed, "closed during negotiation");
                 return Next::Over;

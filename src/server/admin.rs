@@ -120,7 +120,8 @@ impl Admin for Operator {
     }
 
     async fn store_verify(&self) -> Result<StoreReport, AdminError> {
-        Err(AdminError::Refused("the server is running: stop it to verify its store, or verify an export".to_owned()))
+        let store = self.store.clone();
+        blocking(move || store.verify().map(verified).map_err(store_failed)).await
     }
 
     async fn store_export(&self, file: &Path) -> Result<StoreReport, AdminError> {
@@ -184,11 +185,8 @@ impl Admin for Offline {
 
     async fn store_verify(&self) -> Result<StoreReport, AdminError> {
         let options = assemble::store_options(&self.config);
-        blocking(move || {
-            let report = store::verify(&options).map_err(|error| AdminError::Failed(error.to_string()))?;
-            Ok(StoreReport { records: report.records, entries: report.entries, damaged: report.problems })
-        })
-        .await
+        blocking(move || store::verify(&options).map(verified).map_err(|error| AdminError::Failed(error.to_string())))
+            .await
     }
 
     async fn store_export(&self, file: &Path) -> Result<StoreReport, AdminError> {
@@ -286,6 +284,10 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, AdminError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(AdminError::Failed(error.to_string())))
+}
+
+fn verified(report: store::Report) -> StoreReport {
+    StoreReport { records: report.records, entries: report.entries, damaged: report.problems }
 }
 
 /// A new file that only its owner can read: an export holds everything that people have written.

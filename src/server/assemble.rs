@@ -49,10 +49,11 @@ pub fn engine(config: &Config, store: Arc<dyn Store>) -> Result<Engine, String> 
     Ok(Engine::new(domains, store, clock, Arc::new(Hasher), limits))
 }
 
-/// What the features of this program say of themselves, in their order.
+/// What the features of this program and the parts of its connections say of themselves.
 pub fn abouts() -> Result<Vec<&'static About>, String> {
     let registry = Registry::new(features(Settings::new(SystemClock.now())));
-    Ok(registry.map_err(|error| format!("this build is broken: {error}"))?.abouts().collect())
+    let registry = registry.map_err(|error| format!("this build is broken: {error}"))?;
+    Ok(registry.abouts().chain(&xeps::stream::ABOUTS).collect())
 }
 
 /// How each host treats the streams of its clients.
@@ -73,6 +74,7 @@ pub fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashM
             features: registry.stream_features().collect(),
             limits: limits(config),
             component_secret: None,
+            federation: None,
         };
         Some((domain.as_str().to_owned(), policy))
     };
@@ -98,6 +100,7 @@ pub fn component_policies(config: &Config, decoys: &Arc<Decoys>) -> Result<HashM
             features: Arc::from([]),
             limits: limits(config),
             component_secret: Some(Arc::from(secret.expose())),
+            federation: None,
         };
         Ok((domain.as_str().to_owned(), policy))
     };

@@ -133,10 +133,10 @@ impl Listeners {
         }
         let mut streams = Vec::new();
         for (name, kind, on) in ports {
-            let bound = bind_all(name, &on.addresses).map_err(|error| error.to_string())?;
+            let bound = bind_all(&format!("listen.{name}"), &on.addresses).map_err(|error| error.to_string())?;
             streams.extend(bound.into_iter().map(|listener| (name, kind, listener)));
         }
-        let metrics = bind_all("metrics", &listen.metrics.addresses).map_err(|error| error.to_string())?;
+        let metrics = bind_all("listen.metrics", &listen.metrics.addresses).map_err(|error| error.to_string())?;
         Ok(Listeners { streams, metrics })
     }
 

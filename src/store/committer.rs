@@ -5,11 +5,12 @@
 //! new durable position to all who wait. While it syncs, the next load gathers: the slower the disk, the larger the
 //! load, and the fewer syncs per commit.
 //!
-//! Its state has four parts:
+//! Its state has five parts:
 //!
 //! - `order` decides who commits next. Held while a commit is checked, so that no other can change what it saw.
 //! - `view.overlay` holds what is pending. Held for moments.
 //! - `progress` is what is durable, or why nothing more will be. The committer alone writes it.
+//! - `writing` keeps the engine still for whoever must see all of it at one moment.
 //! - `thread` is joined when the store closes.
 
 use super::chunks::Chunked;
@@ -43,6 +44,8 @@ pub struct Shared {
     /// How many bytes may be pending before writers wait.
     pending_bytes: usize,
     now: Micros,
+    /// Held while a load is written, and by whoever needs the engine to stand still.
+    writing: Mutex<()>,
     /// Set once, when the last load is to be written.
     closing: AtomicBool,
 }
@@ -89,6 +92,7 @@ impl Committer {
             progress: watch::Sender::default(),
             pending_bytes,
             now,
+            writing: Mutex::default(),
             closing: AtomicBool::new(false),
         });
         let own = Arc::clone(&shared);
@@ -194,8 +198,15 @@ impl Shared {
 
     /// Writes a load and syncs.
     fn write(&self, load: &Load) -> Result<()> {
+        let _writing = self.writing.lock();
         self.view.engine.apply(&load.changes, load.mark)?;
         self.view.engine.sync()
+    }
+
+    /// Runs `look` on an engine that nobody writes to meanwhile. Commits gather, and nothing becomes durable, until it is done.
+    pub fn standing_still<T>(&self, look: impl FnOnce(&Chunked) -> T) -> T {
+        let _writing = self.writing.lock();
+        look(&self.view.engine)
     }
 }
 

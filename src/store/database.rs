@@ -55,6 +55,11 @@ impl Database {
         self.inner.committer.close()
     }
 
+    /// See [`Shared::standing_still`](super::committer::Shared::standing_still).
+    pub(super) fn standing_still<T>(&self, look: impl FnOnce(&super::chunks::Chunked) -> T) -> T {
+        self.inner.committer.shared.standing_still(look)
+    }
+
     /// What readers see.
     pub(super) fn view(&self) -> &View {
         &self.inner.committer.shared.view

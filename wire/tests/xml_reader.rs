@@ -165,7 +165,7 @@ fn errors_name_the_place_and_the_condition() {
     for (frame, at, condition) in [
         ("<a>\u{1}</a>", 3, "not-well-formed"),
         ("<a b='1' b='2'/>", 0, "not-well-formed"),
-        ("<a b='&c;'/>", 6, "not-well-formed"),
+        ("<a b='&c;'/>", 6, "restricted-xml"),
         ("<a><p:b/></a>", 3, "bad-namespace-prefix"),
         ("<a><!-- --></a>", 3, "restricted-xml"),
         ("<a><b></a>", 6, "not-well-formed"),

@@ -29,6 +29,7 @@ pub mod roster;
 pub mod session;
 pub mod store;
 pub mod stored;
+pub mod stream;
 pub mod table;
 pub mod time;
 pub mod vcard;

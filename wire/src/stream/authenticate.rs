@@ -84,7 +84,7 @@ impl Stream {
         let context = Context {
             bindings: negotiation.bindings.clone(),
             offered: &offered,
-            certificate_identities: negotiation.identities.clone(),
+            certificate_identities: negotiation.proven(),
             nonce: negotiation.random_octets(),
             host: policy.domain.as_str(),
             decoys: policy.decoys.clone(),

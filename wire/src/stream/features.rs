@@ -1,7 +1,7 @@
 //! What a server offers in `<stream:features/>` (RFC 6120 section 4.3.2): a table of features with what each needs and what
 //! rules it out, in the order recommended by XEP-0170.
 
-use super::{Policy, management};
+use super::{Policy, dialback, federation, management};
 use crate::ns;
 use crate::sasl::{ChannelBindings, Mechanism};
 use crate::xml::Element;
@@ -9,7 +9,7 @@ use std::ops::BitOr;
 
 /// What is true of a stream that has not come to its end of negotiation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Facts(u8);
+pub(super) struct Facts(u16);
 
 impl Facts {
     const NONE: Facts = Facts(0);
@@ -21,6 +21,11 @@ impl Facts {
     pub const PROTECTED: Facts = Facts(4);
     /// The peer has proved who it is.
     pub const AUTHENTICATED: Facts = Facts(8);
+    /// The peer is another server.
+    pub const SERVER: Facts = Facts(16);
+    /// Dialback is accepted, and stanzas both ways are.
+    pub const DIALBACK: Facts = Facts(32);
+    pub const BIDI: Facts = Facts(64);
 
     pub fn with(self, fact: Facts, holds: bool) -> Facts {
         if holds { self | fact } else { self }
@@ -61,6 +66,10 @@ pub(super) enum StreamFeature {
     Management,
     /// What the server's features offer after it.
     Late,
+    /// XEP-0220 section 2.4.2.
+    Dialback,
+    /// XEP-0288 section 2.
+    Bidi,
 }
 
 struct Row {
@@ -69,15 +78,17 @@ struct Row {
     forbids: Facts,
 }
 
-const TABLE: [Row; 8] = [
+const TABLE: [Row; 10] = [
     Row { feature: StreamFeature::StartTls, needs: Facts::TLS_POSSIBLE, forbids: Facts(1 | 8) },
     Row { feature: StreamFeature::Mechanisms, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::ChannelBinding, needs: Facts(4 | 1), forbids: Facts::AUTHENTICATED },
-    Row { feature: StreamFeature::Early, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
-    Row { feature: StreamFeature::Bind, needs: Facts::AUTHENTICATED, forbids: Facts::NONE },
-    Row { feature: StreamFeature::Session, needs: Facts::AUTHENTICATED, forbids: Facts::NONE },
-    Row { feature: StreamFeature::Management, needs: Facts::AUTHENTICATED, forbids: Facts::NONE },
-    Row { feature: StreamFeature::Late, needs: Facts::AUTHENTICATED, forbids: Facts::NONE },
+    Row { feature: StreamFeature::Early, needs: Facts::PROTECTED, forbids: Facts(8 | 16) },
+    Row { feature: StreamFeature::Dialback, needs: Facts(4 | 16 | 32), forbids: Facts::NONE },
+    Row { feature: StreamFeature::Bidi, needs: Facts(4 | 16 | 64), forbids: Facts::AUTHENTICATED },
+    Row { feature: StreamFeature::Bind, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
+    Row { feature: StreamFeature::Session, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
+    Row { feature: StreamFeature::Management, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
+    Row { feature: StreamFeature::Late, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
 ];
 
 /// Whether the feature may be used now.
@@ -118,6 +129,11 @@ pub(super) fn advertise(
             StreamFeature::Session => {
                 features.push(Element::new("session", ns::SESSION).with_child(Element::new("optional", ns::SESSION)));
             }
+            StreamFeature::Dialback => {
+                let errors = Element::new("errors", dialback::FEATURE_NS);
+                features.push(Element::new("dialback", dialback::FEATURE_NS).with_child(errors));
+            }
+            StreamFeature::Bidi => features.push(Element::new("bidi", federation::BIDI_FEATURE)),
             StreamFeature::Management => features.push(Element::new("sm", management::NS)),
             StreamFeature::Early => {
                 policy.early_features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns)))
@@ -144,5 +160,8 @@ mod tests {
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED), [Mechanisms, ChannelBinding, Early]);
         let authenticated = Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED | Facts::AUTHENTICATED;
         assert_eq!(offered(authenticated), [Bind, Session, Management, Late]);
+        let server = Facts::TLS | Facts::PROTECTED | Facts::SERVER | Facts::DIALBACK | Facts::BIDI;
+        assert_eq!(offered(server), [Mechanisms, ChannelBinding, Dialback, Bidi]);
+        assert_eq!(offered(server | Facts::AUTHENTICATED), [Dialback]);
     }
 }

@@ -15,6 +15,8 @@ pub struct Header {
     /// Who the peer claims to be; worth nothing before authentication.
     pub from: Option<Jid>,
     pub lang: Option<CompactString>,
+    /// The id that the peer gives the stream; only the answering side gives one.
+    pub id: Option<CompactString>,
     /// Major and minor; None means a peer from before RFC 3920, which cannot negotiate.
     pub version: Option<(u32, u32)>,
 }
@@ -51,6 +53,7 @@ impl Header {
         let header = Header {
             to: address("to", StreamCondition::HostUnknown)?,
             from: address("from", StreamCondition::InvalidFrom)?,
+            id: element.attr("id").map(CompactString::from),
             lang: element.attr_ns("lang", ns::XML).map(CompactString::from),
             version,
         };
@@ -67,7 +70,8 @@ impl Header {
 pub(super) struct Ours<'a> {
     pub from: Option<&'a str>,
     pub to: Option<&'a str>,
-    pub id: &'a str,
+    /// None on the header that opens a stream: the other side gives the id.
+    pub id: Option<&'a str>,
     /// None on component streams, which know no features (XEP-0114 section 3).
     pub version: Option<&'static str>,
 }
@@ -77,10 +81,13 @@ pub(super) fn write(out: &mut Vec<u8>, content: &str, ours: &Ours<'_>) {
     out.extend_from_slice(b"<?xml version='1.0'?><stream:stream xmlns='");
     out.extend_from_slice(content.as_bytes());
     out.extend_from_slice(b"' xmlns:stream='http://etherx.jabber.org/streams'");
+    if content == ns::SERVER {
+        out.extend_from_slice(b" xmlns:db='jabber:server:dialback'");
+    }
     let attrs = [
         ("from", ours.from),
         ("to", ours.to),
-        ("id", Some(ours.id)),
+        ("id", ours.id),
         ("version", ours.version),
         ("xml:lang", ours.version.map(|_| "en")),
     ];

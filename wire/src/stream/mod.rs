@@ -11,15 +11,20 @@
 
 mod authenticate;
 mod component;
+pub mod dialback;
 mod error;
 mod features;
+mod federation;
 mod header;
+mod initiate;
 mod management;
 mod negotiate;
 mod timers;
 
 pub use error::{StreamCondition, StreamError};
+pub use federation::FederationPolicy;
 pub use header::Header;
+pub use initiate::{Failure, How, Initiated, Initiator, Outgoing, Purpose};
 pub use negotiate::{Policy, Role};
 pub use timers::Timeouts;
 
@@ -28,6 +33,7 @@ use crate::sasl::{Hash, Identity, Password};
 use crate::stanza::{Stanza, TopLevel, Unreadable};
 use crate::xml::{Element, Frame, Framer, Limits, Scope, XmlError};
 use compact_str::CompactString;
+use federation::Federation;
 use management::Management;
 use negotiate::Negotiation;
 use std::time::Instant;
@@ -57,6 +63,8 @@ pub enum Event {
     Bind { id: Option<CompactString>, resource: Option<String> },
     /// A component has proved its secret; stanzas follow.
     Component,
+    /// Another server claims or asks something by dialback. The answer may take its time; the stream goes on.
+    Dialback(dialback::Request),
     /// A stanza of an established stream.
     Stanza(Stanza),
     /// The peer asks how many of its stanzas are taken care of. Answer with [`Stream::acknowledge`], by and by.
@@ -89,6 +97,8 @@ pub struct Stream {
     timers: Timers,
     /// Set when the peer has enabled acknowledgements (XEP-0198).
     management: Option<Box<Management>>,
+    /// Set on streams from other servers when the header was answered.
+    federation: Option<Box<Federation>>,
 }
 
 enum Phase {
@@ -119,6 +129,7 @@ impl Stream {
             phase: Phase::Negotiating(Box::new(Negotiation::new(role, secured, random))),
             timers: Timers::new(timeouts, now),
             management: None,
+            federation: None,
         }
     }
 
@@ -275,7 +286,7 @@ impl Stream {
             Input::Child(Ok(TopLevel::Stanza(stanza))) => match self.phase {
                 Phase::Established => {
                     self.count_received();
-                    Some(Event::Stanza(stanza))
+                    Some(self.check_pair(stanza))
                 }
                 _ => self.negotiate_stanza(stanza),
             },
@@ -302,7 +313,8 @@ impl Stream {
         }
         match self.phase {
             Phase::Negotiating(_) => self.negotiate_element(element),
-            Phase::Established if element.ns() == management::NS => self.manage(element),
+            Phase::Established if element.ns() == dialback::NS => self.dialback(element),
+            Phase::Established if element.ns() == management::NS && self.federation.is_none() => self.manage(element),
             _ => Some(self.fail(unsupported(element))),
         }
     }

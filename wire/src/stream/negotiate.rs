@@ -1,7 +1,12 @@
 //! From the header to the bound resource: what the two sides settle before the first stanza (RFC 6120 sections 4.3, 5, 7).
 
+use super::dialback::Pairs;
 use super::features::{Facts, StreamFeature, advertise, available};
-use super::{Event, Header, Phase, Random, Stream, StreamCondition, StreamError, header, management, unsupported};
+use super::federation::{Federation, FederationPolicy};
+use super::{
+    Event, Header, Phase, Random, Stream, StreamCondition, StreamError, dialback, federation, header, management,
+    unsupported,
+};
 use crate::jid::{BareJid, Jid};
 use crate::ns;
 use crate::sasl::{ChannelBindings, Decoys, Exchange, Mechanism};
@@ -16,6 +21,8 @@ pub enum Role {
     Client,
     /// An external component (XEP-0114).
     Component,
+    /// Another server.
+    Server,
 }
 
 impl Role {
@@ -23,6 +30,7 @@ impl Role {
         match self {
             Role::Client => ns::CLIENT,
             Role::Component => ns::COMPONENT,
+            Role::Server => ns::SERVER,
         }
     }
 }
@@ -52,6 +60,8 @@ pub struct Policy {
     pub limits: Limits,
     /// The shared secret of a component (XEP-0114 section 3); None for clients.
     pub component_secret: Option<Arc<str>>,
+    /// How other servers are treated; None for clients and components.
+    pub federation: Option<FederationPolicy>,
 }
 
 /// The state of a stream that does not carry stanzas yet.
@@ -120,6 +130,9 @@ impl Negotiation {
             .with(Facts::TLS_POSSIBLE, policy.tls)
             .with(Facts::PROTECTED, self.secured || !policy.require_tls)
             .with(Facts::AUTHENTICATED, self.user.is_some())
+            .with(Facts::SERVER, self.role == Role::Server)
+            .with(Facts::DIALBACK, policy.federation.is_some_and(|treated| treated.dialback))
+            .with(Facts::BIDI, policy.federation.is_some_and(|treated| treated.bidi))
     }
 
     pub fn may(&self, feature: StreamFeature) -> bool {
@@ -129,11 +142,23 @@ impl Negotiation {
     /// The mechanisms that this very peer is offered.
     pub fn offered(&self) -> Vec<Mechanism> {
         let Some(policy) = &self.policy else { return Vec::new() };
-        let plain_text = self.secured;
-        let usable = |one: &&Mechanism| {
-            one.works_with(&self.bindings, &self.identities) && (plain_text || **one != Mechanism::Plain)
-        };
+        let (secured, proven) = (self.secured, self.proven());
+        let usable =
+            |one: &&Mechanism| one.works_with(&self.bindings, &proven) && (secured || **one != Mechanism::Plain);
         policy.mechanisms.iter().filter(usable).copied().collect()
+    }
+
+    /// What the peer's certificate proves, as far as it matters here: a server is asked for the one domain that its header
+    /// has named (XEP-0178 section 3).
+    pub fn proven(&self) -> Vec<String> {
+        if self.role != Role::Server {
+            return self.identities.clone();
+        }
+        let claimed = self.header.as_ref().and_then(|header| header.from.as_ref());
+        let external =
+            self.policy.as_ref().and_then(|policy| policy.federation).is_some_and(|treated| treated.external);
+        let named = |domain: &&String| claimed.is_some_and(|claimed| claimed.as_str() == domain.as_str());
+        self.identities.iter().filter(|_| external).filter(named).take(1).cloned().collect()
     }
 
     pub fn random_octets<const N: usize>(&self) -> [u8; N] {
@@ -159,6 +184,14 @@ impl Stream {
     /// Answers [`Event::Header`]: the host is served here, under this policy.
     pub fn open(&mut self, policy: Policy) {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return };
+        if let Some(treated) = policy.federation.filter(|_| self.federation.is_none()) {
+            self.federation = Some(Box::new(Federation {
+                pairs: Pairs::default(),
+                may_dial_back: treated.dialback,
+                limits: policy.limits,
+                bidi: false,
+            }));
+        }
         negotiation.policy = Some(Box::new(policy));
         negotiation.step = Negotiating::Idle;
         self.send_header();
@@ -239,6 +272,7 @@ impl Stream {
             Some(domain) if header.to.as_ref().is_none_or(|to| to.as_str() == domain.as_str()) => {
                 self.send_header();
                 self.offer();
+                self.establish_external();
                 None
             }
             Some(_) => Some(self.fail(StreamCondition::HostUnknown)),
@@ -252,6 +286,11 @@ impl Stream {
         }
         match (element.ns(), element.name()) {
             (ns::TLS, "starttls") => Some(self.start_tls()),
+            (dialback::NS, _) if negotiation.may(StreamFeature::Dialback) => self.dialback(element),
+            (federation::BIDI, "bidi") if negotiation.may(StreamFeature::Bidi) => {
+                self.accept_bidi();
+                None
+            }
             (ns::SASL, _) => self.authenticate(element),
             // XEP-0198 section 3: only after binding.
             (management::NS, "enable") => self.not_managed(Condition::UnexpectedRequest),
@@ -318,15 +357,17 @@ impl Stream {
         };
         // RFC 6120 section 4.7.2: to echoes the peer's from only over TLS, where nobody else can have put it there.
         let to = asked.and_then(|header| header.from.as_ref()).filter(|_| negotiation.secured).map(Jid::as_str);
-        let version = (negotiation.role == Role::Client).then_some("1.0");
+        let version = (negotiation.role != Role::Component).then_some("1.0");
         let content = negotiation.role.content_ns();
-        header::write(&mut self.out, content, &header::Ours { from, to, id: &negotiation.id, version });
+        header::write(&mut self.out, content, &header::Ours { from, to, id: Some(&negotiation.id), version });
     }
 
     /// Sends what is on offer now.
     pub(super) fn offer(&mut self) {
         let Phase::Negotiating(negotiation) = &self.phase else { return };
-        let Some(policy) = negotiation.policy.as_deref().filter(|_| negotiation.role == Role::Client) else { return };
+        let Some(policy) = negotiation.policy.as_deref().filter(|_| negotiation.role != Role::Component) else {
+            return;
+        };
         let features = advertise(negotiation.facts(), policy, &negotiation.offered(), &negotiation.bindings);
         self.put(&features);
     }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::XmlError;
-use super::chars::{TEXT_STOP, VALUE_STOP, begins_with_noncharacter, class, is_char};
+use super::chars::{TEXT_STOP, VALUE_STOP, begins_with_noncharacter, class, is_char, name_len};
 
 /// Checks and decodes character data between two tags: references are resolved, line ends become `\n`.
 #[inline]
@@ -105,7 +105,7 @@ fn decode(raw: &str, space: impl Fn(u8, &str) -> Option<char>) -> Result<Cow<'_,
         out.push_str(plain);
         if let Some(tail) = tail.strip_prefix('&') {
             let (name, tail) = tail.split_once(';').ok_or(XmlError::malformed("a lone '&'", at))?;
-            out.push(resolve(name).ok_or(XmlError::malformed("an unknown or forbidden reference", at))?);
+            out.push(resolve(name).ok_or_else(|| unresolved(name, at))?);
             rest = tail;
         } else {
             let byte = tail.as_bytes().first().copied().unwrap_or(b' ');
@@ -134,6 +134,16 @@ fn resolve(name: &str) -> Option<char> {
         return None;
     }
     u32::from_str_radix(digits, radix).ok().and_then(char::from_u32).filter(|&c| is_char(c))
+}
+
+/// What is wrong with a reference that stands for no character. Entities beyond the five need a document type declaration, and fall under RFC 6120
+/// section 11.1 with it.
+fn unresolved(name: &str, at: usize) -> XmlError {
+    if !name.is_empty() && name_len(name) == name.len() {
+        XmlError::restricted("a reference to an entity", at)
+    } else {
+        XmlError::malformed("a forbidden reference", at)
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ pub enum XmlError {
     /// Violates XML 1.0 or Namespaces in XML 1.0.
     #[error("not well-formed: {what} (at byte {at})")]
     NotWellFormed { what: &'static str, at: usize },
-    /// Well-formed XML that RFC 6120 section 11.1 forbids: comments, processing instructions, document type declarations.
+    /// What RFC 6120 section 11.1 forbids: comments, processing instructions, document type declarations, entities.
     #[error("restricted XML: {what} (at byte {at})")]
     Restricted { what: &'static str, at: usize },
     /// A prefix that nothing in scope declares.

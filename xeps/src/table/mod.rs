@@ -103,8 +103,8 @@ pub fn doap(rows: &[Row]) -> String {
     })
 }
 
-/// What is implemented besides XEPs: core, instant messaging, addresses, SCRAM, TLS, WebSocket.
-const RFCS: [u16; 9] = [5802, 6120, 6121, 7395, 7590, 7622, 7677, 8265, 9266];
+/// What is implemented besides XEPs: SCRAM, core, instant messaging, TLS, addresses, passwords, channel binding.
+const RFCS: [u16; 8] = [5802, 6120, 6121, 7590, 7622, 7677, 8265, 9266];
 
 const DOAP_HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <rdf:RDF xmlns="http://usefulinc.com/ns/doap#"
@@ -112,7 +112,7 @@ const DOAP_HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
          xmlns:xmpp="https://linkmauve.fr/ns/xmpp-doap#">
   <Project>
     <name>Oriole</name>
-    <shortdesc xml:lang="en">An XMPP server that starts with one command, federates, and never loses an acknowledged message</shortdesc>
+    <shortdesc xml:lang="en">An XMPP server that starts with one command</shortdesc>
     <programming-language>Rust</programming-language>
     <license rdf:resource="https://spdx.org/licenses/MIT"/>
     <license rdf:resource="https://spdx.org/licenses/Apache-2.0"/>

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Runs Prosody in the foreground with everything it has switched on, open registration and no rate limits.
+#   prosody.sh ADDRESS [DIRECTORY]
+# STARTTLS on 5222, direct TLS on 5223, components on 5347 (c1.localhost to c8.localhost, secret "secret"), HTTP on 5280.
+# PLAINTEXT=1 allows logins without TLS.
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/common.sh"
+cat > "$dir/prosody.cfg.lua" <<CFG
+daemonize = false
+run_as_root = true
+interfaces = { "$addr" }
+local_interfaces = { "$addr" }
+c2s_ports = { 5222 }
+c2s_direct_tls_ports = { 5223 }
+s2s_ports = { }
+component_ports = { 5347 }
+component_interfaces = { "$addr" }
+http_ports = { 5280 }
+http_interfaces = { "$addr" }
+https_ports = { }
+data_path = "$dir"
+pidfile = "$dir/prosody.pid"
+plugin_paths = { }
+admins = { "admin@localhost" }
+modules_enabled = { "disco"; "roster"; "saslauth"; "tls"; "blocklist"; "bookmarks"; "carbons"; "pep"; "private"; "smacks";
+    "vcard4"; "vcard_legacy"; "csi"; "csi_simple"; "ping"; "register"; "register_ibr"; "time"; "uptime"; "version"; "mam";
+    "posix"; "adhoc"; "admin_adhoc"; "lastactivity"; "websocket"; "bosh"; "external_services"; "server_contact_info";
+    "turn_external"; "proxy65"; "tombstones"; }
+allow_registration = true
+registration_delete_grace_period = nil
+c2s_require_encryption = $([ -n "${PLAINTEXT:-}" ] && echo false || echo true)
+allow_unencrypted_plain_auth = $([ -n "${PLAINTEXT:-}" ] && echo true || echo false)
+authentication = "internal_hashed"
+storage = "internal"
+default_archive_policy = true
+archive_expires_after = "1w"
+smacks_hibernation_time = 300
+turn_external_host = "turn.localhost"
+turn_external_secret = "secret"
+contact_info = { abuse = { "mailto:abuse@localhost" } }
+consider_websocket_secure = true
+consider_bosh_secure = true
+log = { info = "$dir/log" }
+ssl = { key = "$dir/key.pem"; certificate = "$dir/cert.pem"; }
+VirtualHost "localhost"
+    disco_items = { { "pubsub.localhost" }, { "upload.localhost" } }
+Component "conference.localhost" "muc"
+    modules_enabled = { "muc_mam" }
+    muc_log_by_default = true
+Component "pubsub.localhost" "pubsub"
+    autocreate_on_publish = false
+    expose_publisher = true
+Component "upload.localhost" "http_file_share"
+    http_host = "$addr"
+    http_external_url = "http://$addr:5280/"
+$(for i in 1 2 3 4 5 6 7 8; do printf 'Component "c%d.localhost"\n    component_secret = "secret"\n' $i; done)
+Component "proxy.localhost" "proxy65"
+    proxy65_address = "$addr"
+    proxy65_ports = { 5000 }
+CFG
+exec prosody --config "$dir/prosody.cfg.lua"

@@ -1,0 +1,309 @@
+//! Arguments of the command line and what they do.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use conformance_suite::expect;
+use conformance_suite::net::{Account, ComponentAccess, Security, Target, Trust, client_config};
+use conformance_suite::play::{Level, Library, Requirement};
+use conformance_suite::report::{Report, Terminal, compare, html, junit, summary};
+use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A black-box conformance suite for XMPP servers.
+#[derive(Parser)]
+#[command(version, name = "conformance")]
+pub struct Command {
+    #[command(subcommand)]
+    action: Action,
+    /// Read the plays from this folder instead of those built in.
+    #[arg(long, global = true)]
+    cases: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Test a server.
+    Run(Box<RunArgs>),
+    /// List requirements.
+    List(Selection),
+    /// Show what a requirement says and how it is tested.
+    Explain { id: String },
+    /// Put several JSON results side by side.
+    Compare {
+        reports: Vec<PathBuf>,
+        /// List every requirement, also those on which all agree.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Check that every play can be read.
+    Check,
+}
+
+/// Which requirements; all conditions must hold, lists are alternatives.
+#[derive(Args)]
+struct Selection {
+    /// Specifications, as in `RFC 6121`, `rfc6121` or `xep-0045`.
+    #[arg(long, value_delimiter = ',')]
+    spec: Vec<String>,
+    /// Sections; `8.5` includes 8.5.2.
+    #[arg(long, value_delimiter = ',')]
+    section: Vec<String>,
+    /// Levels: MUST, "MUST NOT", SHOULD, "SHOULD NOT", MAY.
+    #[arg(long, value_delimiter = ',')]
+    level: Vec<String>,
+    /// Parts of requirement ids.
+    #[arg(long, value_delimiter = ',')]
+    name: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Tls {
+    Starttls,
+    Direct,
+    None,
+}
+
+#[derive(Args)]
+struct RunArgs {
+    #[command(flatten)]
+    selection: Selection,
+    /// Address to connect to.
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    #[arg(long, default_value_t = 5222)]
+    port: u16,
+    /// The XMPP domain; the host if not given.
+    #[arg(long)]
+    domain: Option<String>,
+    #[arg(long, value_enum, default_value = "starttls")]
+    tls: Tls,
+    /// Accept only certificates that lead to one in this PEM file; any certificate if not given.
+    #[arg(long)]
+    ca: Option<PathBuf>,
+    /// A port for direct TLS, besides --port.
+    #[arg(long)]
+    direct_tls_port: Option<u16>,
+    /// Accounts to use, lines of `user@domain password`; otherwise accounts are registered in-band.
+    #[arg(long)]
+    accounts: Option<PathBuf>,
+    /// Address of an administrator who adds and deletes accounts (XEP-0133).
+    #[arg(long, requires = "admin_password")]
+    admin: Option<String>,
+    #[arg(long)]
+    admin_password: Option<String>,
+    /// A component the suite may be, as DOMAIN:PORT:SECRET; with several, as many plays use one at a time.
+    #[arg(long, value_delimiter = ',')]
+    component: Vec<String>,
+    /// Plays at the same time.
+    #[arg(long, default_value_t = 16)]
+    parallel: usize,
+    /// Seconds to wait for what must come.
+    #[arg(long, default_value_t = 5.0)]
+    timeout: f64,
+    /// Milliseconds without anything before "nothing came" is believed.
+    #[arg(long, default_value_t = 300)]
+    quiet: u64,
+    /// A name for the server in reports.
+    #[arg(long)]
+    label: Option<String>,
+    #[arg(long)]
+    json: Option<PathBuf>,
+    #[arg(long)]
+    junit: Option<PathBuf>,
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// Requirements not yet expected to pass; fails when one of them passes or another one fails.
+    #[arg(long)]
+    expect: Option<PathBuf>,
+    /// Name requirements that pass, too, and keep their logs.
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+impl Command {
+    pub fn execute(self) -> Result<ExitCode, String> {
+        if let Action::Compare { reports, all } = &self.action {
+            let reports = reports.iter().map(|path| read_report(path)).collect::<Result<Vec<_>, _>>()?;
+            println!("{}", compare(&reports, *all));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let library = match &self.cases {
+            Some(folder) => Library::from_folder(folder),
+            None => Library::embedded(),
+        };
+        let library = library.map_err(|faults| {
+            let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            format!("mistakes in plays\n{}", lines.join("\n"))
+        })?;
+        match self.action {
+            Action::Run(args) => {
+                let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+                runtime.block_on(args.run(&library))
+            }
+            Action::List(selection) => {
+                let selected = selection.select(&library)?;
+                for requirement in &selected {
+                    let Requirement { id, spec, section, level, title, .. } = requirement;
+                    println!("{level:<10} {} {section:<12} {id}: {title}", spec.name);
+                }
+                println!("{} requirements", selected.len());
+                Ok(ExitCode::SUCCESS)
+            }
+            Action::Explain { id } => {
+                let requirement = library.get(&id).ok_or_else(|| format!("no requirement '{id}'"))?;
+                println!("{}", explain(requirement));
+                Ok(ExitCode::SUCCESS)
+            }
+            Action::Check => {
+                println!("{} requirements, no mistakes", library.requirements.len());
+                Ok(ExitCode::SUCCESS)
+            }
+            Action::Compare { .. } => Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+impl Selection {
+    fn select(&self, library: &Library) -> Result<Vec<Requirement>, String> {
+        let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+        let levels = self
+            .level
+            .iter()
+            .map(|name| Level::parse(&name.to_uppercase()).ok_or_else(|| format!("'{name}' is not a level")))
+            .collect::<Result<Vec<_>, _>>()?;
+        let within = |section: &str, part: &str| {
+            section == part || section.strip_prefix(part).is_some_and(|rest| rest.starts_with('.'))
+        };
+        let wanted = |requirement: &&Requirement| {
+            let name = plain(&requirement.spec.name);
+            (self.spec.is_empty() || self.spec.iter().any(|spec| plain(spec) == name))
+                && (self.section.is_empty() || self.section.iter().any(|part| within(&requirement.section, part)))
+                && (levels.is_empty() || levels.contains(&requirement.level))
+                && (self.name.is_empty() || self.name.iter().any(|part| requirement.id.contains(part)))
+        };
+        Ok(library.requirements.iter().filter(wanted).cloned().collect())
+    }
+}
+
+impl RunArgs {
+    async fn run(self, library: &Library) -> Result<ExitCode, String> {
+        let selected = self.selection.select(library)?;
+        if selected.is_empty() {
+            return Err("no requirement matches the selection".to_owned());
+        }
+        let expected = self.expect.as_deref().map(read).transpose()?;
+        let target = Arc::new(self.target()?);
+        let accounts = self.accounts(&target)?;
+        let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let clock = Instant::now();
+        let profile = survey(&target, &accounts).await;
+        if let Some(why) = &profile.no_accounts {
+            eprintln!("no account could be used: {why}");
+        }
+        let server = profile.server_info(&target, self.label.as_deref());
+        let components = Components::new(&target.components);
+        let run =
+            Arc::new(Run { components, target, accounts, profile, parallel: self.parallel, keep_logs: self.verbose });
+        let mut terminal = Terminal::new(selected.len(), self.verbose);
+        let results = perform_all(run, &selected, |outcome| terminal.tell(outcome)).await;
+        terminal.finish();
+        let suite = format!("conformance {}", env!("CARGO_PKG_VERSION"));
+        let report = Report { suite, server, began, seconds: clock.elapsed().as_secs_f64(), results };
+        println!("{}", summary(&report));
+        if let Some(path) = &self.json {
+            write(path, &serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?)?;
+        }
+        if let Some(path) = &self.junit {
+            write(path, &junit(&report))?;
+        }
+        if let Some(path) = &self.html {
+            write(path, &html(&report))?;
+        }
+        Ok(verdict(&report, expected.as_deref()))
+    }
+
+    fn target(&self) -> Result<Target, String> {
+        let trust = self.ca.clone().map_or(Trust::Any, Trust::File);
+        let components = self.component.iter().map(|text| component(text)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Target {
+            host: self.host.clone(),
+            port: self.port,
+            domain: self.domain.clone().unwrap_or_else(|| self.host.clone()),
+            security: match self.tls {
+                Tls::Starttls => Security::Starttls,
+                Tls::Direct => Security::Direct,
+                Tls::None => Security::None,
+            },
+            direct_tls_port: self.direct_tls_port,
+            tls: client_config(&trust)?,
+            components,
+            timeout: Duration::try_from_secs_f64(self.timeout).map_err(|error| format!("--timeout: {error}"))?,
+            quiet: Duration::from_millis(self.quiet),
+        })
+    }
+
+    fn accounts(&self, target: &Target) -> Result<Accounts, String> {
+        if let Some(path) = &self.accounts {
+            return Accounts::from_file(path);
+        }
+        match (&self.admin, &self.admin_password) {
+            (Some(jid), Some(password)) => {
+                let (user, domain) = jid.split_once('@').unwrap_or((jid, &target.domain));
+                let (user, domain, password) = (user.to_owned(), domain.to_owned(), password.clone());
+                Ok(Accounts { source: Source::Admin(Account { user, domain, password }) })
+            }
+            _ => Ok(Accounts { source: Source::Register }),
+        }
+    }
+}
+
+/// `DOMAIN:PORT:SECRET`
+fn component(text: &str) -> Result<ComponentAccess, String> {
+    let parts: Vec<&str> = text.splitn(3, ':').collect();
+    let port = parts.get(1).and_then(|port| port.parse().ok());
+    match (parts.as_slice(), port) {
+        ([domain, _, secret], Some(port)) => {
+            Ok(ComponentAccess { port, domain: (*domain).to_owned(), secret: (*secret).to_owned() })
+        }
+        _ => Err(format!("--component is DOMAIN:PORT:SECRET, not '{text}'")),
+    }
+}
+
+/// Success if all went as it should: as the expectations say, or without any failure.
+fn verdict(report: &Report, expected: Option<&str>) -> ExitCode {
+    let Some(expected) = expected else {
+        let bad = report.results.iter().any(|outcome| outcome.status.is_bad());
+        return if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    };
+    let surprises = expect::compare(report, &expect::parse(expected));
+    for id in &surprises.passed {
+        println!("passes now, take it off the list: {id}");
+    }
+    for id in &surprises.failed {
+        println!("fails and is not on the list: {id}");
+    }
+    if surprises.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn explain(requirement: &Requirement) -> String {
+    let Requirement { id, spec, section, level, title, says, file, line, source, .. } = requirement;
+    format!(
+        "{id}\n{title}\n\n{} ({}), {}, section {section}, {level}:\n  \"{says}\"\n\n{file}:{line}\n\n{source}",
+        spec.name, spec.title, spec.version
+    )
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn read_report(path: &Path) -> Result<Report, String> {
+    serde_json::from_str(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
+}

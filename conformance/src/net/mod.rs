@@ -1,0 +1,61 @@
+//! The suite's raw XMPP client: it sends what it is told, reads what comes, and knows just enough to log in.
+
+mod login;
+mod register;
+mod scram;
+mod session;
+mod tls;
+mod transport;
+
+pub use register::{register, unregister};
+pub use session::{Closed, Direction, LastSent, Log, LogEntry, Received, Session};
+pub use tls::{Trust, client_config};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The server under test and how to reach it.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub host: String,
+    pub port: u16,
+    pub domain: String,
+    pub security: Security,
+    /// A port for direct TLS besides the main one.
+    pub direct_tls_port: Option<u16>,
+    pub tls: Arc<rustls::ClientConfig>,
+    /// Components the suite may be, each by one play at a time.
+    pub components: Vec<ComponentAccess>,
+    /// How long to wait for what must come.
+    pub timeout: Duration,
+    /// How long it must stay quiet before "nothing came" is believed.
+    pub quiet: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    Starttls,
+    Direct,
+    None,
+}
+
+/// Where an external component may connect (XEP-0114).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentAccess {
+    pub port: u16,
+    pub domain: String,
+    pub secret: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub user: String,
+    pub domain: String,
+    pub password: String,
+}
+
+impl Account {
+    pub fn bare(&self) -> String {
+        format!("{}@{}", self.user, self.domain)
+    }
+}

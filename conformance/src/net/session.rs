@@ -1,0 +1,354 @@
+//! One connection: what was sent, what came and is not yet accounted for, and how it ended.
+
+use super::transport::Transport;
+use super::{Account, Security, Target};
+use crate::play::Stage;
+use crate::xml::{CLIENT, COMPONENT, Element, Event, Reader, STREAM, write_element, write_start_tag};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// A thing received and not yet taken by a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A stream header (as `<stream:stream/>`), a stanza, or any other child of the stream.
+    Element(Element),
+    /// `</stream:stream>`
+    StreamEnd,
+}
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The peer closed it.
+    Eof,
+    /// It broke, or what came was not XML.
+    Broken(String),
+    /// We closed it.
+    Here,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    Sent,
+    Received,
+    Note,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LogEntry {
+    /// Milliseconds since the play began.
+    pub at: u64,
+    pub actor: String,
+    pub direction: Direction,
+    pub text: String,
+}
+
+/// What a play's sessions sent and received, in order of time; shared by them.
+#[derive(Clone)]
+pub struct Log {
+    start: Instant,
+    entries: Arc<Mutex<Vec<LogEntry>>>,
+}
+
+/// Longer texts are cut in the log.
+const LOG_TEXT: usize = 4000;
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { start: Instant::now(), entries: Arc::default() }
+    }
+}
+
+impl Log {
+    pub fn add(&self, actor: &str, direction: Direction, text: &str) {
+        let at = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut text = text.to_owned();
+        if text.len() > LOG_TEXT {
+            let end = (0..=LOG_TEXT).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+            text = format!("{}... ({} bytes)", &text[..end], text.len());
+        }
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.push(LogEntry { at, actor: actor.to_owned(), direction, text });
+    }
+
+    pub fn entries(&self) -> Vec<LogEntry> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What was sent last that can be answered.
+#[derive(Clone, Debug)]
+pub struct LastSent {
+    pub name: String,
+    pub id: Option<String>,
+    pub to: Option<String>,
+}
+
+pub struct Session {
+    pub name: String,
+    pub target: Arc<Target>,
+    pub account: Account,
+    pub resource: String,
+    pub log: Log,
+    pub stage: Stage,
+    pub full_jid: Option<String>,
+    /// The features received last.
+    pub features: Option<Element>,
+    pub last_sent: Option<LastSent>,
+    pub inbox: Vec<Received>,
+    pub closed: Option<Closed>,
+    /// `jabber:client` or `jabber:component:accept`.
+    pub default_ns: &'static str,
+    /// Whether stream management is on, so that questions to find the end of a burst are `<r/>` (not counted).
+    managed: bool,
+    transport: Option<Transport>,
+    reader: Reader,
+    is_tls: bool,
+    barriers: usize,
+}
+
+impl Session {
+    pub fn new(name: &str, target: Arc<Target>, account: Account, resource: &str, log: Log) -> Session {
+        Session {
+            name: name.to_owned(),
+            target,
+            account,
+            resource: resource.to_owned(),
+            log,
+            stage: Stage::Registered,
+            full_jid: None,
+            features: None,
+            last_sent: None,
+            inbox: Vec::new(),
+            closed: None,
+            default_ns: CLIENT,
+            managed: false,
+            transport: None,
+            reader: Reader::stream(),
+            is_tls: false,
+            barriers: 0,
+        }
+    }
+
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.transport.is_some() && self.closed.is_none()
+    }
+
+    /// Opens the TCP connection, with TLS at once if the run uses direct TLS.
+    pub async fn dial(&mut self) -> Result<(), String> {
+        let direct = self.target.security == Security::Direct;
+        self.dial_port(self.target.port, direct).await
+    }
+
+    pub async fn dial_port(&mut self, port: u16, direct_tls: bool) -> Result<(), String> {
+        let connecting = Transport::connect(&self.target.host, port);
+        let limit = self.target.timeout.max(Duration::from_secs(5));
+        let transport = timeout(limit, connecting).await.map_err(|_| "connecting took too long".to_owned())?;
+        self.transport = Some(transport.map_err(|error| format!("cannot connect: {error}"))?);
+        self.reader = Reader::stream();
+        self.inbox.clear();
+        self.closed = None;
+        self.features = None;
+        self.full_jid = None;
+        self.managed = false;
+        self.is_tls = false;
+        self.stage = Stage::Raw;
+        self.log.add(&self.name, Direction::Note, &format!("connected to port {port}"));
+        if direct_tls { self.start_tls().await } else { Ok(()) }
+    }
+
+    /// The TLS handshake; a new stream follows.
+    pub async fn start_tls(&mut self) -> Result<(), String> {
+        if !self.reader.pending().is_empty() {
+            return Err("the server sent data behind <proceed/>".to_owned());
+        }
+        let transport = self.transport.take().ok_or("not connected")?;
+        let securing = transport.secure(&self.target.tls, &self.target.domain);
+        let limit = self.target.timeout.max(Duration::from_secs(5));
+        let secured = timeout(limit, securing).await.map_err(|_| "the TLS handshake took too long".to_owned())?;
+        self.transport = Some(secured.map_err(|error| format!("TLS handshake: {error}"))?);
+        self.is_tls = true;
+        self.reader.restart();
+        self.log.add(&self.name, Direction::Note, "TLS established");
+        Ok(())
+    }
+
+    /// Sends a stream header with the usual attributes; forgets the previous stream and what it brought.
+    pub async fn send_header(&mut self, to: &str) -> Result<(), String> {
+        self.reader.restart();
+        self.inbox.clear();
+        self.features = None;
+        let mut header = Element::new(STREAM, "stream").with("to", to);
+        if self.default_ns != COMPONENT {
+            header = header.with("version", "1.0");
+        }
+        let tag = write_start_tag(&header, self.default_ns);
+        let tag = tag.replacen(' ', &format!(" xmlns=\"{}\" xmlns:stream=\"{STREAM}\" ", self.default_ns), 1);
+        self.send_bytes(format!("<?xml version='1.0'?>{tag}").as_bytes()).await
+    }
+
+    /// Makes the reader expect a new stream header, as after SASL success.
+    pub fn restart_stream(&mut self) {
+        self.reader.restart();
+    }
+
+    pub async fn send(&mut self, element: &Element) -> Result<(), String> {
+        if element.is_stanza() {
+            self.last_sent = Some(LastSent {
+                name: element.name.clone(),
+                id: element.attr("id").map(str::to_owned),
+                to: element.attr("to").map(str::to_owned),
+            });
+        }
+        self.send_bytes(write_element(element, self.default_ns).as_bytes()).await
+    }
+
+    pub async fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.log.add(&self.name, Direction::Sent, &String::from_utf8_lossy(bytes));
+        let limit = self.target.timeout.max(Duration::from_secs(5));
+        let Some(transport) = self.transport.as_mut() else { return Err("not connected".to_owned()) };
+        match timeout(limit, transport.write(bytes)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(format!("sending failed: {error}")),
+            Err(_) => Err("the server does not read what is sent".to_owned()),
+        }
+    }
+
+    /// Reads once and sorts what came into the inbox; `false` when the time is up or the connection has ended.
+    pub async fn fill(&mut self, deadline: Instant) -> bool {
+        if self.closed.is_some() {
+            return false;
+        }
+        let Some(transport) = self.transport.as_mut() else { return false };
+        let mut buffer = [0_u8; 8192];
+        let outcome = match timeout_at(deadline, transport.read(&mut buffer)).await {
+            Err(_) => return false,
+            Ok(outcome) => outcome,
+        };
+        match outcome {
+            Ok(0) => self.end(Closed::Eof, "connection closed by the server"),
+            Ok(length) => {
+                self.reader.feed(&buffer[..length]);
+                self.sort();
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                self.end(Closed::Eof, "connection reset by the server");
+            }
+            Err(error) => self.end(Closed::Broken(error.to_string()), &format!("connection broken: {error}")),
+        }
+        true
+    }
+
+    fn sort(&mut self) {
+        loop {
+            match self.reader.next_event() {
+                Ok(None) => return,
+                Ok(Some(Event::Whitespace)) => {}
+                Ok(Some(Event::Close)) => {
+                    self.log.add(&self.name, Direction::Received, "</stream:stream>");
+                    self.inbox.push(Received::StreamEnd);
+                }
+                Ok(Some(Event::Open(header))) => {
+                    self.log.add(&self.name, Direction::Received, &write_start_tag(&header, self.default_ns));
+                    self.inbox.push(Received::Element(header));
+                }
+                Ok(Some(Event::Element(element))) => {
+                    self.log.add(&self.name, Direction::Received, &write_element(&element, self.default_ns));
+                    if element.is(STREAM, "features") {
+                        self.features = Some(element.clone());
+                    }
+                    self.managed |= element.is("urn:xmpp:sm:3", "enabled") || element.is("urn:xmpp:sm:3", "resumed");
+                    self.inbox.push(Received::Element(element));
+                    // Behind <proceed/> comes TLS, not XML.
+                    if matches!(self.inbox.last(), Some(Received::Element(e)) if e.name == "proceed") {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    let shown = String::from_utf8_lossy(self.reader.pending()).chars().take(200).collect::<String>();
+                    self.log.add(&self.name, Direction::Received, &shown);
+                    let what = format!("the server sent bad XML: {error}");
+                    self.end(Closed::Broken(what.clone()), &what);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, how: Closed, note: &str) {
+        self.log.add(&self.name, Direction::Note, note);
+        self.closed = Some(how);
+    }
+
+    /// Takes the first received element that passes, waiting for it until the deadline.
+    pub async fn take(&mut self, deadline: Instant, mut pass: impl FnMut(&Element) -> bool) -> Option<Element> {
+        loop {
+            let found = self.inbox.iter().position(|item| matches!(item, Received::Element(e) if pass(e)));
+            if let Some(index) = found {
+                return match self.inbox.remove(index) {
+                    Received::Element(element) => Some(element),
+                    Received::StreamEnd => None,
+                };
+            }
+            if !self.fill(deadline).await {
+                return None;
+            }
+        }
+    }
+
+    /// Sends a question and waits for its answer: what the server had for us before it has come by then.
+    /// Returns whether an answer came.
+    pub async fn barrier(&mut self) -> bool {
+        if !self.is_open() || self.stage < Stage::Connected {
+            return false;
+        }
+        self.barriers += 1;
+        let kept = self.last_sent.clone();
+        let deadline = Instant::now() + self.target.timeout;
+        let answered = if self.managed {
+            let request = Element::new("urn:xmpp:sm:3", "r");
+            self.send(&request).await.is_ok()
+                && self.take(deadline, |element| element.is("urn:xmpp:sm:3", "a")).await.is_some()
+        } else {
+            let id = format!("barrier-{}", self.barriers);
+            let mut ping = Element::new(self.default_ns, "iq").with("type", "get").with("id", &id);
+            ping.set("to", &self.target.domain);
+            if self.stage == Stage::Component {
+                ping.set("from", self.full_jid.as_deref().unwrap_or_default());
+            }
+            let ping = ping.child(Element::new("urn:xmpp:ping", "ping"));
+            self.send(&ping).await.is_ok()
+                && self.take(deadline, |e| e.name == "iq" && e.attr("id") == Some(id.as_str())).await.is_some()
+        };
+        self.last_sent = kept;
+        answered
+    }
+
+    /// `</stream:stream>`, then waits shortly for the server's, then closes.
+    pub async fn disconnect(&mut self) {
+        if self.is_open() && self.send_bytes(b"</stream:stream>").await.is_ok() {
+            let deadline = Instant::now() + Duration::from_secs(1);
+            while !self.inbox.contains(&Received::StreamEnd) && self.fill(deadline).await {}
+        }
+        if let Some(transport) = self.transport.as_mut() {
+            let _ = timeout(Duration::from_millis(500), transport.shut_down()).await;
+        }
+        self.drop_connection();
+    }
+
+    /// Closes the socket without a word.
+    pub fn drop_connection(&mut self) {
+        if self.transport.take().is_some() {
+            self.log.add(&self.name, Direction::Note, "connection closed here");
+        }
+        self.closed.get_or_insert(Closed::Here);
+        self.stage = Stage::Registered;
+    }
+}

@@ -1,0 +1,240 @@
+//! `${...}`: values that are known only when the play runs.
+//!
+//! `${name}` is a variable; `${random x}` a random token, the same for the same label throughout a play;
+//! `${base64 text}`, `${repeat N text}`, `${upper text}` and `${lower text}` compute, and nest.
+
+use base64::Engine as _;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(Vec<u8>),
+    Var(String),
+    Random(String),
+    Base64(Template),
+    Repeat(usize, Template),
+    Upper(Template),
+    Lower(Template),
+}
+
+/// The variables of a running play.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    values: BTreeMap<String, String>,
+    token: String,
+}
+
+impl Scope {
+    /// `token` makes the random names of this play unlike those of any other.
+    pub fn new(token: &str) -> Scope {
+        Scope { values: BTreeMap::new(), token: token.to_owned() }
+    }
+
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_owned(), value.to_owned());
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+}
+
+impl Template {
+    /// Parses text with `${...}`; the error is a byte offset and what is wrong there.
+    pub fn parse(text: &str) -> Result<Template, (usize, String)> {
+        parse(text, false)
+    }
+
+    /// As [`Template::parse`], and `\n \r \t \0 \\ \$ \xHH \u{H}` stand for bytes.
+    pub fn parse_raw(text: &str) -> Result<Template, (usize, String)> {
+        parse(text, true)
+    }
+
+    pub fn literal(text: &str) -> Template {
+        Template(vec![Part::Text(text.as_bytes().to_vec())])
+    }
+
+    /// The text, if nothing in it depends on the run.
+    pub fn as_literal(&self) -> Option<String> {
+        match self.0.as_slice() {
+            [] => Some(String::new()),
+            [Part::Text(text)] => String::from_utf8(text.clone()).ok(),
+            _ => None,
+        }
+    }
+
+    /// The variables it needs.
+    pub fn variables(&self, into: &mut Vec<String>) {
+        for part in &self.0 {
+            match part {
+                Part::Var(name) => into.push(name.clone()),
+                Part::Base64(inner) | Part::Repeat(_, inner) | Part::Upper(inner) | Part::Lower(inner) => {
+                    inner.variables(into);
+                }
+                Part::Text(_) | Part::Random(_) => {}
+            }
+        }
+    }
+
+    pub fn eval(&self, scope: &Scope) -> Result<String, String> {
+        String::from_utf8(self.eval_bytes(scope)?).map_err(|_| "bytes that are not UTF-8 in text".to_owned())
+    }
+
+    pub fn eval_bytes(&self, scope: &Scope) -> Result<Vec<u8>, String> {
+        let mut out = Vec::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => out.extend_from_slice(text),
+                Part::Var(name) => match scope.get(name) {
+                    Some(value) => out.extend_from_slice(value.as_bytes()),
+                    None => return Err(format!("nothing is known as '${{{name}}}' yet")),
+                },
+                Part::Random(label) => out.extend_from_slice(format!("{label}-{}", scope.token).as_bytes()),
+                Part::Base64(inner) => {
+                    let encoded = base64::engine::general_purpose::STANDARD.encode(inner.eval_bytes(scope)?);
+                    out.extend_from_slice(encoded.as_bytes());
+                }
+                Part::Repeat(times, inner) => out.extend(inner.eval_bytes(scope)?.repeat(*times)),
+                Part::Upper(inner) => out.extend_from_slice(inner.eval(scope)?.to_uppercase().as_bytes()),
+                Part::Lower(inner) => out.extend_from_slice(inner.eval(scope)?.to_lowercase().as_bytes()),
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn parse(text: &str, raw: bool) -> Result<Template, (usize, String)> {
+    let mut parts = Vec::new();
+    let mut literal = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        if rest.starts_with("${") {
+            let end = closing(rest).ok_or((at, "'${' without '}'".to_owned()))?;
+            if !literal.is_empty() {
+                parts.push(Part::Text(std::mem::take(&mut literal)));
+            }
+            parts.push(call(&rest[2..end], raw).map_err(|(offset, what)| (at + 2 + offset, what))?);
+            at += end + 1;
+        } else if raw && rest.starts_with('\\') {
+            let (bytes, used) = unescape(rest).map_err(|what| (at, what))?;
+            literal.extend(bytes);
+            at += used;
+        } else {
+            let length = rest.chars().next().map_or(1, char::len_utf8);
+            literal.extend_from_slice(&rest.as_bytes()[..length]);
+            at += length;
+        }
+    }
+    if !literal.is_empty() {
+        parts.push(Part::Text(literal));
+    }
+    Ok(Template(parts))
+}
+
+/// Index of the brace that closes the one at index 1.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    for (index, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(index);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn call(inside: &str, raw: bool) -> Result<Part, (usize, String)> {
+    let Some((word, argument)) = inside.split_once(' ') else {
+        let allowed = |c: char| c.is_alphanumeric() || matches!(c, '.' | '/' | '-' | '_');
+        return match inside.is_empty() || !inside.chars().all(allowed) {
+            true => Err((0, format!("'{inside}' is not a variable name"))),
+            false => Ok(Part::Var(inside.to_owned())),
+        };
+    };
+    let start = word.len() + 1;
+    let nested = |argument: &str, offset: usize| parse(argument, raw).map_err(|(at, what)| (offset + at, what));
+    match word {
+        "random" => Ok(Part::Random(argument.to_owned())),
+        // What is encoded is often bytes, so escapes are understood here in any block.
+        "base64" => {
+            let inner = parse(argument, true).map_err(|(at, what)| (start + at, what))?;
+            Ok(Part::Base64(inner))
+        }
+        "upper" => Ok(Part::Upper(nested(argument, start)?)),
+        "lower" => Ok(Part::Lower(nested(argument, start)?)),
+        "repeat" => {
+            let (count, rest) =
+                argument.split_once(' ').ok_or((start, "repeat needs a count and a text".to_owned()))?;
+            let times = count.parse().map_err(|_| (start, format!("'{count}' is not a count")))?;
+            Ok(Part::Repeat(times, nested(rest, start + count.len() + 1)?))
+        }
+        _ => Err((0, format!("'{word}' is not a function"))),
+    }
+}
+
+fn unescape(text: &str) -> Result<(Vec<u8>, usize), String> {
+    let one = |byte: u8| Ok((vec![byte], 2));
+    match text.as_bytes().get(1) {
+        Some(b'n') => one(b'\n'),
+        Some(b'r') => one(b'\r'),
+        Some(b't') => one(b'\t'),
+        Some(b'0') => one(0),
+        Some(b'\\') => one(b'\\'),
+        Some(b'$') => one(b'$'),
+        Some(b'x') => {
+            let byte = text.get(2..4).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+            byte.map(|byte| (vec![byte], 4)).ok_or_else(|| "'\\x' needs two hexadecimal digits".to_owned())
+        }
+        Some(b'u') => {
+            let hex = text.strip_prefix("\\u{").and_then(|rest| rest.split_once('}')).map(|(hex, _)| hex);
+            let c = hex.and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
+            match (c, hex) {
+                (Some(c), Some(hex)) => Ok((c.to_string().into_bytes(), hex.len() + 4)),
+                _ => Err("'\\u{...}' needs a code point".to_owned()),
+            }
+        }
+        _ => Err("unknown escape after '\\'".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_functions_and_nesting() {
+        let mut scope = Scope::new("x1");
+        scope.set("romeo", "romeo@localhost");
+        scope.set("romeo.user", "romeo");
+        let eval = |text: &str| Template::parse(text).map_err(|(_, what)| what).and_then(|t| t.eval(&scope));
+        assert_eq!(eval("to ${romeo}/a"), Ok("to romeo@localhost/a".to_owned()));
+        assert_eq!(eval("${random room}"), Ok("room-x1".to_owned()));
+        assert_eq!(eval("${upper ${romeo.user}}"), Ok("ROMEO".to_owned()));
+        assert_eq!(eval("${repeat 3 ab}"), Ok("ababab".to_owned()));
+        assert!(eval("${tybalt}").is_err());
+        let raw = Template::parse_raw("${base64 \\0${romeo.user}\\0pw}");
+        assert_eq!(raw.map(|t| t.eval(&scope)), Ok(Ok("AHJvbWVvAHB3".to_owned())));
+    }
+
+    #[test]
+    fn raw_escapes_give_bytes() {
+        let bytes = Template::parse_raw("a\\xff\\u{1F600}\\n").map(|t| t.eval_bytes(&Scope::default()));
+        assert_eq!(bytes, Ok(Ok(b"a\xff\xf0\x9f\x98\x80\n".to_vec())));
+    }
+
+    #[test]
+    fn mistakes_have_a_place() {
+        assert_eq!(Template::parse("ab${cd").map_err(|(at, _)| at), Err(2));
+        assert_eq!(Template::parse("${nope x}").map_err(|(at, _)| at), Err(2));
+        assert_eq!(Template::parse_raw("a\\q").map_err(|(at, _)| at), Err(1));
+    }
+}

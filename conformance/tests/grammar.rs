@@ -1,0 +1,127 @@
+//! The grammar of plays: what is read, what is expanded, and where mistakes are reported.
+
+use conformance_suite::play::{Fault, Library, Requirement, Stage, StepKind};
+
+const HEAD: &str = "specification: TEST 1\nversion: 1.0\ntitle: A test\n\n";
+
+fn requirement(body: &str) -> String {
+    format!("{HEAD}requirement: r\nsection: 1\nlevel: MUST\ntitle: t\nsays: s\n{body}")
+}
+
+fn read(text: &str) -> Result<Vec<Requirement>, Vec<Fault>> {
+    Library::from_files(&[("spec/file.play".to_owned(), text.to_owned())]).map(|library| library.requirements)
+}
+
+fn fault(text: &str) -> (usize, usize, String) {
+    let faults = read(text).expect_err("a mistake");
+    let first = faults.first().expect("one fault");
+    (first.line, first.column, first.what.clone())
+}
+
+#[test]
+fn the_parts_of_a_requirement() {
+    let found = read(&requirement(
+        "needs: feature urn:x on account or stream urn:y\ncast: romeo priority 5, juliet/balcony connected, nobody absent\n\
+         friends: romeo and juliet\n\nromeo sends:\n\t<message to=\"${juliet/balcony}\"/>\njuliet/balcony receives nothing\n",
+    ))
+    .expect("no mistakes");
+    let [r] = found.as_slice() else { panic!("one requirement") };
+    assert_eq!(r.spec.name, "TEST 1");
+    assert_eq!(r.needs[0].any_of.len(), 2);
+    assert_eq!(r.cast[0].priority, Some(5));
+    assert_eq!((r.cast[1].account.as_str(), r.cast[1].resource.as_str()), ("juliet", "balcony"));
+    assert_eq!(r.cast[2].stage, Stage::Absent);
+    assert_eq!(r.steps.len(), 2);
+    assert_eq!(r.steps[0].line, 14);
+}
+
+#[test]
+fn a_table_makes_a_requirement_of_each_row() {
+    let found = read(&requirement(
+        "table:\n\tNAME | BODY\n\tfirst | <a/>\n\tsecond |\ncast: romeo\nromeo sends:\n\t<message id=\"$NAME\">$BODY</message>\n",
+    ))
+    .expect("no mistakes");
+    let ids: Vec<&str> = found.iter().map(|r| r.id.as_str()).collect();
+    assert_eq!(ids, ["r-first", "r-second"]);
+    let StepKind::Send(_, elements) = &found[0].steps[0].kind else { panic!("a send step") };
+    assert_eq!(elements[0].attr("id"), Some("first"));
+    assert_eq!(elements[0].elements().count(), 1);
+}
+
+#[test]
+fn scenes_and_repetitions_are_expanded() {
+    let text = requirement("cast: romeo\nrepeat 3 times:\n\tromeo greets x$I\n")
+        + "\nscene: WHO greets WHOM\n\t$WHO sends:\n\t\t<message to=\"$WHOM\"/>\n";
+    let found = read(&text).expect("no mistakes");
+    let to: Vec<String> = found[0]
+        .steps
+        .iter()
+        .map(|step| match &step.kind {
+            StepKind::Send(_, elements) => elements[0].attr("to").unwrap_or_default().to_owned(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(to, ["x1", "x2", "x3"]);
+}
+
+#[test]
+fn mistakes_have_file_line_and_column() {
+    let (line, column, what) = fault(&requirement("cast: romeo\nromeo sends:\n\t<message><body></message>\n"));
+    assert_eq!((line, column), (12, 17), "{what}");
+    assert!(what.contains("closes <body>"), "{what}");
+
+    let (line, column, what) = fault(&requirement("cast: romeo\nromeo sends:\n\t<message to=\"${tybalt}\"/>\n"));
+    assert_eq!((line, column), (12, 15), "{what}");
+
+    let (line, _, what) = fault(&requirement("cast: romeo\nromeo dances\n"));
+    assert_eq!(line, 11);
+    assert!(what.contains("'dances' is not a step"), "{what}");
+
+    let (line, _, what) = fault(&requirement("cast: romeo\ntybalt sends:\n\t<message/>\n"));
+    assert_eq!(line, 11);
+    assert!(what.contains("tybalt"), "{what}");
+
+    let (_, _, what) = fault(&requirement("cast: romeo\nromeo receives:\n\t<message to=\"{whatever}\"/>\n"));
+    assert!(what.contains("is not a matcher"), "{what}");
+
+    let (line, _, what) = fault(&requirement("cast: romeo\nromeo sends raw:\n\tabc\\q\n"));
+    assert_eq!(line, 12);
+    assert!(what.contains("escape"), "{what}");
+
+    let (line, _, _) = fault(&requirement("cast: romeo\nromeo sends:\nromeo forgets\n"));
+    assert_eq!(line, 11);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let without = |key: &str| {
+        let text: String = requirement("cast: romeo\nromeo forgets\n")
+            .lines()
+            .filter(|l| !l.starts_with(key))
+            .map(|l| format!("{l}\n"))
+            .collect();
+        fault(&text).2
+    };
+    for key in ["section", "level", "title: t", "says"] {
+        assert!(without(key).contains(key.trim_end_matches(": t")), "{key}");
+    }
+    assert!(fault(&requirement("cast: romeo\n")).2.contains("no steps"));
+}
+
+#[test]
+fn an_id_stands_only_once() {
+    let twice = requirement(
+        "cast: romeo\nromeo forgets\n\nrequirement: r\nsection: 1\nlevel: MAY\ntitle: t\nsays: s\ncast: a\na forgets\n",
+    );
+    assert!(fault(&twice).2.contains("already"));
+}
+
+#[test]
+fn every_play_that_is_built_in_can_be_read() {
+    let library = Library::embedded().unwrap_or_else(|faults| panic!("{faults:#?}"));
+    assert!(library.requirements.len() > 150);
+    for requirement in &library.requirements {
+        let folder: String = requirement.spec.name.chars().filter(char::is_ascii_alphanumeric).collect();
+        assert_eq!(folder.to_lowercase(), requirement.spec.folder, "{}", requirement.id);
+    }
+}

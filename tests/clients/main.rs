@@ -1,0 +1,133 @@
+//! The server as real clients meet it: two client libraries in Python, and a program that people chat with.
+//!
+//! Each test starts a server of its own and runs one scenario of `scenarios/` against it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod profanity;
+
+use std::path::PathBuf;
+use std::process::Command;
+use support::{DOMAIN, Server, skip};
+
+/// One test for every scenario of a file.
+macro_rules! scenarios {
+    ($($file:ident { $($name:ident)* })*) => {
+        $(mod $file {
+            $(#[test]
+            fn $name() {
+                super::play(stringify!($file), stringify!($name));
+            })*
+        })*
+
+        const SCENARIOS: &[&str] = &[$($(concat!(stringify!($file), " ", stringify!($name))),*),*];
+    };
+}
+
+scenarios! {
+    account {
+        a_user_changes_the_password
+        a_user_removes_the_account
+    }
+    another_library {
+        both_libraries_understand_each_other
+        it_logs_in_bound_to_the_channel
+    }
+    chat {
+        a_client_cannot_write_in_another_name
+        every_client_that_wants_messages_gets_them
+        many_messages_arrive_in_order
+        messages_wait_for_a_client_that_is_not_available
+        messages_wait_for_who_is_offline
+        nobody_is_told_apart_from_somebody_who_is_not_there
+        two_users_chat
+        with_a_negative_priority_messages_wait
+    }
+    components {
+        a_component_answers
+        a_component_reaches_users
+        a_component_that_is_away_is_missed
+        a_wrong_secret_attaches_nothing
+    }
+    friends {
+        a_contact_that_cannot_be_is_refused
+        a_removed_contact_is_gone_on_both_sides
+        a_request_waits_for_who_is_offline
+        a_roster_that_is_known_is_not_sent_again
+        an_unsubscribed_friend_sees_nothing_more
+        friends_see_each_other_come_and_go
+        names_and_groups_are_kept_and_pushed_to_every_client
+        strangers_see_nothing
+        two_users_add_each_other
+        who_comes_online_is_told_who_is_there
+    }
+    login {
+        a_client_registers_and_logs_in
+        a_second_client_with_the_same_resource_takes_over
+        a_wrong_password_lets_nobody_in
+        every_mechanism_lets_a_client_in
+        left_alone_the_client_chooses_scram
+        unusual_names_and_passwords_work
+        without_a_resource_the_server_chooses_one
+    }
+    services {
+        a_vcard_can_be_read_by_others
+        an_unknown_request_is_refused_not_ignored
+        clients_can_ask_each_other
+        friends_can_see_when_someone_left
+        private_data_are_kept_for_their_owner_alone
+        strangers_cannot
+        the_server_says_its_version_and_time
+        the_server_says_what_it_can_do
+    }
+}
+
+#[test]
+fn every_scenario_is_run() {
+    let Some(mut python) = python() else { return };
+    let output = python.arg("--list").env("ORIOLE_DOMAIN", DOMAIN).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(listed.lines().collect::<Vec<_>>(), SCENARIOS);
+}
+
+fn play(file: &str, scenario: &str) {
+    let Some(mut python) = python() else { return };
+    let server = Server::configured(
+        "components.'echo.capulet.example'.secret = 's3cret'\nlimits.account.auth_failures = '1000/1h'",
+    );
+    let output = python
+        .args([file, scenario])
+        .env("ORIOLE_DOMAIN", DOMAIN)
+        .env("ORIOLE_C2S", server.c2s().to_string())
+        .env("ORIOLE_C2S_TLS", server.c2s_tls().to_string())
+        .env("ORIOLE_COMPONENT", server.component().to_string())
+        .env("ORIOLE_CERTIFICATE", server.certificate())
+        .env("ORIOLE_PROGRAM", env!("CARGO_BIN_EXE_oriole"))
+        .env("ORIOLE_CONFIG", server.config_file())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = server.log().lines().join("\n");
+    assert!(!said.contains("panicked") && !said.contains(" ERROR "), "{said}");
+}
+
+/// Python with the libraries of `requirements.txt`, about to run `play.py`; `None` when there is none.
+fn python() -> Option<Command> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let given = std::env::var_os("ORIOLE_PYTHON").map(PathBuf::from);
+    let interpreters = given.into_iter().chain([root.join("target/venv/bin/python"), "python3".into()]);
+    let has_libraries = |python: &PathBuf| {
+        let check = Command::new(python).args(["-c", "import slixmpp, aioxmpp"]).output();
+        check.is_ok_and(|output| output.status.success())
+    };
+    let Some(interpreter) = interpreters.into_iter().find(has_libraries) else {
+        skip("there is no Python with the libraries of tests/clients/requirements.txt");
+        return None;
+    };
+    let mut python = Command::new(interpreter);
+    // No `__pycache__` in the source tree.
+    python.arg("-B").arg(root.join("tests/clients/play.py"));
+    Some(python)
+}

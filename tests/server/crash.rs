@@ -1,0 +1,278 @@
+//! What the server has acknowledged is there after `kill -9` at any moment.
+//!
+//! An IQ that is answered acknowledges everything that its session sent before it. Several clients register accounts, change
+//! their rosters and write to users who are offline, as fast as they can; the process is killed at a random moment and
+//! started again; then everything that was acknowledged is looked for. What was sent and not acknowledged may be there or not.
+//!
+//! `ORIOLE_CRASH_ROUNDS` sets how many rounds there are, `ORIOLE_CRASH_SEED` repeats the choices of an earlier run, as far
+//! as the moments of a process can be repeated.
+
+use crate::support::{Client, Server, login::error_condition, user};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+use wire::xml::Element;
+
+const WRITERS: usize = 3;
+
+#[test]
+fn whatever_was_acknowledged_survives_kill_9() {
+    let rounds = from_environment("ORIOLE_CRASH_ROUNDS").unwrap_or(8);
+    let seed = from_environment("ORIOLE_CRASH_SEED").unwrap_or_else(|| getrandom::u64().unwrap());
+    eprintln!("ORIOLE_CRASH_SEED={seed}");
+    let mut random = Random(seed);
+    let mut server = Server::configured(
+        "default_host.require_tls = false\nlimits.account.offline_messages = 100000\n\
+         limits.account.offline_size = '1 GiB'\nlimits.account.roster_items = 100000\nlog.level = 'info'",
+    );
+    let mut writers: Vec<Writer> = (0..WRITERS).map(Writer::new).collect();
+    for writer in &writers {
+        server.add_user(&writer.name);
+        server.add_user(&writer.reader);
+    }
+    let mut acknowledged = 0;
+    for round in 0..rounds {
+        let enough = random.below(120) as usize;
+        let pause = Duration::from_micros(random.below(40_000));
+        let at = Place { address: server.c2s(), certificate: server.certificate() };
+        let progress = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            let working: Vec<_> = writers
+                .iter_mut()
+                .map(|writer| {
+                    let (at, progress, random) = (&at, &progress, Random(random.next()));
+                    let session = at.log_in(&writer.name);
+                    scope.spawn(move || writer.work(session, at, progress, random))
+                })
+                .collect();
+            // A moment of the traffic, not of the clock: a slow machine gets as far as a fast one.
+            while progress.load(Ordering::Relaxed) < enough && working.iter().any(|writer| !writer.is_finished()) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            thread::sleep(pause);
+            server.kill9();
+        });
+        acknowledged += progress.into_inner();
+        let verified = server.oriole(&["store", "verify"]);
+        assert!(verified.status.success(), "round {round}: {}", String::from_utf8_lossy(&verified.stderr));
+        server.restart();
+        let at = Place { address: server.c2s(), certificate: server.certificate() };
+        for writer in &mut writers {
+            writer.check(&at, round);
+        }
+    }
+    assert!(acknowledged > 0, "nothing was acknowledged in any round, so nothing was tested");
+    eprintln!("{acknowledged} acknowledgements in {rounds} rounds");
+}
+
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
+}
+
+struct Place {
+    address: SocketAddr,
+    certificate: PathBuf,
+}
+
+impl Place {
+    /// `None` when the server is gone by now.
+    fn connect(&self) -> Option<Client> {
+        Client::try_connect(self.address, &self.certificate).ok()
+    }
+
+    fn log_in(&self, name: &str) -> Client {
+        let mut client = self.connect().expect("the server is up");
+        client.log_in_unencrypted(name, "crash");
+        client
+    }
+}
+
+/// One user at work, with a memory of what the server must know.
+struct Writer {
+    name: String,
+    /// Who is written to, and is online only to see what has come.
+    reader: String,
+    count: u64,
+    roster: Roster,
+    messages: Messages,
+    accounts: Accounts,
+}
+
+#[derive(Default)]
+struct Roster {
+    /// Name by address, as acknowledged.
+    acknowledged: BTreeMap<String, String>,
+    /// What was sent last, and not acknowledged: the contact with its new name, or `None` when it was to be removed.
+    open: BTreeMap<String, Vec<Option<String>>>,
+}
+
+#[derive(Default)]
+struct Messages {
+    acknowledged: Vec<u64>,
+    open: Vec<u64>,
+}
+
+#[derive(Default)]
+struct Accounts {
+    acknowledged: BTreeSet<String>,
+    open: BTreeSet<String>,
+}
+
+impl Writer {
+    fn new(number: usize) -> Writer {
+        Writer {
+            name: format!("writer{number}"),
+            reader: format!("reader{number}"),
+            count: 0,
+            roster: Roster::default(),
+            messages: Messages::default(),
+            accounts: Accounts::default(),
+        }
+    }
+
+    fn fresh(&mut self) -> u64 {
+        self.count += 1;
+        self.count
+    }
+
+    /// Goes on until the server is gone.
+    fn work(&mut self, mut session: Client, at: &Place, progress: &AtomicUsize, mut random: Random) {
+        loop {
+            let done = match random.below(8) {
+                0 => self.register(at),
+                1..=3 => self.change_roster(&mut session, &mut random),
+                _ => self.write(&mut session, 1 + random.below(6)),
+            };
+            match done {
+                Some(()) => progress.fetch_add(1, Ordering::Relaxed),
+                None => return,
+            };
+        }
+    }
+
+    fn register(&mut self, at: &Place) -> Option<()> {
+        let number = self.fresh();
+        let name = format!("{}-child{number}", self.name);
+        let mut client = at.connect()?;
+        client.try_open()?;
+        self.accounts.open.insert(name.clone());
+        let answer = client.try_register(&name)?;
+        assert_eq!(answer.attr("type"), Some("result"), "{answer:?}");
+        self.accounts.open.remove(&name);
+        self.accounts.acknowledged.insert(name);
+        Some(())
+    }
+
+    /// Adds, renames or removes one of a few contacts, or two at once.
+    fn change_roster(&mut self, session: &mut Client, random: &mut Random) -> Option<()> {
+        let contact = format!("contact{}@montague.example", random.below(40));
+        let known = self.roster.acknowledged.contains_key(&contact);
+        let name = (!known || random.below(3) > 0).then(|| format!("name{}", self.fresh()));
+        let item = match &name {
+            Some(name) => format!("<item jid='{contact}' name='{name}'/>"),
+            None => format!("<item jid='{contact}' subscription='remove'/>"),
+        };
+        self.roster.open.entry(contact.clone()).or_default().push(name.clone());
+        let answer = session.try_iq("set", None, &format!("<query xmlns='jabber:iq:roster'>{item}</query>"))?;
+        assert_eq!(error_condition(&answer), None, "{answer:?}");
+        self.roster.open.remove(&contact);
+        match name {
+            Some(name) => self.roster.acknowledged.insert(contact, name),
+            None => self.roster.acknowledged.remove(&contact),
+        };
+        Some(())
+    }
+
+    /// A few messages to someone who is offline, and one ping that acknowledges them all.
+    fn write(&mut self, session: &mut Client, count: u64) -> Option<()> {
+        let mut stanzas = String::new();
+        for _ in 0..count {
+            let number = self.fresh();
+            self.messages.open.push(number);
+            // Some of them are large.
+            let padding = if number.is_multiple_of(10) { "x".repeat(20_000) } else { String::new() };
+            let to = user(&self.reader);
+            stanzas.push_str(&format!(
+                "<message to='{to}' type='chat' id='{number}'><body>{number} {padding}</body></message>"
+            ));
+        }
+        session.try_send(stanzas).ok()?;
+        let pong = session.try_iq("get", None, "<ping xmlns='urn:xmpp:ping'/>")?;
+        assert_eq!(pong.attr("type"), Some("result"), "{pong:?}");
+        self.messages.acknowledged.append(&mut self.messages.open);
+        Some(())
+    }
+
+    /// Looks for everything that was acknowledged, and takes what is found for the truth from then on.
+    fn check(&mut self, at: &Place, round: u64) {
+        for name in std::mem::take(&mut self.accounts.acknowledged) {
+            at.log_in(&name).leave();
+        }
+        self.accounts.open.clear();
+        self.check_roster(&at.log_in(&self.name).iq("get", None, "<query xmlns='jabber:iq:roster'/>"), round);
+        self.check_messages(at, round);
+    }
+
+    fn check_roster(&mut self, answer: &Element, round: u64) {
+        let query = answer.child("query", "jabber:iq:roster").unwrap();
+        let attr = |item: &Element, name| item.attr(name).unwrap().to_owned();
+        let found: BTreeMap<_, _> = query.children().map(|item| (attr(item, "jid"), attr(item, "name"))).collect();
+        let Roster { acknowledged, open } = &self.roster;
+        let contacts: BTreeSet<&String> = found.keys().chain(acknowledged.keys()).collect();
+        for contact in contacts {
+            let (has, had) = (found.get(contact), acknowledged.get(contact));
+            let in_flight = open.get(contact).is_some_and(|open| open.iter().any(|one| one.as_ref() == has));
+            assert!(has == had || in_flight, "round {round}: {contact} is {has:?}, acknowledged was {had:?}");
+        }
+        self.roster = Roster { acknowledged: found, open: BTreeMap::new() };
+    }
+
+    /// Every acknowledged message once, in the order in which they were sent.
+    fn check_messages(&mut self, at: &Place, round: u64) {
+        let mut session = at.log_in(&self.reader);
+        session.send("<presence/>");
+        let number = |element: Element| element.attr("id")?.parse().ok();
+        let delivered = session.settled().into_iter().filter(|element| element.name() == "message");
+        let delivered: Vec<u64> = delivered.filter_map(number).collect();
+        let Messages { acknowledged, open } = std::mem::take(&mut self.messages);
+        let (sure, rest) = delivered.split_at_checked(acknowledged.len()).unwrap_or((&delivered, &[]));
+        assert_eq!(sure, acknowledged, "round {round}: not exactly what was acknowledged to {}", self.name);
+        assert!(open.starts_with(rest), "round {round}: {rest:?} is no beginning of {open:?}");
+        // They are delivered, and that too must be remembered: nothing may come twice in the next round.
+        session.leave();
+    }
+}
+
+impl Client {
+    /// As `open`, but `None` when the server is gone.
+    fn try_open(&mut self) -> Option<()> {
+        self.try_send(format!(
+            "<stream:stream to='{}' version='1.0' xmlns='jabber:client' \
+             xmlns:stream='http://etherx.jabber.org/streams'>",
+            crate::support::DOMAIN
+        ))
+        .ok()?;
+        self.try_find(|element| element.name() == "features").map(drop)
+    }
+}
+
+/// Numbers that look random and can be had again (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number less than `bound`.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}

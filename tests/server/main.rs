@@ -1,0 +1,10 @@
+//! The whole server, tested from outside: over its sockets, its signals, its exit codes and what it leaves on the disk.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crash;
+mod lifecycle;
+mod limits;
+mod streams;
+mod trace;

@@ -1,0 +1,83 @@
+//! The receiving side of a stream from another server: who it has proved to be, and for whom it may speak
+//! (RFC 6120 sections 4.7, 6 and 8.1.2.2; XEP-0178 section 3; XEP-0220).
+
+use super::dialback::Pairs;
+use super::negotiate::Negotiating;
+use super::{Event, Phase, Stream, StreamCondition, StreamError};
+use crate::jid::BareJid;
+use crate::stanza::Stanza;
+use crate::xml::Limits;
+use crate::{ns, xml::Element};
+
+/// XEP-0288 section 2: the stream feature, and the element by which a peer accepts it.
+pub(super) const BIDI_FEATURE: &str = "urn:xmpp:features:bidi";
+pub(super) const BIDI: &str = "urn:xmpp:bidi";
+
+/// How a host treats streams from other servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FederationPolicy {
+    /// Whether a certificate proves a domain (SASL EXTERNAL).
+    pub external: bool,
+    /// Whether dialback does.
+    pub dialback: bool,
+    /// Whether stanzas may be sent back on the same stream (XEP-0288).
+    pub bidi: bool,
+}
+
+/// What is known of the peer, from the first header until the end of the stream.
+pub(super) struct Federation {
+    pub pairs: Pairs,
+    pub may_dial_back: bool,
+    /// Limits once a domain is proved.
+    pub limits: Limits,
+    /// The peer has asked for stanzas on this stream.
+    pub bidi: bool,
+}
+
+impl Stream {
+    /// Answers [`Event::Authorize`] for a server: its certificate is accepted for `domain`.
+    pub fn authorized_server(&mut self, domain: BareJid) {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return };
+        let Negotiating::Authorizing(_) = &negotiation.step else { return };
+        negotiation.step = Negotiating::Idle;
+        negotiation.user = Some(domain);
+        self.put(&Element::new("success", ns::SASL));
+        self.framer.reset();
+    }
+
+    /// Whether stanzas may be sent to the peer on this stream (XEP-0288).
+    pub fn is_bidirectional(&self) -> bool {
+        self.federation.as_ref().is_some_and(|federation| federation.bidi)
+    }
+
+    /// The peer wants stanzas on this stream; only before it authenticates.
+    pub(super) fn accept_bidi(&mut self) {
+        if let Some(federation) = &mut self.federation {
+            federation.bidi = true;
+        }
+    }
+
+    /// The certificate was accepted and the stream opened anew: the pair may speak.
+    pub(super) fn establish_external(&mut self) {
+        let Phase::Negotiating(negotiation) = &self.phase else { return };
+        let (Some(peer), Some(policy)) = (negotiation.user.clone(), &negotiation.policy) else { return };
+        let domain = policy.domain.clone();
+        let Some(federation) = &mut self.federation else { return };
+        federation.pairs.add(peer, domain);
+        let limits = federation.limits;
+        self.establish(limits);
+    }
+
+    /// A stanza from another server: both addresses are there, and the sender's domain has been proved to the recipient's.
+    pub(super) fn check_pair(&mut self, stanza: Stanza) -> Event {
+        let Some(federation) = &self.federation else { return Event::Stanza(stanza) };
+        let (Some(from), Some(to)) = (&stanza.from, &stanza.to) else {
+            return self.fail(StreamCondition::ImproperAddressing);
+        };
+        if federation.pairs.allow(from.domain(), to.domain()) {
+            return Event::Stanza(stanza);
+        }
+        let text = format!("{} has not been proved on this stream, to {}", from.domain(), to.domain());
+        self.fail(StreamError::with_text(StreamCondition::InvalidFrom, text))
+    }
+}

@@ -1,0 +1,233 @@
+//! Two servers joined in memory: the initiating machine against the receiving one, with time owned by the test.
+
+use super::super::dialback::{Request, Verdict, key};
+use super::super::{Event, FederationPolicy, Policy, Role, Stream};
+use super::*;
+use crate::sasl::{ChannelBindings, Decoys, Iterations, Mechanism, Principal};
+use crate::stanza::MessageType;
+use std::sync::Arc;
+
+const SECRET: [u8; 32] = [9; 32];
+
+fn domain(name: &str) -> BareJid {
+    name.parse().unwrap()
+}
+
+fn fixed(octets: &mut [u8]) {
+    octets.fill(3);
+}
+
+/// What the receiving server allows, and what TLS is said to have proved about the initiating one.
+struct Terms {
+    federation: FederationPolicy,
+    proven: Vec<String>,
+}
+
+struct Play {
+    ours: Initiator,
+    theirs: Stream,
+    terms: Terms,
+    now: Instant,
+    /// What happened on either side, in order.
+    told: Vec<String>,
+    received: Vec<Stanza>,
+}
+
+impl Play {
+    fn new(outgoing: Outgoing, terms: Terms) -> Play {
+        let now = Instant::now();
+        let mut theirs = Stream::new(Role::Server, false, Timeouts::default(), fixed, now);
+        if outgoing.secured {
+            theirs.secured(ChannelBindings::default(), terms.proven.clone());
+        }
+        let ours = Initiator::new(outgoing, Timeouts::default(), now);
+        Play { ours, theirs, terms, now, told: Vec::new(), received: Vec::new() }
+    }
+
+    /// Carries bytes and answers questions until nothing moves any more.
+    fn run(&mut self) {
+        loop {
+            let (out, back) = (self.ours.output().to_vec(), self.theirs.output().to_vec());
+            if out.is_empty() && back.is_empty() {
+                return;
+            }
+            self.ours.written(out.len());
+            self.theirs.written(back.len());
+            self.theirs.read(&out, self.now);
+            while let Some(event) = self.theirs.poll_event() {
+                self.receiver(event);
+            }
+            self.ours.read(&back, self.now);
+            while let Some(event) = self.ours.poll_event() {
+                self.initiator(event);
+            }
+        }
+    }
+
+    fn receiver(&mut self, event: Event) {
+        match event {
+            Event::Header(_) => self.theirs.open(policy(self.terms.federation)),
+            // The test's TLS: the bytes so far are carried, then both sides go on.
+            Event::StartTls => self.told.push("tls".into()),
+            Event::Authorize(identity) => {
+                let Principal::Server(name) = identity.principal else { panic!("{identity:?}") };
+                self.theirs.authorized_server(domain(&name));
+            }
+            Event::Dialback(Request::Result { from, to, key: given }) => {
+                let genuine = given == key(&SECRET, to.as_str(), from.as_str(), self.theirs.id());
+                self.theirs.answer_result(&from, &to, &if genuine { Verdict::Valid } else { Verdict::Invalid });
+            }
+            Event::Dialback(Request::Verify { from, to, id, key: given }) => {
+                let valid = given == key(&SECRET, from.as_str(), to.as_str(), &id);
+                self.theirs.answer_verify(&from, &to, &id, valid);
+            }
+            Event::Stanza(stanza) => self.received.push(stanza),
+            Event::Closed(closed) => self.told.push(format!("they closed: {closed:?}")),
+            other => self.told.push(format!("{other:?}")),
+        }
+    }
+
+    fn initiator(&mut self, event: Initiated) {
+        match event {
+            Initiated::StartTls => {
+                self.theirs.secured(ChannelBindings::default(), self.terms.proven.clone());
+                self.ours.secured();
+            }
+            Initiated::Stanza(stanza) => self.received.push(stanza),
+            other => self.told.push(format!("{other:?}")),
+        }
+    }
+}
+
+fn outgoing() -> Outgoing {
+    Outgoing {
+        from: domain("a.example"),
+        to: domain("b.example"),
+        secured: false,
+        require_tls: true,
+        external: true,
+        dialback: Some(SECRET),
+        bidi: false,
+        purpose: Purpose::Stanzas,
+        limits: Limits::AFTER_AUTH,
+    }
+}
+
+fn terms(external: bool, dialback: bool, proven: &[&str]) -> Terms {
+    let proven = proven.iter().map(|name| (*name).to_owned()).collect();
+    Terms { federation: FederationPolicy { external, dialback, bidi: true }, proven }
+}
+
+fn policy(federation: FederationPolicy) -> Policy {
+    Policy {
+        domain: domain("b.example"),
+        tls: true,
+        require_tls: true,
+        mechanisms: Arc::from([Mechanism::External]),
+        attempts: 3,
+        decoys: Arc::new(Decoys::new([1; 32], Iterations::all(4096))),
+        early_features: Arc::from([]),
+        early_namespaces: &[],
+        features: Arc::from([]),
+        limits: Limits::AFTER_AUTH,
+        component_secret: None,
+        federation: Some(federation),
+    }
+}
+
+fn message(from: &str, to: &str) -> Stanza {
+    let message = Stanza::new(MessageType::Chat).with_from(from.parse::<crate::jid::Jid>().unwrap());
+    message
+        .with_to(to.parse::<crate::jid::Jid>().unwrap())
+        .with_child(&Element::new("body", ns::CLIENT).with_text("Hi"))
+}
+
+#[test]
+fn a_certificate_opens_the_stream() {
+    let mut play = Play::new(outgoing(), terms(true, true, &["x.example", "a.example"]));
+    play.run();
+    assert_eq!(play.told, ["tls", "Established(External)"]);
+    play.ours.send(&message("romeo@a.example/x", "juliet@b.example"));
+    play.run();
+    assert_eq!(play.received.len(), 1);
+    assert!(play.received[0].has_child("body", ns::CLIENT), "inside, the content namespace is one");
+}
+
+#[test]
+fn dialback_is_what_is_left_without_a_certificate() {
+    let mut play = Play::new(outgoing(), terms(true, true, &["x.example"]));
+    play.run();
+    assert_eq!(play.told, ["tls", "Established(Dialback)"]);
+    play.ours.send(&message("romeo@a.example/x", "juliet@b.example"));
+    play.run();
+    assert_eq!(play.received.len(), 1);
+}
+
+#[test]
+fn a_wrong_key_opens_nothing() {
+    let mut play = Play::new(Outgoing { dialback: Some([1; 32]), ..outgoing() }, terms(false, true, &[]));
+    play.run();
+    assert!(play.told.contains(&"Failed(DialbackInvalid)".to_owned()), "{:?}", play.told);
+    assert!(!play.theirs.is_established());
+}
+
+#[test]
+fn where_certificates_are_required_nothing_else_counts() {
+    let mut play = Play::new(outgoing(), terms(true, false, &["x.example"]));
+    play.run();
+    assert!(!play.theirs.is_established(), "{:?}", play.told);
+}
+
+#[test]
+fn nobody_speaks_for_another_domain() {
+    for (from, to) in [("romeo@c.example", "juliet@b.example"), ("romeo@a.example", "juliet@d.example")] {
+        let mut play = Play::new(outgoing(), terms(true, true, &["a.example"]));
+        play.run();
+        play.ours.send(&message(from, to));
+        play.run();
+        assert!(play.received.is_empty());
+        assert!(play.told.iter().any(|line| line.contains("InvalidFrom")), "{:?}", play.told);
+    }
+}
+
+#[test]
+fn a_bidirectional_stream_carries_answers() {
+    let mut play = Play::new(Outgoing { bidi: true, ..outgoing() }, terms(true, true, &["a.example"]));
+    play.run();
+    assert!(play.ours.is_bidirectional() && play.theirs.is_bidirectional());
+    play.theirs.send(&message("juliet@b.example", "romeo@a.example/x"));
+    play.run();
+    assert_eq!(play.received.len(), 1);
+    play.theirs.send(&message("juliet@c.example", "romeo@a.example/x"));
+    play.run();
+    assert!(play.told.iter().any(|line| line.contains("InvalidFrom")), "{:?}", play.told);
+}
+
+#[test]
+fn the_authoritative_server_is_asked() {
+    for (secret, valid) in [(SECRET, true), ([1; 32], false)] {
+        let key = key(&secret, "a.example", "b.example", "stream-1");
+        let purpose = Purpose::Verify { id: "stream-1".into(), key };
+        let mut play = Play::new(Outgoing { purpose, ..outgoing() }, terms(true, true, &[]));
+        play.run();
+        assert!(play.told.contains(&format!("Verified({valid})")), "{:?}", play.told);
+    }
+}
+
+#[test]
+fn without_tls_nothing_is_said() {
+    let mut ours = Initiator::new(outgoing(), Timeouts::default(), Instant::now());
+    let header =
+        "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' id='1' version='1.0'>";
+    ours.read(format!("{header}<stream:features/>").as_bytes(), Instant::now());
+    assert!(matches!(ours.poll_event(), Some(Initiated::Failed(Failure::NoTls))));
+}
+
+#[test]
+fn a_peer_that_says_nothing_is_left() {
+    let now = Instant::now();
+    let mut ours = Initiator::new(outgoing(), Timeouts::default(), now);
+    let deadline = ours.poll_timeout().unwrap();
+    assert!(ours.handle_timeout(now).is_none());
+    assert!(matches!(ours.handle_timeout(deadline), Some(Initiated::Closed(Closed::WithError(_)))));
+}

@@ -1,0 +1,75 @@
+//! What connections themselves implement: the statements of the stream machine of `wire` and of the server's TLS, which know
+//! no features. They stand beside the features' own in the table of XEPs.
+
+use crate::feature::{About, Coverage, Xep};
+
+/// One statement per part of a connection. They name no hooks, no requests and nothing for service discovery.
+pub static ABOUTS: [About; 4] = [
+    About {
+        name: "stream",
+        xeps: &[
+            Xep { number: 170, version: "1.0", coverage: Coverage::Complete, note: "" },
+            Xep {
+                number: 198,
+                version: "1.6.3",
+                coverage: Coverage::Partial,
+                note: "acknowledgements; streams are not resumed",
+            },
+        ],
+        ..About::NOTHING
+    },
+    About {
+        name: "tls",
+        xeps: &[Xep {
+            number: 368,
+            version: "1.1.0",
+            coverage: Coverage::Partial,
+            note: "clients may connect with direct TLS; there are no connections to other servers",
+        }],
+        ..About::NOTHING
+    },
+    About {
+        name: "sasl",
+        xeps: &[
+            Xep {
+                number: 175,
+                version: "1.2",
+                coverage: Coverage::Partial,
+                note: "what an anonymous user has stored stays on disk when the session ends",
+            },
+            Xep {
+                number: 178,
+                version: "1.2",
+                coverage: Coverage::Partial,
+                note: "certificates of clients; there are no connections to other servers",
+            },
+            Xep { number: 440, version: "1.0.0", coverage: Coverage::Complete, note: "" },
+        ],
+        ..About::NOTHING
+    },
+    About {
+        name: "component",
+        xeps: &[Xep {
+            number: 114,
+            version: "1.6",
+            coverage: Coverage::Complete,
+            note: "components connect to the server; it connects to none",
+        }],
+        ..About::NOTHING
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_connection_are_no_features() {
+        for about in &ABOUTS {
+            assert!(!about.name.is_empty() && !about.xeps.is_empty(), "{about:?}");
+            assert!(about.iq.is_empty() && about.hooks.is_empty(), "{} would never be called", about.name);
+            assert!(about.server_features.is_empty() && about.account_features.is_empty(), "{}", about.name);
+            assert!(about.stream_features.is_empty(), "{}: the stream machine offers its features itself", about.name);
+        }
+    }
+}
