@@ -129,7 +129,7 @@ impl Negotiation<'_> {
             Event::Bind { resource, .. } => return self.bind(resource.as_deref()).await,
             Event::Component => return self.connect_component(then),
             // Of established streams, or of other servers, only.
-            Event::Stanza(_) | Event::AckWanted | Event::Dialback(_) => {}
+            Event::Stanza(_) | Event::Answer(_) | Event::AckWanted | Event::Dialback(_) => {}
             Event::Closed(closed) => {
                 debug!(?closed, "closed during negotiation");
                 return Next::Over;

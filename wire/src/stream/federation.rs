@@ -5,9 +5,10 @@ use super::dialback::Pairs;
 use super::negotiate::Negotiating;
 use super::{Event, Phase, Stream, StreamCondition, StreamError};
 use crate::jid::BareJid;
-use crate::stanza::Stanza;
+use crate::stanza::{Stanza, StanzaError};
 use crate::xml::Limits;
 use crate::{ns, xml::Element};
+use compact_str::CompactString;
 
 /// XEP-0288 section 2: the stream feature, and the element by which a peer accepts it.
 pub(super) const BIDI_FEATURE: &str = "urn:xmpp:features:bidi";
@@ -32,9 +33,19 @@ pub(super) struct Federation {
     pub limits: Limits,
     /// The peer has asked for stanzas on this stream.
     pub bidi: bool,
+    /// The id of the stream, to which dialback keys are bound as long as it lasts.
+    pub id: CompactString,
 }
 
 impl Stream {
+    /// The peer's certificate proves these domains: to be said before [`Stream::open`], when what a certificate is worth is
+    /// known only from the header that claims a domain.
+    pub fn identified(&mut self, identities: Vec<String>) {
+        if let Phase::Negotiating(negotiation) = &mut self.phase {
+            negotiation.identities = identities;
+        }
+    }
+
     /// Answers [`Event::Authorize`] for a server: its certificate is accepted for `domain`.
     pub fn authorized_server(&mut self, domain: BareJid) {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return };
@@ -66,6 +77,21 @@ impl Stream {
         federation.pairs.add(peer, domain);
         let limits = federation.limits;
         self.establish(limits);
+    }
+
+    /// The answer to a stanza that cannot be taken in. On a stream from another server it cannot go back the way it came.
+    pub(super) fn refuse_stanza(&mut self, stanza: &Stanza, error: &StanzaError) -> Option<Event> {
+        let mut reply = stanza.error(error)?;
+        if self.federation.is_none() {
+            // The claimed sender is this very peer, or a lie.
+            reply.to = None;
+            self.send(&reply);
+            return None;
+        }
+        match self.check_pair(stanza.clone()) {
+            Event::Stanza(_) => Some(Event::Answer(reply)),
+            closed => Some(closed),
+        }
     }
 
     /// A stanza from another server: both addresses are there, and the sender's domain has been proved to the recipient's.

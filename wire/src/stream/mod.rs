@@ -67,6 +67,8 @@ pub enum Event {
     Dialback(dialback::Request),
     /// A stanza of an established stream.
     Stanza(Stanza),
+    /// The answer to a stanza from another server that could not be taken in: it goes the way of all stanzas to there.
+    Answer(Stanza),
     /// The peer asks how many of its stanzas are taken care of. Answer with [`Stream::acknowledge`], by and by.
     AckWanted,
     /// It is over: write all output and close the connection.
@@ -294,13 +296,8 @@ impl Stream {
             Input::Child(Err(Unreadable::Xml(error))) => Some(self.fail(StreamError::from(&error))),
             Input::Child(Err(Unreadable::From)) => Some(self.fail(StreamCondition::InvalidFrom)),
             Input::Child(Err(Unreadable::Rejected(rejected))) => {
-                if let Some(mut reply) = rejected.stanza.error(&rejected.error) {
-                    // The claimed sender is this very peer, or a lie.
-                    reply.to = None;
-                    self.send(&reply);
-                }
                 self.count_received();
-                None
+                self.refuse_stanza(&rejected.stanza, &rejected.error)
             }
         }
     }
