@@ -9,7 +9,7 @@ use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
-use wire::stream::Stream;
+use wire::stream::{Initiator, Stream};
 
 pub enum Io {
     Plain(TcpStream),
@@ -39,6 +39,20 @@ impl Machine for Stream {
 
     fn written(&mut self, count: usize) {
         Stream::written(self, count);
+    }
+}
+
+impl Machine for Initiator {
+    fn read(&mut self, bytes: &[u8], now: Instant) {
+        Initiator::read(self, bytes, now);
+    }
+
+    fn output(&self) -> &[u8] {
+        Initiator::output(self)
+    }
+
+    fn written(&mut self, count: usize) {
+        Initiator::written(self, count);
     }
 }
 

@@ -145,7 +145,7 @@ impl Negotiation<'_> {
         };
         let policies = match self.kind {
             Kind::Component => &self.shared.components,
-            Kind::Client | Kind::ClientTls => &self.shared.policies,
+            _ => &self.shared.policies,
         };
         let Some(policy) = policies.get(to.as_str()) else {
             return Some(self.stream.fail(StreamCondition::HostUnknown));

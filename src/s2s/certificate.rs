@@ -119,7 +119,9 @@ fn text(value: &[u8], tag: Tag) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType};
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
+    };
     use std::time::Duration;
 
     fn authority() -> CertifiedIssuer<'static, KeyPair> {

@@ -175,9 +175,7 @@ fn choose(
     if records.is_empty() {
         return match failure {
             Some(error) => Err(error),
-            None => {
-                Ok(vec![Place { host: Host::Name(domain.to_owned()), port: PORT, security: Security::StartTls }])
-            }
+            None => Ok(vec![Place { host: Host::Name(domain.to_owned()), port: PORT, security: Security::StartTls }]),
         };
     }
     let there: Vec<Srv> = records.into_iter().filter(|record| !record.host.is_empty()).collect();
@@ -239,10 +237,7 @@ mod tests {
         let starttls = srv("a.example", 5269, Security::StartTls);
         let direct = Srv { priority: 1, ..srv("b.example", 443, Security::Direct) };
         let places = choose("example", Ok(vec![starttls]), Ok(vec![direct]), |_| 0).unwrap();
-        assert_eq!(
-            places,
-            [place("a.example", 5269, Security::StartTls), place("b.example", 443, Security::Direct)]
-        );
+        assert_eq!(places, [place("a.example", 5269, Security::StartTls), place("b.example", 443, Security::Direct)]);
     }
 
     #[test]
@@ -270,10 +265,7 @@ mod tests {
     #[test]
     fn families_take_turns() {
         let ips = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
-        assert_eq!(
-            alternate(ips(&["::1", "::2", "::3", "192.0.2.1"])),
-            ips(&["::1", "192.0.2.1", "::2", "::3"])
-        );
+        assert_eq!(alternate(ips(&["::1", "::2", "::3", "192.0.2.1"])), ips(&["::1", "192.0.2.1", "::2", "::3"]));
         assert_eq!(alternate(ips(&[])), ips(&[]));
     }
 }
