@@ -1,0 +1,7 @@
+//! Federation as others see it: several servers on loopback addresses of their own, and users who talk across.
+
+mod oriole;
+mod others;
+mod stage;
+#[path = "../support/mod.rs"]
+mod support;
