@@ -1,5 +1,6 @@
 //! Federation as others see it: several servers on loopback addresses of their own, and users who talk across.
 
+mod interop;
 mod oriole;
 mod others;
 mod stage;

@@ -6,11 +6,11 @@ use crate::stage::{Quality, Stage, address, hears, routes, says, says_in_vain, s
 fn three_servers_talk_in_a_ring() {
     let stage = Stage::new();
     let [verona, mantua, padua] = [address(), address(), address()];
-    let routes = routes(&[("verona.test", verona), ("mantua.test", mantua), ("padua.test", padua)]);
+    let routes = routes(&[("verona.example", verona), ("mantua.example", mantua), ("padua.example", padua)]);
     let only = |own: &str| routes.lines().filter(|line| !line.contains(own)).collect::<Vec<_>>().join("\n");
-    let verona = stage.oriole("verona.test", verona, &only("verona.test"));
-    let mantua = stage.oriole("mantua.test", mantua, &only("mantua.test"));
-    let padua = stage.oriole("padua.test", padua, &only("padua.test"));
+    let verona = stage.oriole("verona.example", verona, &only("verona.example"));
+    let mantua = stage.oriole("mantua.example", mantua, &only("mantua.example"));
+    let padua = stage.oriole("padua.example", padua, &only("padua.example"));
     let (mut juliet, mut romeo, mut kate) = (verona.user("juliet"), mantua.user("romeo"), padua.user("kate"));
     says(&mut juliet, &mut romeo, "to Mantua");
     says(&mut romeo, &mut kate, "to Padua");
@@ -24,8 +24,8 @@ fn three_servers_talk_in_a_ring() {
 fn order_is_kept() {
     let stage = Stage::new();
     let [verona, mantua] = [address(), address()];
-    let first = stage.oriole("verona.test", verona, &routes(&[("mantua.test", mantua)]));
-    let second = stage.oriole("mantua.test", mantua, &routes(&[("verona.test", verona)]));
+    let first = stage.oriole("verona.example", verona, &routes(&[("mantua.example", mantua)]));
+    let second = stage.oriole("mantua.example", mantua, &routes(&[("verona.example", verona)]));
     let (mut juliet, mut romeo) = (first.user("juliet"), second.user("romeo"));
     for number in 0..500 {
         send(&mut juliet, &romeo.jid.clone(), &number.to_string());
@@ -51,8 +51,8 @@ fn each_proof_and_each_kind_of_tls() {
         let [verona, mantua] = [address(), address()];
         let policy = format!("federation.require = '{proof}'\nfederation.bidi = {bidi}\n");
         let way = |to| policy.clone() + &if direct { tls_routes(&[to]) } else { routes(&[to]) };
-        let first = stage.oriole_with("verona.test", verona, quality, &way(("mantua.test", mantua)));
-        let second = stage.oriole_with("mantua.test", mantua, quality, &way(("verona.test", verona)));
+        let first = stage.oriole_with("verona.example", verona, quality, &way(("mantua.example", mantua)));
+        let second = stage.oriole_with("mantua.example", mantua, quality, &way(("verona.example", verona)));
         let (mut juliet, mut romeo) = (first.user("juliet"), second.user("romeo"));
         says(&mut juliet, &mut romeo, "Ay me!");
         says(&mut romeo, &mut juliet, "I take thee at thy word");
@@ -69,11 +69,12 @@ fn a_bad_certificate_is_no_proof() {
         let stage = Stage::new();
         let [verona, mantua] = [address(), address()];
         let strict = "federation.require = 'certificates'\n";
-        let first = stage.oriole("verona.test", verona, &(strict.to_owned() + &routes(&[("mantua.test", mantua)])));
+        let first =
+            stage.oriole("verona.example", verona, &(strict.to_owned() + &routes(&[("mantua.example", mantua)])));
         // The other one has nothing against dialback.
-        let second = stage.oriole_with("mantua.test", mantua, quality, &routes(&[("verona.test", verona)]));
+        let second = stage.oriole_with("mantua.example", mantua, quality, &routes(&[("verona.example", verona)]));
         let mut juliet = first.user("juliet");
-        assert_eq!(says_in_vain(&mut juliet, "romeo@mantua.test", "Romeo!"), "remote-server-not-found");
+        assert_eq!(says_in_vain(&mut juliet, "romeo@mantua.example", "Romeo!"), "remote-server-not-found");
         if quality == Quality::SelfSigned {
             let mut romeo = second.user("romeo");
             assert_eq!(says_in_vain(&mut romeo, &juliet.jid, "Juliet!"), "remote-server-not-found");

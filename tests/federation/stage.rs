@@ -20,9 +20,8 @@ pub struct Stage {
 /// A server with a domain, wherever its program is from.
 pub struct House {
     pub domain: String,
-    /// Where clients and servers connect.
+    /// Where clients connect.
     pub c2s: SocketAddr,
-    pub s2s: SocketAddr,
     /// The file of the authority that vouches for it.
     pub ca: PathBuf,
     pub program: Program,
@@ -74,7 +73,7 @@ impl Stage {
 
     /// Writes a certificate and its key for a domain and its services, and returns their files.
     pub fn certificate(&self, domain: &str, quality: Quality) -> (PathBuf, PathBuf) {
-        let name = if quality == Quality::Foreign { "else.where.test" } else { domain };
+        let name = if quality == Quality::Foreign { "else.where.example" } else { domain };
         let mut params = CertificateParams::new(vec![name.to_owned(), format!("*.{name}")]).unwrap();
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         if quality == Quality::Expired {
@@ -115,8 +114,8 @@ impl Stage {
         );
         let server = Server::configured(&config);
         let ca = if quality == Quality::SelfSigned { certificate } else { self.ca() };
-        let (c2s, s2s) = (server.c2s(), SocketAddr::new(at, 5269));
-        House { domain: domain.to_owned(), c2s, s2s, ca, program: Program::Oriole(server) }
+        let c2s = server.c2s();
+        House { domain: domain.to_owned(), c2s, ca, program: Program::Oriole(server) }
     }
 }
 
