@@ -3,6 +3,7 @@
 use crate::others::{Demands, installed, name_server};
 use crate::stage::{House, Quality, Stage, address, says};
 use crate::support::{Client, skip};
+use std::net::TcpListener;
 use wire::xml::Element;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,16 +32,18 @@ fn play(terms: Terms, act: impl FnOnce(&House, &House)) {
     }
     let stage = Stage::new();
     let [dns, verona, mantua] = [address(), address(), address()];
-    let _names = name_server(
-        dns,
-        &[("verona.example", verona), ("mantua.example", mantua), ("conference.mantua.example", mantua)],
-    );
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let houses = [("mantua.example", mantua), ("conference.mantua.example", mantua)];
+    let _names = name_server(dns, ("verona.example", port), &houses);
     let route = if terms.direct {
         format!("federation.routes.\"mantua.example\" = \"tls:{mantua}:5270\"")
     } else {
         String::new()
     };
-    let ours = format!("federation.resolver = \"{dns}:5353\"\n{route}\n{}", terms.ours);
+    let ours = format!(
+        "listen.s2s.addresses = [\"127.0.0.1:{port}\"]\nfederation.resolver = \"{dns}:5353\"\n{route}\n{}",
+        terms.ours
+    );
     let quality = if terms.demands == Demands::Certificates { Quality::Good } else { Quality::SelfSigned };
     let ours = stage.oriole_with("verona.example", verona, quality, &ours);
     let theirs = match terms.other {

@@ -54,12 +54,14 @@ pub fn installed(programs: &[&str]) -> bool {
     programs.iter().all(found)
 }
 
-/// A name server for `houses`, each with its SRV records, on port 5353 of an address of its own.
-pub fn name_server(at: IpAddr, houses: &[(&str, IpAddr)]) -> Process {
+/// A name server on port 5353 of an address of its own. It knows where each of `houses` is; that of `local` is on a port of
+/// `localhost`, a name that is known everywhere: ejabberd asks the system for addresses.
+pub fn name_server(at: IpAddr, local: (&str, u16), houses: &[(&str, IpAddr)]) -> Process {
     let mut command = Command::new("dnsmasq");
     command.args(["--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--user=root"]);
     command.args(["--bind-interfaces", "--port=5353", "--pid-file="]).arg(format!("--listen-address={at}"));
-    command.args(["--local=/example/", "--log-facility=-", "--log-queries"]);
+    command.args(["--local=/example/", "--host-record=localhost,127.0.0.1", "--log-facility=-", "--log-queries"]);
+    command.arg(format!("--srv-host=_xmpp-server._tcp.{},localhost,{},10,5", local.0, local.1));
     for (domain, address) in houses {
         command.arg(format!("--host-record=xmpp.{domain},{address}"));
         command.arg(format!("--srv-host=_xmpp-server._tcp.{domain},xmpp.{domain},5269,10,5"));
@@ -128,7 +130,6 @@ impl Stage {
         fs::create_dir_all(dir.join("db")).unwrap();
         let both = fs::read_to_string(&key).unwrap() + &fs::read_to_string(&certificate).unwrap();
         fs::write(dir.join("both.pem"), both).unwrap();
-        let starttls = if demands == Demands::Certificates { "required_trusted" } else { "required" };
         // Without its dialback module, certificates are all there is.
         let dialback = if demands == Demands::Dialback { "mod_s2s_dialback: {}" } else { "" };
         let config = format!(
@@ -137,7 +138,7 @@ loglevel: debug
 hosts: [ "{domain}" ]
 certfiles: [ "{dir}/both.pem" ]
 ca_file: "{ca}"
-s2s_use_starttls: {starttls}
+s2s_use_starttls: required
 s2s_cafile: "{ca}"
 listen:
   - {{ port: 5222, ip: "{at}", module: ejabberd_c2s, starttls: true }}
@@ -157,9 +158,9 @@ modules:
             ca = self.ca().display(),
         );
         fs::write(dir.join("ejabberd.yml"), config).unwrap();
-        let octets = dns.to_string().replace('.', ",");
         let inetrc = format!(
-            "{{lookup, [dns]}}.\n{{resolv_conf, \"\"}}.\n{{hosts_file, \"\"}}.\n{{nameserver, {{{octets}}}, 5353}}.\n"
+            "{{lookup, [dns]}}.\n{{resolv_conf, \"\"}}.\n{{hosts_file, \"\"}}.\n{{nameserver, {{{}}}, 5353}}.\n",
+            dns.to_string().replace('.', ",")
         );
         fs::write(dir.join("inetrc"), inetrc).unwrap();
         let mut command = Command::new("erl");
@@ -178,6 +179,13 @@ modules:
         ]);
         let mut process = Process::spawn(&mut command);
         process.files.push(dir.join("log"));
+        // Its ports are open before its certificates are loaded.
+        let log = || fs::read_to_string(dir.join("log")).unwrap_or_default();
+        assert!(
+            wait::until(|| log().contains("is started in the node").then_some(())).is_some(),
+            "ejabberd does not start: {}",
+            log()
+        );
         let (c2s, s2s) = (SocketAddr::new(at, 5222), SocketAddr::new(at, 5269));
         process.wait_for_port(c2s);
         process.wait_for_port(s2s);

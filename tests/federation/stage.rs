@@ -56,7 +56,18 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(rcgen::DnType::CommonName, "Verona CA");
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
+    valid(&mut params);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// From the day before yesterday, for a year: some servers cannot read dates that are far away.
+fn valid(params: &mut CertificateParams) {
+    let now = SystemTime::now();
+    params.not_before = (now - 2 * DAY).into();
+    params.not_after = (now + 365 * DAY).into();
 }
 
 impl Stage {
@@ -76,10 +87,9 @@ impl Stage {
         let name = if quality == Quality::Foreign { "else.where.example" } else { domain };
         let mut params = CertificateParams::new(vec![name.to_owned(), format!("*.{name}")]).unwrap();
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        valid(&mut params);
         if quality == Quality::Expired {
-            let now = SystemTime::now();
-            params.not_before = (now - Duration::from_secs(172_800)).into();
-            params.not_after = (now - Duration::from_secs(86_400)).into();
+            params.not_after = (SystemTime::now() - DAY).into();
         }
         let key = KeyPair::generate().unwrap();
         let certificate = match quality {
@@ -100,12 +110,16 @@ impl Stage {
     /// As [`Stage::oriole`], with a certificate that may be bad.
     pub fn oriole_with(&self, domain: &str, at: IpAddr, quality: Quality, changes: &str) -> House {
         let (certificate, key) = self.certificate(domain, quality);
+        let listen = match changes.contains("listen.s2s.") {
+            true => String::new(),
+            false => format!("listen.s2s.addresses = [\"{at}:5269\"]"),
+        };
         let config = format!(
             r#"
             hosts."{domain}" = {{ certificate = "{}", key = "{}" }}
-            listen.s2s.addresses = ["{at}:5269"]
             listen.s2s_tls.addresses = ["{at}:5270"]
             federation.ca_file = "{}"
+            {listen}
             {changes}
             "#,
             certificate.display(),
