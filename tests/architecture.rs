@@ -214,7 +214,7 @@ fn imports_are_found_however_they_are_written() {
     assert_eq!(imported(code, "super::")[0], "g");
     assert_eq!(
         code_of("a // b\nuse c; // super::x\n'http://d'\n\n#[cfg(test)]\nmod tests {}"),
-        "a \nuse c; \n'http://d'\n"
+        "a \nuse c; \n'http://d'"
     );
 }
 

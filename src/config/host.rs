@@ -1,6 +1,5 @@
 //! `[default_host]` and `[hosts."example.org"]`: what one served domain offers, and to whom.
 
-use super::names::AccountName;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf};
@@ -21,8 +20,6 @@ pub struct HostConfig {
     pub mechanisms: Vec<Mechanism>,
     /// Everyone may log in as a new, temporary user, and nobody in another way (SASL ANONYMOUS, XEP-0175).
     pub anonymous: bool,
-    /// Accounts that may administer the host over XMPP.
-    pub admins: Vec<AccountName>,
     /// In-band registration (XEP-0077).
     pub registration: Registration,
     /// Whom to turn to (XEP-0157).
@@ -38,7 +35,6 @@ impl Default for HostConfig {
             require_tls: true,
             mechanisms: vec![Mechanism::ScramSha256, Mechanism::ScramSha1, Mechanism::Plain],
             anonymous: false,
-            admins: Vec::new(),
             registration: Registration::default(),
             contact: Contact::default(),
         }

@@ -2,7 +2,7 @@
 //!
 //! An account that nobody needs is not here and costs nothing but disk.
 
-use super::outbox::{Outbox, Parcel};
+use super::outbox::{NotTaken, Outbox, Parcel};
 use super::served::Served;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -74,11 +74,11 @@ impl Lane {
         Some(self.account.sessions.remove(session))
     }
 
-    /// Queues a stanza for a session; gives it back when that cannot be.
-    pub fn push(&self, id: SessionId, stanza: Stanza, after: Position) -> Result<(), Stanza> {
+    /// Queues a stanza for a session.
+    pub fn push(&self, id: SessionId, stanza: Stanza, after: Position) -> Result<(), NotTaken> {
         match self.outlets.iter().find(|(outlet, _)| *outlet == id) {
             Some((_, outbox)) => outbox.push(Parcel { stanza, after }),
-            None => Err(stanza),
+            None => Err(NotTaken),
         }
     }
 
@@ -100,8 +100,11 @@ impl Lane {
 /// The table of awake accounts, in shards so that cores do not wait for each other.
 pub struct Awake {
     hasher: RandomState,
-    shards: Box<[Mutex<HashMap<Box<str>, Arc<Entry>>>]>,
+    shards: Box<[Shard]>,
 }
+
+/// Accounts by address.
+type Shard = Mutex<HashMap<Box<str>, Arc<Entry>>>;
 
 const SHARDS: usize = 64;
 
@@ -144,7 +147,7 @@ impl Awake {
         self.shards.iter().flat_map(|shard| shard.lock().values().cloned().collect::<Vec<_>>()).collect()
     }
 
-    fn shard(&self, user: &str) -> &Mutex<HashMap<Box<str>, Arc<Entry>>> {
+    fn shard(&self, user: &str) -> &Shard {
         &self.shards[self.hasher.hash_one(user) as usize % SHARDS]
     }
 }

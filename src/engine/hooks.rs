@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tracing::{debug, error};
 use wire::jid::BareJid;
-use wire::stanza::Stanza;
+use wire::stanza::{Condition, IqType, Kind, MessageType, Stanza};
 use wire::stream::{StreamCondition, StreamError};
 use xeps::account::{Account, SessionId};
 use xeps::accounts;
@@ -137,13 +137,17 @@ impl Engine {
 }
 
 impl Road {
-    /// What a connection never wrote is not lost: messages are delivered to whom there is, requests are answered.
-    pub(super) fn undelivered(&mut self, stanza: Stanza) {
-        use wire::stanza::{Condition, Kind, MessageType};
+    /// What a connection never wrote, or its peer never acknowledged, is not lost: messages go to whom there is, or wait;
+    /// requests are answered. Presence is of the moment, and an answer is for the session that has asked.
+    pub(super) fn undelivered(&mut self, stanza: Stanza, user: &BareJid) {
         match stanza.kind {
-            Kind::Message(MessageType::Error) => {}
-            Kind::Message(_) if stanza.to.is_some() => self.pending.push_back(stanza),
-            _ => self.bounce(&stanza, Condition::RecipientUnavailable.into()),
+            Kind::Message(MessageType::Error) | Kind::Presence(_) | Kind::Iq(IqType::Result | IqType::Error) => {}
+            // What the account itself tells its session, such as a copy or a search result, is for no other.
+            Kind::Message(_) if stanza.from.as_ref().is_some_and(|from| from.as_str() == user.as_str()) => {}
+            // Its resource is gone, and nobody else would get it.
+            Kind::Message(MessageType::Normal) => self.pending.push_back(stanza.with_to(user.clone())),
+            Kind::Message(_) => self.pending.push_back(stanza),
+            Kind::Iq(IqType::Get | IqType::Set) => self.bounce(&stanza, Condition::RecipientUnavailable.into()),
         }
     }
 }
@@ -161,5 +165,38 @@ fn report(outcome: Outcome, feature: &'static str) {
         Err(Halt::Silent(reason)) => debug!(feature, reason, "stopped"),
         Err(Halt::Refuse(refusal)) => debug!(feature, condition = refusal.condition.name(), "refused"),
         Err(Halt::Broken(failure)) => error!(feature, error = %failure, "the store failed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::stanza::PresenceType;
+
+    /// What becomes of a stanza that a session of Juliet's has left behind: its kind, and where it goes now.
+    fn fate(kind: impl Into<Kind>, from: &str) -> Option<(Kind, String)> {
+        let mut road = Road::new(None, None, Position::default());
+        let stanza =
+            Stanza::new(kind).with_id("1").with_to("juliet@example.org/gone".parse::<wire::jid::Jid>().unwrap());
+        road.undelivered(
+            stanza.with_from(from.parse::<wire::jid::Jid>().unwrap()),
+            &"juliet@example.org".parse().unwrap(),
+        );
+        road.pending.pop_front().map(|stanza| (stanza.kind, stanza.to.unwrap().to_string()))
+    }
+
+    #[test]
+    fn what_a_lost_session_leaves_behind() {
+        const ROMEO: &str = "romeo@example.net/orchard";
+        let to = |kind: MessageType, address: &str| Some((kind.into(), address.to_owned()));
+        assert_eq!(fate(MessageType::Chat, ROMEO), to(MessageType::Chat, "juliet@example.org/gone"));
+        assert_eq!(fate(MessageType::Normal, ROMEO), to(MessageType::Normal, "juliet@example.org"));
+        assert_eq!(fate(MessageType::Error, ROMEO), None);
+        assert_eq!(fate(MessageType::Chat, "juliet@example.org"), None, "a copy of its own account");
+        assert_eq!(fate(IqType::Get, ROMEO), Some((IqType::Error.into(), ROMEO.to_owned())));
+        assert_eq!(fate(IqType::Result, ROMEO), None);
+        for kind in [PresenceType::Available, PresenceType::Unavailable, PresenceType::Subscribe] {
+            assert_eq!(fate(kind, ROMEO), None, "{kind:?}: contacts get no errors for their presence");
+        }
     }
 }

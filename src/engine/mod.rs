@@ -22,7 +22,7 @@ mod sessions;
 
 pub use admit::component as admit_from_component;
 pub use awake::{Awake, Entry, Lane};
-pub use outbox::{Outbox, Parcel, Taken};
+pub use outbox::{NotTaken, Outbox, Parcel, Taken};
 pub use served::{Destination, Domains, Served};
 pub use sessions::{Client, NotBound};
 
@@ -38,7 +38,7 @@ use wire::stream::StreamError;
 use xeps::account::SessionId;
 use xeps::accounts::Passwords;
 use xeps::clock::Clock;
-use xeps::delivery::{Delivery, Incoming, decide};
+use xeps::delivery::{Delivery, Incoming, decide, nobody};
 use xeps::store::{Position, Store};
 use xeps::{Act, At, Cx, Halt};
 
@@ -179,7 +179,8 @@ impl Engine {
             Destination::Account(served) => self.to_account(&served, &to, stanza, road).await,
             Destination::Host(served) => self.to_host(&served, &to, stanza, road).await,
             Destination::Component(outbox) => {
-                if let Err(stanza) = outbox.push(Parcel { stanza, after: Position::default() }) {
+                let parcel = Parcel { stanza: stanza.clone(), after: Position::default() };
+                if outbox.push(parcel).is_err() {
                     road.bounce(&stanza, absent());
                 }
             }
@@ -234,7 +235,7 @@ impl Engine {
             Ok(false) if stanza.is_request() && to.is_bare() => {
                 return self.serve_host(&entry.served, At::Nobody, &stanza, road).await;
             }
-            Ok(false) => return road.no_such_account(&stanza),
+            Ok(false) => return road.pending.extend(nobody(&stanza).filter(|reply| reply.to.is_some())),
             Err(error) => return road.answer(&stanza, Halt::Broken(error)),
         }
         if stanza.is_request() && to.is_bare() {
@@ -319,7 +320,7 @@ impl Road {
 
     /// Queues a stanza for a session. An answer to the session whose stanza this road is for is an acknowledgement: it must
     /// not leave before everything that this session has had stored is on disk.
-    fn push(&self, lane: &Lane, id: SessionId, stanza: Stanza) -> Result<(), Stanza> {
+    fn push(&self, lane: &Lane, id: SessionId, stanza: Stanza) -> Result<(), NotTaken> {
         let acknowledges = self.origin == Some(id) && matches!(stanza.kind, Kind::Iq(_)) && !stanza.is_request();
         let after = if acknowledges { self.written } else { Position::default() };
         lane.push(id, stanza, after)
@@ -341,13 +342,6 @@ impl Road {
     fn bounce(&mut self, stanza: &Stanza, error: StanzaError) {
         debug!(condition = error.condition.name(), kind = stanza.kind.name(), "refused");
         self.pending.extend(stanza.error(&error).filter(|reply| reply.to.is_some()));
-    }
-
-    /// RFC 6121 section 8.5.1.
-    fn no_such_account(&mut self, stanza: &Stanza) {
-        if !matches!(stanza.kind, Kind::Presence(_)) {
-            self.bounce(stanza, Condition::ServiceUnavailable.into());
-        }
     }
 }
 

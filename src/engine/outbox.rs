@@ -30,6 +30,10 @@ pub struct Parcel {
     pub after: Position,
 }
 
+/// The connection takes nothing any more: it is closing, or does not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotTaken;
+
 /// What the task finds when it looks.
 #[derive(Debug, Default)]
 pub struct Taken {
@@ -43,11 +47,11 @@ impl Outbox {
         Outbox { state: Mutex::default(), wake: Notify::new(), limit }
     }
 
-    /// Queues a stanza. Gives it back when the connection takes nothing any more.
-    pub fn push(&self, parcel: Parcel) -> Result<(), Stanza> {
+    /// Queues a stanza.
+    pub fn push(&self, parcel: Parcel) -> Result<(), NotTaken> {
         let mut state = self.state.lock();
         if state.finished || state.end.is_some() {
-            return Err(parcel.stanza);
+            return Err(NotTaken);
         }
         state.bytes = state.bytes.saturating_add(parcel.stanza.weight());
         if state.bytes > self.limit {
@@ -55,7 +59,7 @@ impl Outbox {
             state.end = Some(StreamError::with_text(StreamCondition::PolicyViolation, text));
             drop(state);
             self.wake.notify_one();
-            return Err(parcel.stanza);
+            return Err(NotTaken);
         }
         state.waiting.push(parcel);
         let first = state.waiting.len() == 1;

@@ -7,6 +7,7 @@ use super::{Engine, Road};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tracing::error;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Condition, Stanza, StanzaError};
 use wire::stream::{StreamCondition, StreamError};
@@ -20,6 +21,8 @@ pub struct Client {
     pub outbox: Arc<Outbox>,
     pub(super) entry: Arc<Entry>,
     pub(super) address: Option<IpAddr>,
+    /// The account was made up for this session (XEP-0175) and goes with it.
+    pub(super) temporary: bool,
     /// The latest write that the session has caused: what it sent is safe once this is on disk.
     pub(super) written: Position,
 }
@@ -27,6 +30,11 @@ pub struct Client {
 impl Client {
     pub fn written(&self) -> Position {
         self.written
+    }
+
+    /// Has the account forgotten when the session ends.
+    pub fn make_temporary(&mut self) {
+        self.temporary = true;
     }
 }
 
@@ -73,13 +81,13 @@ impl Engine {
         drop(lane);
         self.travel(&mut road).await;
         drop(_turn);
-        Ok(Client { id, jid, outbox, entry, address, written: Position::default() })
+        Ok(Client { id, jid, outbox, entry, address, temporary: false, written: Position::default() })
     }
 
     /// The connection of a session has ended, properly or not. What it was sent and did not acknowledge goes back on the
     /// road, before what was never written.
     pub async fn unbind(&self, client: Client, unacknowledged: Vec<Stanza>) {
-        let Client { id, entry, address, outbox, .. } = client;
+        let Client { id, entry, address, outbox, temporary, .. } = client;
         {
             let _turn = entry.turn().await;
             let mut road = Road::new(None, address, Position::default());
@@ -87,9 +95,15 @@ impl Engine {
                 let mut lane = entry.lane().await;
                 let acts = self.end_session(&mut lane, &entry, id, &mut road).await;
                 self.settle(&mut lane, &entry, acts, &mut road).await;
-                unacknowledged.into_iter().chain(outbox.finish()).for_each(|stanza| road.undelivered(stanza));
+                unacknowledged
+                    .into_iter()
+                    .chain(outbox.finish())
+                    .for_each(|stanza| road.undelivered(stanza, &entry.user));
             }
             self.travel(&mut road).await;
+        }
+        if temporary && let Err(error) = self.delete_account(&entry.served, &entry.user).await {
+            error!(%error, user = %entry.user, "a temporary account could not be forgotten");
         }
         self.awake.release(entry);
     }

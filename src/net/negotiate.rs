@@ -27,6 +27,8 @@ struct Negotiation<'a> {
     domain: Option<BareJid>,
     served: Option<Arc<Served>>,
     user: Option<BareJid>,
+    /// The user has no account and gets one for as long as the session lasts.
+    anonymous: bool,
 }
 
 /// What one step of negotiation leads to.
@@ -52,16 +54,21 @@ pub async fn run(shared: &Shared, socket: TcpStream, peer: SocketAddr, kind: Kin
     let role = if kind == Kind::Component { Role::Component } else { Role::Client };
     let mut stream = Stream::new(role, false, timeouts, random, begun);
     stream.set_limits(limits_before_login(shared));
+    let mut stopping = shared.stopping.clone();
     let io = if kind == Kind::ClientTls {
-        let secured = tokio::time::timeout_at(deadline, secure(shared, socket, Begin::Direct, None)).await;
+        let secured = tokio::select! {
+            secured = tokio::time::timeout_at(deadline, secure(shared, socket, Begin::Direct, None)) => secured,
+            // There is no stream yet in which to say so.
+            _ = stopping.wait_for(|stop| *stop) => return None,
+        };
         let (tls, bindings, identities) = report(secured.ok()?)?;
         stream.secured(bindings, identities);
         tls
     } else {
         Io::Plain(socket)
     };
-    let mut negotiation = Negotiation { shared, kind, peer, io, stream, domain: None, served: None, user: None };
-    let mut stopping = shared.stopping.clone();
+    let mut negotiation =
+        Negotiation { shared, kind, peer, io, stream, domain: None, served: None, user: None, anonymous: false };
     let peer = tokio::select! {
         peer = negotiation.drive() => peer,
         () = tokio::time::sleep_until(deadline) => {
@@ -223,7 +230,10 @@ impl Negotiation<'_> {
                 Err(()) => return self.try_later(),
             },
             Principal::Anonymous => match self.domain.as_ref().and_then(|d| anonymous_user(&self.shared.engine, d)) {
-                Some(user) => user,
+                Some(user) => {
+                    self.anonymous = true;
+                    user
+                }
                 None => return self.try_later(),
             },
             Principal::Server(_) => return self.stream.denied(SaslError::NotAuthorized, "a server on a client's port"),
@@ -250,7 +260,10 @@ impl Negotiation<'_> {
         let (Some(served), Some(user)) = (&self.served, &self.user) else { return Next::Over };
         let bound = Box::pin(self.shared.engine.bind(served, user, resource, Some(self.peer.ip()))).await;
         match bound {
-            Ok(client) => {
+            Ok(mut client) => {
+                if self.anonymous {
+                    client.make_temporary();
+                }
                 // The id of the stream as it goes on from here; earlier headers had others.
                 Span::current().record("id", self.stream.id()).record("jid", client.jid.as_str());
                 self.stream.bound(&client.jid);

@@ -25,24 +25,17 @@ pub async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
         } else if attempts.is_empty() {
             return Err(error);
         }
-        let next = tokio::time::sleep(HEAD_START);
-        tokio::pin!(next);
-        loop {
-            tokio::select! {
-                ended = attempts.join_next() => match ended {
-                    Some(Ok(Ok(socket))) => {
-                        // Stanzas are written whole: waiting for more to send only delays them.
-                        let _ = socket.set_nodelay(true);
-                        return Ok(socket);
-                    }
-                    Some(Ok(Err(failed))) => {
-                        error = failed;
-                        break;
-                    }
-                    Some(Err(_)) | None => break,
-                },
-                () = &mut next, if more.is_some() => break,
-            }
+        tokio::select! {
+            ended = attempts.join_next() => match ended {
+                Some(Ok(Ok(socket))) => {
+                    // Stanzas are written whole: waiting for more to send only delays them.
+                    let _ = socket.set_nodelay(true);
+                    return Ok(socket);
+                }
+                Some(Ok(Err(failed))) => error = failed,
+                Some(Err(_)) | None => {}
+            },
+            () = tokio::time::sleep(HEAD_START), if more.is_some() => {}
         }
     }
 }

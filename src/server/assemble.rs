@@ -152,6 +152,7 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
         max_bytes: account.offline_size.get(),
         expiry: account.offline_expiry.get(),
     };
+    settings.roster.max_items = account.roster_items as usize;
     settings.register.mode = match host.registration.mode {
         config::RegistrationMode::Closed => Mode::Closed,
         config::RegistrationMode::Open => Mode::Open,

@@ -36,6 +36,7 @@ scenarios! {
     }
     chat {
         a_client_cannot_write_in_another_name
+        a_client_that_counts_misses_nothing
         every_client_that_wants_messages_gets_them
         many_messages_arrive_in_order
         messages_wait_for_a_client_that_is_not_available

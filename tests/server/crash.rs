@@ -1,6 +1,7 @@
 //! What the server has acknowledged is there after `kill -9` at any moment.
 //!
-//! An IQ that is answered acknowledges everything that its session sent before it. Several clients register accounts, change
+//! An IQ that is answered acknowledges everything that its session sent before it, and so does `<a h=.../>` of XEP-0198 for as
+//! many stanzas as it counts. Several clients register accounts, change
 //! their rosters and write to users who are offline, as fast as they can; the process is killed at a random moment and
 //! started again; then everything that was acknowledged is looked for. What was sent and not acknowledged may be there or not.
 //!
@@ -20,14 +21,33 @@ const WRITERS: usize = 3;
 
 #[test]
 fn whatever_was_acknowledged_survives_kill_9() {
-    let rounds = from_environment("ORIOLE_CRASH_ROUNDS").unwrap_or(8);
+    endure("sled", Server::kill9, 6);
+}
+
+#[test]
+fn on_the_other_engine_too() {
+    endure("fjall", Server::kill9, 4);
+}
+
+/// The same traffic, and an operator who stops the server in the middle of it.
+#[test]
+fn nothing_is_lost_when_the_server_is_told_to_stop() {
+    let stop = |server: &mut Server| {
+        server.sigterm();
+        assert_eq!(server.wait().code(), Some(0));
+    };
+    endure("sled", stop, 3);
+}
+
+fn endure(engine: &str, end: fn(&mut Server), rounds: u64) {
+    let rounds = from_environment("ORIOLE_CRASH_ROUNDS").unwrap_or(rounds);
     let seed = from_environment("ORIOLE_CRASH_SEED").unwrap_or_else(|| getrandom::u64().unwrap());
     eprintln!("ORIOLE_CRASH_SEED={seed}");
     let mut random = Random(seed);
-    let mut server = Server::configured(
-        "default_host.require_tls = false\nlimits.account.offline_messages = 100000\n\
+    let mut server = Server::configured(&format!(
+        "store.engine = '{engine}'\ndefault_host.require_tls = false\nlimits.account.offline_messages = 100000\n\
          limits.account.offline_size = '1 GiB'\nlimits.account.roster_items = 100000\nlog.level = 'info'",
-    );
+    ));
     let mut writers: Vec<Writer> = (0..WRITERS).map(Writer::new).collect();
     for writer in &writers {
         server.add_user(&writer.name);
@@ -44,8 +64,8 @@ fn whatever_was_acknowledged_survives_kill_9() {
                 .iter_mut()
                 .map(|writer| {
                     let (at, progress, random) = (&at, &progress, Random(random.next()));
-                    let session = at.log_in(&writer.name);
-                    scope.spawn(move || writer.work(session, at, progress, random))
+                    let sessions = Sessions::open(at, &writer.name);
+                    scope.spawn(move || writer.work(sessions, at, progress, random))
                 })
                 .collect();
             // A moment of the traffic, not of the clock: a slow machine gets as far as a fast one.
@@ -53,7 +73,7 @@ fn whatever_was_acknowledged_survives_kill_9() {
                 thread::sleep(Duration::from_millis(1));
             }
             thread::sleep(pause);
-            server.kill9();
+            end(&mut server);
         });
         acknowledged += progress.into_inner();
         let verified = server.oriole(&["store", "verify"]);
@@ -87,6 +107,24 @@ impl Place {
         let mut client = self.connect().expect("the server is up");
         client.log_in_unencrypted(name, "crash");
         client
+    }
+}
+
+/// What a writer has open.
+struct Sessions {
+    plain: Client,
+    /// One with stream management (XEP-0198), and how many stanzas it has sent since.
+    counted: Client,
+    sent: u64,
+}
+
+impl Sessions {
+    fn open(at: &Place, name: &str) -> Sessions {
+        let mut counted = at.connect().expect("the server is up");
+        counted.log_in_unencrypted(name, "counted");
+        counted.send("<enable xmlns='urn:xmpp:sm:3'/>");
+        counted.find(|element| element.name() == "enabled");
+        Sessions { plain: at.log_in(name), counted, sent: 0 }
     }
 }
 
@@ -139,12 +177,13 @@ impl Writer {
     }
 
     /// Goes on until the server is gone.
-    fn work(&mut self, mut session: Client, at: &Place, progress: &AtomicUsize, mut random: Random) {
+    fn work(&mut self, mut sessions: Sessions, at: &Place, progress: &AtomicUsize, mut random: Random) {
         loop {
             let done = match random.below(8) {
                 0 => self.register(at),
-                1..=3 => self.change_roster(&mut session, &mut random),
-                _ => self.write(&mut session, 1 + random.below(6)),
+                1..=3 => self.change_roster(&mut sessions.plain, &mut random),
+                4 | 5 => self.write_and_ping(&mut sessions.plain, 1 + random.below(6)),
+                _ => self.write_and_count(&mut sessions, 1 + random.below(6)),
             };
             match done {
                 Some(()) => progress.fetch_add(1, Ordering::Relaxed),
@@ -187,23 +226,40 @@ impl Writer {
     }
 
     /// A few messages to someone who is offline, and one ping that acknowledges them all.
-    fn write(&mut self, session: &mut Client, count: u64) -> Option<()> {
-        let mut stanzas = String::new();
+    fn write_and_ping(&mut self, session: &mut Client, count: u64) -> Option<()> {
+        let letters = self.letters(count);
+        session.try_send(letters).ok()?;
+        let pong = session.try_iq("get", None, "<ping xmlns='urn:xmpp:ping'/>")?;
+        assert_eq!(pong.attr("type"), Some("result"), "{pong:?}");
+        self.messages.acknowledged.append(&mut self.messages.open);
+        Some(())
+    }
+
+    /// A few messages, and then the question how many have arrived.
+    fn write_and_count(&mut self, sessions: &mut Sessions, count: u64) -> Option<()> {
+        let letters = self.letters(count);
+        sessions.counted.try_send(letters).ok()?;
+        sessions.sent += count;
+        sessions.counted.try_send("<r xmlns='urn:xmpp:sm:3'/>").ok()?;
+        let answer = sessions.counted.try_find(|element| element.is("a", "urn:xmpp:sm:3"))?;
+        assert_eq!(answer.attr("h"), Some(sessions.sent.to_string().as_str()));
+        self.messages.acknowledged.append(&mut self.messages.open);
+        Some(())
+    }
+
+    fn letters(&mut self, count: u64) -> String {
+        let to = user(&self.reader);
+        let mut letters = String::new();
         for _ in 0..count {
             let number = self.fresh();
             self.messages.open.push(number);
             // Some of them are large.
             let padding = if number.is_multiple_of(10) { "x".repeat(20_000) } else { String::new() };
-            let to = user(&self.reader);
-            stanzas.push_str(&format!(
+            letters.push_str(&format!(
                 "<message to='{to}' type='chat' id='{number}'><body>{number} {padding}</body></message>"
             ));
         }
-        session.try_send(stanzas).ok()?;
-        let pong = session.try_iq("get", None, "<ping xmlns='urn:xmpp:ping'/>")?;
-        assert_eq!(pong.attr("type"), Some("result"), "{pong:?}");
-        self.messages.acknowledged.append(&mut self.messages.open);
-        Some(())
+        letters
     }
 
     /// Looks for everything that was acknowledged, and takes what is found for the truth from then on.

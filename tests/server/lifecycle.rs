@@ -2,7 +2,8 @@
 
 use crate::support::{Client, DOMAIN, Server, client::Incoming, server::program, wait};
 use rustix::process::Signal;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Output;
 
 /// Runs a configuration that cannot work, and returns the one line that says why.
@@ -36,7 +37,9 @@ fn at_sigterm_everyone_is_told_and_nothing_is_left_undone() {
         half_way.rest();
         drop(silent);
         assert_eq!(server.wait().code(), Some(0));
-        assert!(!server.last_words().iter().any(|line| line.contains("ERROR") || line.contains("panicked")));
+        // Not even a warning that somebody had to be waited for in vain.
+        let bad = |line: &&String| [" ERROR ", " WARN ", "panicked"].iter().any(|word| line.contains(word));
+        assert_eq!(server.last_words().iter().find(bad), None);
         assert!(server.oriole(&["store", "verify"]).status.success());
 
         server.restart();
@@ -178,4 +181,71 @@ fn what_the_server_is_is_shown_by_status() {
     let mut unknown = Client::connect(server.c2s(), &server.certificate());
     unknown.send("<a/>");
     assert!(unknown.rest().iter().all(|said| !matches!(said, Incoming::Element(element) if element.name() == "iq")));
+}
+
+#[test]
+fn what_is_saved_can_be_restored_elsewhere() {
+    let server = Server::start();
+    server.add_user("juliet");
+    server.add_user("romeo");
+    let mut juliet = server.log_in("juliet", "balcony");
+    juliet.iq("set", None, "<query xmlns='jabber:iq:roster'><item jid='romeo@capulet.example' name='Romeo'/></query>");
+    juliet.send("<message to='romeo@capulet.example' type='chat'><body>Good night!</body></message>");
+    juliet.settle();
+    let saved = server.scratch().join("saved");
+    let saved = saved.to_str().unwrap();
+    let export = server.oriole(&["store", "export", saved]);
+    assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stderr));
+    assert!(!server.oriole(&["store", "import", saved]).status.success(), "a running server is not written over");
+
+    for engine in ["sled", "fjall"] {
+        let mut other = Server::configured(&format!("store.engine = '{engine}'"));
+        other.sigterm();
+        other.wait();
+        std::fs::remove_dir_all(other.data_dir()).unwrap();
+        let import = other.oriole(&["store", "import", saved]);
+        assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
+        other.restart();
+        let roster = other.log_in("juliet", "balcony").iq("get", None, "<query xmlns='jabber:iq:roster'/>");
+        let item = roster.child("query", "jabber:iq:roster").unwrap().children().next().unwrap().clone();
+        assert_eq!(item.attr("name"), Some("Romeo"));
+        let mut romeo = other.log_in("romeo", "garden");
+        romeo.send("<presence/>");
+        romeo.find(|element| element.child("body", "jabber:client").is_some_and(|body| body.text() == "Good night!"));
+    }
+}
+
+#[test]
+fn an_operator_sees_figures_and_health() {
+    let server = Server::start();
+    server.add_user("juliet");
+    let mut juliet = server.log_in("juliet", "balcony");
+    juliet.settle();
+    let get = |path: &str| {
+        let mut socket = TcpStream::connect(server.metrics()).unwrap();
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(get("/healthz").starts_with("HTTP/1.1 200 "));
+    let metrics = get("/metrics");
+    for line in ["oriole_connections 1", "oriole_sessions 1", "oriole_logins_total 1"] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is missing in {metrics}");
+    }
+    assert!(get("/etc/passwd").starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn what_is_logged_can_be_changed_while_the_server_runs() {
+    let server = Server::configured("log.level = 'info'");
+    server.add_user("juliet");
+    let logged = || server.log().lines().iter().any(|line| line.contains(" DEBUG "));
+    server.log_in("juliet", "balcony").leave();
+    assert!(!logged());
+    assert!(server.oriole(&["log", "debug"]).status.success());
+    server.log_in("juliet", "balcony").leave();
+    wait::until(|| logged().then_some(())).expect("nothing more is logged");
+    let said = server.log().lines().join("\n");
+    assert!(!said.contains(crate::support::PASSWORD), "a password in the log");
 }

@@ -142,7 +142,8 @@ fn one_stream_has_few_attempts_to_log_in() {
 /// Whoever does not read is cut off once his outbox is full, and costs no more memory than that; others notice nothing.
 #[test]
 fn a_reader_that_is_too_slow_is_cut_off() {
-    let server = Server::configured("limits.session.outbox = '256 KiB'");
+    // Nothing is kept for later either, so that what the server needs is what it has in hand.
+    let server = Server::configured("limits.session.outbox = '256 KiB'\nlimits.account.offline_messages = 1");
     for name in ["juliet", "romeo", "nurse"] {
         server.add_user(name);
     }
@@ -187,4 +188,54 @@ fn an_account_has_so_many_sessions() {
     two.settle();
     one.leave();
     assert_eq!(three.bind("three"), Ok(()));
+}
+
+/// A phone without a network says nothing, and cannot say so.
+#[test]
+fn a_silent_client_is_asked_and_then_given_up() {
+    let server = Server::configured("limits.session.ping_after = '1s'\nlimits.session.ping_timeout = '1s'");
+    server.add_user("juliet");
+    let mut silent = server.log_in("juliet", "silent");
+    let mut answering = server.log_in("juliet", "answering");
+    for _ in 0..3 {
+        let ping = answering.find(|element| element.child("ping", "urn:xmpp:ping").is_some());
+        answering.send(format!("<iq type='result' id='{}' to='capulet.example'/>", ping.attr("id").unwrap()));
+    }
+    assert_eq!(silent.stream_error(), "connection-timeout");
+    answering.settle();
+}
+
+/// Connections that end in every possible way, and what the process holds open afterwards.
+#[test]
+fn connections_leave_nothing_behind() {
+    let server = Server::start();
+    server.add_user("juliet");
+    server.log_in("juliet", "first").leave();
+    let idle = || {
+        let status = String::from_utf8(server.oriole(&["status"]).stdout).unwrap();
+        status.contains("0 connections, 0 sessions").then_some(())
+    };
+    wait::until(idle).unwrap();
+    let before = server.open_files();
+    for round in 0..60 {
+        let mut client = server.connect();
+        match round % 6 {
+            0 => {}
+            1 => client.send("<stream:stream to="),
+            2 => drop(client.open()),
+            3 => {
+                client.open();
+                client.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>\x16\x03");
+            }
+            4 => client.log_in("juliet", "balcony"),
+            _ => {
+                client.log_in("juliet", "chamber");
+                client.send("<presence/><message to='nobody@capulet.example'><body>half a st");
+            }
+        }
+        client.drop_connection();
+    }
+    wait::until(idle).expect("connections that have ended are still counted");
+    let after = wait::until(|| Some(server.open_files()).filter(|open| *open <= before));
+    assert!(after.is_some(), "{before} files were open before, now {}", server.open_files());
 }

@@ -3,8 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acknowledgements;
 mod crash;
 mod lifecycle;
 mod limits;
+mod stanzas;
 mod streams;
 mod trace;

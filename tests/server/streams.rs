@@ -167,7 +167,7 @@ fn what_is_not_xmpp_ends_the_connection_and_nothing_else() {
         let _ = client.try_send(&body);
         let said = client.rest();
         let named = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
-        assert!(!said.iter().any(|said| is_stanza(said)), "{named:?} was answered with {said:?}");
+        assert!(!said.iter().any(is_stanza), "{named:?} was answered with {said:?}");
     }
     witness.settle();
 }
@@ -275,4 +275,33 @@ fn mechanisms(features: &Element) -> Vec<String> {
 
 fn is_stanza(said: &Incoming) -> bool {
     matches!(said, Incoming::Element(element) if matches!(element.name(), "message" | "presence" | "iq"))
+}
+
+#[test]
+fn a_nameless_guest_leaves_nothing_behind() {
+    let server = Server::configured("default_host.anonymous = true");
+    let mut guest = server.connect();
+    guest.open();
+    guest.start_tls();
+    assert_eq!(mechanisms(&guest.open()), ["ANONYMOUS"]);
+    guest.authenticate(Mechanism::Anonymous, "", "").unwrap();
+    guest.open();
+    guest.bind("visit").unwrap();
+    let name = guest.jid.split('@').next().unwrap().to_owned();
+    let note = "<query xmlns='jabber:iq:private'><note xmlns='urn:example:note'>remember me</note></query>";
+    assert_eq!(guest.iq("set", None, note).attr("type"), Some("result"));
+    let export = |file: &str| {
+        let file = server.scratch().join(file);
+        let outcome = server.oriole(&["store", "export", file.to_str().unwrap()]);
+        assert!(outcome.status.success(), "{outcome:?}");
+        std::fs::read_to_string(file).unwrap()
+    };
+    assert!(export("before").contains(&name));
+    guest.leave();
+    let mut tries = 0;
+    let forgotten = wait::until(|| {
+        tries += 1;
+        (!export(&format!("after-{tries}")).contains(&name)).then_some(())
+    });
+    assert!(forgotten.is_some(), "the store still knows {name}");
 }

@@ -31,6 +31,11 @@ fn an_answer_leaves_when_its_data_are_on_the_disk() {
         change_roster(&mut juliet, round);
         write_to_romeo(&mut juliet, round);
     }
+    juliet.send("<enable xmlns='urn:xmpp:sm:3'/>");
+    juliet.find(|element| element.name() == "enabled");
+    for round in 1..=ROUNDS {
+        count_to_romeo(&mut juliet, round);
+    }
     register(&mut server.connect());
     juliet.leave();
     server.sigterm();
@@ -42,6 +47,9 @@ fn an_answer_leaves_when_its_data_are_on_the_disk() {
             let marker = format!("{marker}-{round}-");
             judge(&calls, &format!("{marker}sent"), &format!("{marker}asked")).unwrap();
         }
+    }
+    for round in 1..=ROUNDS {
+        judge(&calls, &format!("counted-{round}-sent"), &format!("<a xmlns='urn:xmpp:sm:3' h='{round}'/>")).unwrap();
     }
     judge(&calls, "<username>nurse</username>", "register-asked").unwrap();
 }
@@ -61,6 +69,16 @@ fn write_to_romeo(juliet: &mut Client, round: usize) {
         user("romeo")
     ));
     answered(juliet, &format!("message-{round}-asked"));
+}
+
+/// XEP-0198: the server says how many stanzas it has taken over.
+fn count_to_romeo(juliet: &mut Client, round: usize) {
+    juliet.send(format!(
+        "<message to='{}' type='chat'><body>counted-{round}-sent</body></message><r xmlns='urn:xmpp:sm:3'/>",
+        user("romeo")
+    ));
+    let answer = juliet.find(|element| element.is("a", "urn:xmpp:sm:3"));
+    assert_eq!(answer.attr("h"), Some(round.to_string().as_str()));
 }
 
 fn register(client: &mut Client) {

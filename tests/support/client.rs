@@ -107,12 +107,17 @@ impl Client {
 
     /// Begins a stream: the server's header and its features are the next things to come.
     pub fn send_header(&mut self) {
-        self.framer = Framer::new(Limits::AFTER_AUTH);
+        self.restart();
         let domain = &self.domain;
         self.send(format!(
             "<?xml version='1.0'?><stream:stream to='{domain}' version='1.0' xml:lang='en' xmlns='jabber:client' \
              xmlns:stream='http://etherx.jabber.org/streams'>"
         ));
+    }
+
+    /// Expects a new stream of the server.
+    pub fn restart(&mut self) {
+        self.framer = Framer::new(Limits::AFTER_AUTH);
     }
 
     /// Begins a stream and returns the features of the server.

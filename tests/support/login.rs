@@ -30,7 +30,10 @@ impl Client {
 
     /// Logs in; a new stream is to be opened then. The error is the condition in `<failure/>`.
     pub fn authenticate(&mut self, mechanism: Mechanism, name: &str, password: &str) -> Result<(), String> {
-        let login = Login::Password { username: name.to_owned(), password: Password::new(password.to_owned()) };
+        let login = match mechanism {
+            Mechanism::Anonymous => Login::Nothing,
+            _ => Login::Password { username: name.to_owned(), password: Password::new(password.to_owned()) },
+        };
         let binding = if mechanism.binds_channel() { self.channel_binding() } else { Binding::Unsupported };
         let mut sasl = Sasl::new(mechanism, login, binding).unwrap();
         let initial = BASE64.encode(sasl.initial());

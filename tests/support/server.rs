@@ -31,6 +31,7 @@ fn defaults(dir: &Path) -> String {
         listen.component.addresses = ["127.0.0.1:0"]
         listen.s2s.addresses = []
         listen.s2s_tls.addresses = []
+        listen.metrics.addresses = ["127.0.0.1:0"]
         log.level = "debug"
         limits.address.registrations = "1000000/1h"
         default_host.mechanisms = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
@@ -125,6 +126,11 @@ impl Server {
         self.listening("components")
     }
 
+    /// Where the operator's HTTP is.
+    pub fn metrics(&self) -> SocketAddr {
+        self.listening("metrics")
+    }
+
     pub fn config_file(&self) -> PathBuf {
         self.dir.path().join("oriole.toml")
     }
@@ -148,6 +154,11 @@ impl Server {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// How many files and sockets the process has open.
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
     /// Runs the program beside this server, with the same configuration.

@@ -64,6 +64,16 @@ fn refused_as_soon_as_it_begins() {
         ("</</stream:stream>", "not-well-formed"),
         ("</stream:stream/>", "not-well-formed"),
         ("</ stream:stream>", "not-well-formed"),
+        ("<a><b>x</a>", "not-well-formed"),
+        ("<a></ab>", "not-well-formed"),
+        ("<ab></a>", "not-well-formed"),
+        ("<a></a/>", "not-well-formed"),
+        ("<a><b/></b>", "not-well-formed"),
+        ("<a / >", "not-well-formed"),
+        ("<a'b/>", "not-well-formed"),
+        ("<a b'", "not-well-formed"),
+        ("<a b=c", "not-well-formed"),
+        ("<a b='<", "not-well-formed"),
         ("<a>\u{FFFD}</a>", ""),
     ] {
         let last = frames(&mut opened(), bytes.as_bytes()).pop().unwrap();
@@ -138,6 +148,18 @@ fn a_large_frame_byte_by_byte() {
     }
     assert_eq!(found, [child]);
     assert_eq!(framer.capacity(), 0);
+}
+
+#[test]
+fn names_are_remembered_at_any_depth() {
+    let nested = |depth: usize| (0..depth).fold(String::new(), |inner, n| format!("<e{n} a=''>{inner}</e{n} >"));
+    let mut framer = opened();
+    for depth in [1, 8, 9, 100] {
+        let child = nested(depth);
+        assert_eq!(frames(&mut framer, child.as_bytes()), [child.as_str()]);
+        let spoilt = child.replacen("</e0 >", "</e1 >", 1);
+        assert_eq!(frames(&mut opened(), spoilt.as_bytes()), ["not-well-formed"], "{depth}");
+    }
 }
 
 #[test]

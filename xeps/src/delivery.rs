@@ -34,7 +34,8 @@ pub enum Delivery {
 ///
 /// | | bare JID, or a resource that is not connected | connected resource |
 /// |---|---|---|
-/// | chat, normal | every available session that is not negative, else offline | that session |
+/// | chat | every available session that is not negative, else offline | that session |
+/// | normal | the same; `service-unavailable` for a lost resource | that session |
 /// | groupchat | `service-unavailable` | that session |
 /// | headline | every available session that is not negative, else dropped; dropped for a lost resource | that session |
 /// | error | dropped | that session |
@@ -89,12 +90,13 @@ fn aim(account: &Account, to: Option<&Jid>) -> Aim {
 fn message(account: &Account, kind: MessageType, aim: Aim) -> Delivery {
     match (kind, aim) {
         // Section 8.5.2.1.1 leaves the choice of "most available" resources to the server. All of them are: people read on
-        // whatever is at hand, and a priority says nothing about that. Section 8.5.3.2.1 lets a message for a resource that
-        // has just gone be dropped or refused if it is normal; none is lost this way, which is why chat goes it as well.
-        (MessageType::Chat | MessageType::Normal, _) => match listening(account) {
+        // whatever is at hand, and a priority says nothing about that.
+        (MessageType::Chat, _) | (MessageType::Normal, Aim::Bare | Aim::Session(_)) => match listening(account) {
             sessions if sessions.is_empty() => Delivery::Offline,
             sessions => Delivery::Sessions(sessions),
         },
+        // Section 8.5.3.2.1: what was meant for one resource is for no other. The sender hears of it, so it is not lost.
+        (MessageType::Normal, Aim::Lost) => unavailable(),
         (MessageType::Headline, Aim::Lost) => Delivery::Ignore("a headline for a resource that is not connected"),
         (MessageType::Headline, _) => some(listening(account), "a headline that nobody is there to read"),
         // A room must learn that the occupant is gone, so this is never dropped.

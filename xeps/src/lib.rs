@@ -52,6 +52,7 @@ pub struct Settings {
     pub offline: offline::Config,
     pub private: private::Config,
     pub register: register::Config,
+    pub roster: roster::Config,
     pub vcard: vcard::Config,
     pub version: version::Config,
 }
@@ -65,6 +66,7 @@ impl Settings {
             offline: Default::default(),
             private: Default::default(),
             register: Default::default(),
+            roster: Default::default(),
             vcard: Default::default(),
             version: Default::default(),
         }
@@ -75,7 +77,7 @@ impl Settings {
 pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
     vec![
         // Who may see whom is settled before anything is announced.
-        Box::new(roster::Rosters),
+        Box::new(roster::Rosters::new(settings.roster)),
         // Looks at presence as it was sent, and remembers when the user was last here.
         Box::new(last::Last::new(settings.started)),
         // Announces what is allowed to pass, and answers probes.

@@ -62,7 +62,7 @@ proptest! {
 
     #[test]
     fn two_rosters_agree(deeds in prop::collection::vec(deed(), 1..25)) {
-        let verona = &mut Verona::new(&PEOPLE, || vec![Box::new(Rosters), Box::new(xeps::presence::Presence)]);
+        let verona = &mut Verona::new(&PEOPLE, || vec![Box::new(Rosters::default()), Box::new(xeps::presence::Presence)]);
         let mut sessions = PEOPLE.map(|who| verona.log_in(&format!("{who}/x")));
         for (who, deed) in deeds {
             act(verona, &mut sessions, who, deed);

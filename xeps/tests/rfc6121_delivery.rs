@@ -92,7 +92,8 @@ fn messages_to_a_bare_jid_go_to_all_who_listen() {
 fn messages_with_nobody_listening() {
     for account in deaf() {
         for to in [BARE, GONE] {
-            assert_eq!(fate(&account, to, MessageType::Normal), Offline);
+            let normal = if to == BARE { Offline } else { Unavailable };
+            assert_eq!(fate(&account, to, MessageType::Normal), normal);
             assert_eq!(fate(&account, to, MessageType::Chat), Offline);
             assert_eq!(fate(&account, to, MessageType::Groupchat), Unavailable);
             assert_eq!(fate(&account, to, MessageType::Headline), Dropped);
@@ -114,7 +115,7 @@ fn messages_to_a_connected_resource_go_there_alone() {
 #[test]
 fn messages_to_a_lost_resource() {
     let account = juliet(&[Priority(0), Priority(-1), Priority(1)]);
-    assert_eq!(fate(&account, GONE, MessageType::Normal), To(vec![1, 3]));
+    assert_eq!(fate(&account, GONE, MessageType::Normal), Unavailable, "what was meant for one is for no other");
     assert_eq!(fate(&account, GONE, MessageType::Chat), To(vec![1, 3]));
     assert_eq!(fate(&account, GONE, MessageType::Groupchat), Unavailable);
     assert_eq!(fate(&account, GONE, MessageType::Headline), Dropped);

@@ -20,8 +20,9 @@ fn verona() -> Verona {
 
 /// The same, before Juliet has ever been available.
 fn verona_without_a_past() -> Verona {
-    let mut verona =
-        Verona::new(&[JULIET, "romeo@example.net"], || vec![Box::new(Rosters), Box::new(xeps::presence::Presence)]);
+    let mut verona = Verona::new(&[JULIET, "romeo@example.net"], || {
+        vec![Box::new(Rosters::default()), Box::new(xeps::presence::Presence)]
+    });
     let juliet = verona.connect("juliet@example.com/setup");
     for name in ["mercutio", "rosaline"] {
         verona.send(juliet, &format!("<presence to='{name}@verona.lit' type='subscribe'/>"));

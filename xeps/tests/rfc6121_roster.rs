@@ -4,13 +4,15 @@ mod verona;
 
 use verona::{Verona, run};
 use xeps::account::{Account, Contact, Roster, SessionId};
-use xeps::roster::Rosters;
+use xeps::roster::{Config, Rosters};
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
 
 const JULIET: &str = "juliet@example.com";
 
 fn verona() -> Verona {
-    Verona::new(&[JULIET, "romeo@example.net"], || vec![Box::new(Rosters), Box::new(xeps::presence::Presence)])
+    Verona::new(&[JULIET, "romeo@example.net"], || {
+        vec![Box::new(Rosters::default()), Box::new(xeps::presence::Presence)]
+    })
 }
 
 fn get(verona: &mut Verona, id: SessionId, ver: Option<&str>) -> Vec<String> {
@@ -202,9 +204,14 @@ fn versions_outlive_the_account_in_memory() {
 
 #[test]
 fn a_large_roster_is_read_in_full_and_bounded() {
-    let verona = &mut verona();
+    // More than the store lists in one go.
+    const MOST: usize = 1500;
+    fn features() -> Vec<Box<dyn xeps::Feature>> {
+        vec![Box::new(Rosters::new(Config { max_items: MOST })), Box::new(xeps::presence::Presence)]
+    }
+    let verona = &mut Verona::new(&[JULIET, "romeo@example.net"], features);
     let juliet = verona.log_in("juliet@example.com/balcony");
-    for n in 0..Roster::MAX_ITEMS {
+    for n in 0..MOST {
         verona.send(
             juliet,
             &format!("<iq type='set' id='s'><query xmlns='jabber:iq:roster'><item jid='{n}@b'/></query></iq>"),
@@ -218,7 +225,7 @@ fn a_large_roster_is_read_in_full_and_bounded() {
     verona.disconnect(juliet);
     verona.sleep(JULIET);
     let juliet = verona.connect("juliet@example.com/balcony");
-    assert_eq!(get(verona, juliet, None)[0].matches("<item").count(), Roster::MAX_ITEMS);
+    assert_eq!(get(verona, juliet, None)[0].matches("<item").count(), MOST);
 }
 
 /// Somebody else has written the same item, such as another node: nothing is announced, and the next try sees it.

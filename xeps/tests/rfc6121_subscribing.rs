@@ -10,7 +10,7 @@ const ROMEO: &str = "romeo@example.net";
 const JULIET: &str = "juliet@example.com";
 
 fn verona() -> Verona {
-    Verona::new(&[ROMEO, JULIET], || vec![Box::new(Rosters), Box::new(xeps::presence::Presence)])
+    Verona::new(&[ROMEO, JULIET], || vec![Box::new(Rosters::default()), Box::new(xeps::presence::Presence)])
 }
 
 /// The one item of a push as (jid, subscription, ask), or the kind of presence and who sent it; ids and versions left out.

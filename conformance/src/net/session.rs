@@ -264,6 +264,9 @@ impl Session {
                     if element.is(STREAM, "features") {
                         self.features = Some(element.clone());
                     }
+                    if element.is("urn:xmpp:sm:3", "resumed") {
+                        self.stage = Stage::Available;
+                    }
                     self.managed |= element.is("urn:xmpp:sm:3", "enabled") || element.is("urn:xmpp:sm:3", "resumed");
                     self.inbox.push(Received::Element(element));
                     // Behind <proceed/> comes TLS, not XML.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct Step {
+    /// Where it is written; a scene's steps may be in another file than the requirement.
+    pub file: String,
     pub line: usize,
     /// The step's first line, as written.
     pub text: String,
@@ -126,7 +128,7 @@ pub fn parse(line: &Line, block: &[Line], cast: &[Actor]) -> Result<Step, Fault>
             parser.kind(actors, &words.join(" "))?
         }
     };
-    Ok(Step { line: line.number, text: line.text.clone(), kind, within, otherwise })
+    Ok(Step { file: line.file.clone(), line: line.number, text: line.text.clone(), kind, within, otherwise })
 }
 
 struct Parser<'a> {

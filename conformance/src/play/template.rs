@@ -1,7 +1,7 @@
 //! `${...}`: values that are known only when the play runs.
 //!
 //! `${name}` is a variable; `${random x}` a random token, the same for the same label throughout a play;
-//! `${base64 text}`, `${repeat N text}`, `${upper text}` and `${lower text}` compute, and nest.
+//! `${base64 text}`, `${sha1 text}` (in base64), `${repeat N text}`, `${upper text}` and `${lower text}` compute, and nest.
 
 use base64::Engine as _;
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ enum Part {
     Var(String),
     Random(String),
     Base64(Template),
+    Sha1(Template),
     Repeat(usize, Template),
     Upper(Template),
     Lower(Template),
@@ -71,7 +72,11 @@ impl Template {
         for part in &self.0 {
             match part {
                 Part::Var(name) => into.push(name.clone()),
-                Part::Base64(inner) | Part::Repeat(_, inner) | Part::Upper(inner) | Part::Lower(inner) => {
+                Part::Base64(inner)
+                | Part::Sha1(inner)
+                | Part::Repeat(_, inner)
+                | Part::Upper(inner)
+                | Part::Lower(inner) => {
                     inner.variables(into);
                 }
                 Part::Text(_) | Part::Random(_) => {}
@@ -96,6 +101,11 @@ impl Template {
                 Part::Base64(inner) => {
                     let encoded = base64::engine::general_purpose::STANDARD.encode(inner.eval_bytes(scope)?);
                     out.extend_from_slice(encoded.as_bytes());
+                }
+                Part::Sha1(inner) => {
+                    let algorithm = &ring::digest::SHA1_FOR_LEGACY_USE_ONLY;
+                    let digest = ring::digest::digest(algorithm, &inner.eval_bytes(scope)?);
+                    out.extend_from_slice(base64::engine::general_purpose::STANDARD.encode(digest).as_bytes());
                 }
                 Part::Repeat(times, inner) => out.extend(inner.eval_bytes(scope)?.repeat(*times)),
                 Part::Upper(inner) => out.extend_from_slice(inner.eval(scope)?.to_uppercase().as_bytes()),
@@ -169,6 +179,7 @@ fn call(inside: &str, raw: bool) -> Result<Part, (usize, String)> {
             let inner = parse(argument, true).map_err(|(at, what)| (start + at, what))?;
             Ok(Part::Base64(inner))
         }
+        "sha1" => Ok(Part::Sha1(nested(argument, start)?)),
         "upper" => Ok(Part::Upper(nested(argument, start)?)),
         "lower" => Ok(Part::Lower(nested(argument, start)?)),
         "repeat" => {

@@ -69,7 +69,7 @@ impl<'a> Performance<'a> {
                     ElseResult::NotSupported => Status::Unsupported,
                     ElseResult::NotTestable => Status::Untestable,
                 };
-                let place = format!("{}:{}", self.requirement.file, step.line);
+                let place = format!("{}:{}", step.file, step.line);
                 let Failure { why, expected, got } = failure;
                 return Err(Box::new((status, Detail { place, step: step.text.clone(), why, expected, got })));
             }

@@ -1,8 +1,9 @@
 """Messages: there and back, to several clients, to nobody, and to who comes later (RFC 6121 section 8, XEP-0160)."""
 
+import asyncio
 from datetime import datetime, timezone
 
-from stage import DOMAIN, jid
+from stage import DOMAIN, PATIENCE, jid
 
 
 async def two_users_chat(stage):
@@ -99,3 +100,30 @@ async def a_client_cannot_write_in_another_name(stage):
     romeo.send_message(mto=jid("juliet"), mbody="It is the nurse", mtype="chat", mfrom=jid("nurse"))
     assert await romeo.ended == "invalid-from"
     assert not await juliet.has_heard("message")
+
+
+async def a_client_that_counts_misses_nothing(stage):
+    """XEP-0198: what was on its way when the network went away comes to the next session."""
+    stage.account("romeo", "juliet")
+    romeo = await stage.online("romeo", "garden")
+    juliet = stage.client("juliet", "phone")
+    juliet.register_plugin("xep_0198")
+    enabled = asyncio.get_running_loop().create_future()
+    juliet.add_event_handler("sm_enabled", lambda _: enabled.done() or enabled.set_result(True))
+    await juliet.log_in()
+    await asyncio.wait_for(enabled, PATIENCE)
+    juliet.send_presence()
+    await juliet.hears("presence", **{"from": juliet.boundjid.full})
+    heard = set()
+    for number in range(200):
+        romeo.send_message(mto=jid("juliet"), mbody=str(number), mtype="chat")
+        if number == 100:
+            await juliet.hears("message", body="50")
+            heard |= {message["body"] for message in juliet.heard if message.name == "message"} | {"50"}
+            juliet.abort()
+    await romeo.settle()
+    juliet = await stage.online("juliet", "another phone")
+    while len(heard) < 200:
+        message = await juliet.hears("message")
+        heard.add(message["body"])
+    assert heard == {str(number) for number in range(200)}

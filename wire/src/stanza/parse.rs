@@ -34,6 +34,8 @@ pub struct Rejected {
     /// What could be understood of it: enough to answer.
     pub stanza: Stanza,
     pub error: StanzaError,
+    /// The `to` that is no address, as it was spelled.
+    pub misaddressed: Option<CompactString>,
 }
 
 impl From<XmlError> for Unreadable {
@@ -60,7 +62,11 @@ impl TopLevel {
         };
         match head.fault.or_else(|| fault(&head.stanza)) {
             None => Ok(TopLevel::Stanza(head.stanza)),
-            Some(error) => Err(Unreadable::Rejected(Box::new(Rejected { stanza: head.stanza, error }))),
+            Some(error) => Err(Unreadable::Rejected(Box::new(Rejected {
+                stanza: head.stanza,
+                error,
+                misaddressed: head.misaddressed,
+            }))),
         }
     }
 }
@@ -69,6 +75,7 @@ impl TopLevel {
 struct Head {
     stanza: Stanza,
     fault: Option<StanzaError>,
+    misaddressed: Option<CompactString>,
 }
 
 impl Head {
@@ -76,6 +83,7 @@ impl Head {
         let (kind, known) = kind(start.name.local, start.attr("type").map(|value| value.as_ref()));
         let mut stanza = Stanza::new(kind);
         let mut fault = (!known).then(|| bad_request("unknown type"));
+        let mut misaddressed = None;
         let mut foreign = Vec::new();
         for Attr { name, value } in start.attrs {
             match (name.ns.as_ref(), name.local) {
@@ -84,6 +92,7 @@ impl Head {
                 ("", "to") => match Jid::parse(value) {
                     Ok(jid) => stanza.to = Some(jid),
                     Err(_) => {
+                        misaddressed = Some(CompactString::from(value.as_ref()));
                         fault.get_or_insert(StanzaError::new(Condition::JidMalformed).with_text("'to' is no address"));
                     }
                 },
@@ -99,7 +108,7 @@ impl Head {
         if !foreign.is_empty() {
             stanza.foreign = Some(Arc::from(foreign));
         }
-        Ok(Head { stanza, fault })
+        Ok(Head { stanza, fault, misaddressed })
     }
 }
 

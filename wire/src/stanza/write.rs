@@ -6,15 +6,20 @@ use crate::xml::write::escape_attr;
 impl Stanza {
     /// Appends the stanza for a stream whose default namespace is the content namespace.
     pub fn write(&self, out: &mut Vec<u8>) {
-        self.write_tag(out, None);
+        self.write_tag(out, None, self.from.as_ref().map(|jid| jid.as_str()));
     }
 
     /// Appends the stanza with its content namespace declared, as RFC 7395 section 3.3.3 wants it for WebSocket.
     pub fn write_standalone(&self, out: &mut Vec<u8>, content_ns: &str) {
-        self.write_tag(out, Some(content_ns));
+        self.write_tag(out, Some(content_ns), self.from.as_ref().map(|jid| jid.as_str()));
     }
 
-    fn write_tag(&self, out: &mut Vec<u8>, xmlns: Option<&str>) {
+    /// Appends the stanza with a `from` that need not be an address: the answer to a stanza whose `to` was none.
+    pub(crate) fn write_from(&self, out: &mut Vec<u8>, from: &str) {
+        self.write_tag(out, None, Some(from));
+    }
+
+    fn write_tag(&self, out: &mut Vec<u8>, xmlns: Option<&str>, from: Option<&str>) {
         let name = self.kind.name().as_bytes();
         out.reserve(self.payload.as_bytes().len() + 160);
         out.push(b'<');
@@ -30,7 +35,7 @@ impl Stanza {
         };
         attr("xmlns", xmlns);
         attr("to", self.to.as_ref().map(|jid| jid.as_str()));
-        attr("from", self.from.as_ref().map(|jid| jid.as_str()));
+        attr("from", from);
         attr("id", self.id.as_deref());
         attr("type", self.kind.type_attr());
         attr("xml:lang", self.lang.as_deref());

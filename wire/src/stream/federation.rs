@@ -5,7 +5,7 @@ use super::dialback::Pairs;
 use super::negotiate::Negotiating;
 use super::{Event, Phase, Stream, StreamCondition, StreamError};
 use crate::jid::BareJid;
-use crate::stanza::{Stanza, StanzaError};
+use crate::stanza::{Rejected, Stanza};
 use crate::xml::Limits;
 use crate::{ns, xml::Element};
 use compact_str::CompactString;
@@ -79,16 +79,14 @@ impl Stream {
         self.establish(limits);
     }
 
-    /// The answer to a stanza that cannot be taken in. On a stream from another server it cannot go back the way it came.
-    pub(super) fn refuse_stanza(&mut self, stanza: &Stanza, error: &StanzaError) -> Option<Event> {
-        let mut reply = stanza.error(error)?;
-        if self.federation.is_none() {
-            // The claimed sender is this very peer, or a lie.
-            reply.to = None;
-            self.send(&reply);
+    /// Answers a stanza of another server that broke a rule. It cannot go back the way it came; and one whose recipient
+    /// cannot be read is passed over, because the others on the stream have no part in it.
+    pub(super) fn reject_from_server(&mut self, rejected: &Rejected) -> Option<Event> {
+        let reply = rejected.stanza.error(&rejected.error)?;
+        if rejected.misaddressed.is_some() {
             return None;
         }
-        match self.check_pair(stanza.clone()) {
+        match self.check_pair(rejected.stanza.clone()) {
             Event::Stanza(_) => Some(Event::Answer(reply)),
             closed => Some(closed),
         }

@@ -30,7 +30,7 @@ pub use timers::Timeouts;
 
 use crate::ns;
 use crate::sasl::{Hash, Identity, Password};
-use crate::stanza::{Stanza, TopLevel, Unreadable};
+use crate::stanza::{Kind, Rejected, Stanza, TopLevel, Unreadable};
 use crate::xml::{Element, Frame, Framer, Limits, Scope, XmlError};
 use compact_str::CompactString;
 use federation::Federation;
@@ -190,8 +190,12 @@ impl Stream {
 
     /// Sends a stanza. Nothing is sent on a stream that is closing.
     pub fn send(&mut self, stanza: &Stanza) {
+        self.send_with(stanza, |out| stanza.write(out));
+    }
+
+    fn send_with(&mut self, stanza: &Stanza, write: impl FnOnce(&mut Vec<u8>)) {
         if matches!(self.phase, Phase::Established | Phase::Negotiating(_)) {
-            stanza.write(&mut self.out);
+            write(&mut self.out);
             if let Some(management) = &mut self.management {
                 management.keep(stanza);
             }
@@ -295,11 +299,29 @@ impl Stream {
             Input::Child(Ok(TopLevel::Element(element))) => self.handle_element(&element),
             Input::Child(Err(Unreadable::Xml(error))) => Some(self.fail(StreamError::from(&error))),
             Input::Child(Err(Unreadable::From)) => Some(self.fail(StreamCondition::InvalidFrom)),
-            Input::Child(Err(Unreadable::Rejected(rejected))) => {
-                self.count_received();
-                self.refuse_stanza(&rejected.stanza, &rejected.error)
-            }
+            Input::Child(Err(Unreadable::Rejected(rejected))) => self.reject(&rejected),
         }
+    }
+
+    /// Answers a stanza that broke a rule. Who has not said who it is gets no answers but to requests.
+    fn reject(&mut self, rejected: &Rejected) -> Option<Event> {
+        let negotiating = matches!(self.phase, Phase::Negotiating(_));
+        if negotiating && !matches!(rejected.stanza.kind, Kind::Iq(_)) {
+            return Some(self.fail(StreamCondition::NotAuthorized));
+        }
+        if self.federation.is_some() {
+            return self.reject_from_server(rejected);
+        }
+        self.count_received();
+        let mut reply = rejected.stanza.error(&rejected.error)?;
+        // The claimed sender is this very peer, or a lie.
+        reply.to = None;
+        match &rejected.misaddressed {
+            None => self.send(&reply),
+            // RFC 6120 section 8.3.1: from whom the peer has asked, in its own words, or it could not tell what this answers.
+            Some(to) => self.send_with(&reply, |out| reply.write_from(out, to)),
+        }
+        None
     }
 
     fn handle_element(&mut self, element: &Element) -> Option<Event> {

@@ -353,11 +353,8 @@ impl Stream {
         negotiation.id = negotiation.random_id();
         negotiation.header_sent = true;
         let asked = negotiation.header.as_ref();
-        // RFC 6120 section 4.7.1: from is the host, also when it is not served and the stream ends at once.
-        let from = match &negotiation.policy {
-            Some(policy) => Some(policy.domain.as_str()),
-            None => asked.and_then(|header| header.to.as_ref()).map(|to| to.domain()),
-        };
+        // RFC 6120 section 4.9.1.3: a name that is not served here must not come back as if it were.
+        let from = Some(negotiation.policy.as_ref().map_or("", |policy| policy.domain.as_str()));
         // RFC 6120 section 4.7.2: to echoes the peer's from only over TLS, where nobody else can have put it there.
         let to = asked.and_then(|header| header.from.as_ref()).filter(|_| negotiation.secured).map(Jid::as_str);
         let version = (negotiation.role != Role::Component).then_some("1.0");

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sasl::{ChannelBindings, Credentials, Decoys, Iterations, Mechanism, Principal, Salts, Verdict};
-use crate::stanza::{Kind, MessageType};
+use crate::stanza::MessageType;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -156,6 +156,8 @@ fn scram_goes_through_keys() {
 fn stanzas_before_their_time() {
     let mut play = Play::opened(true);
     assert_eq!(ended(play.says("<message to='a@b'><body>x</body></message>")), StreamCondition::NotAuthorized);
+    let mut play = Play::opened(true);
+    assert_eq!(ended(play.says("<message to='a@@b'/>")), StreamCondition::NotAuthorized, "nor are rules explained");
     let mut play = Play::logged_in();
     assert_eq!(ended(play.says("<presence/>")), StreamCondition::NotAuthorized);
     let mut play = Play::opened(true);
@@ -181,7 +183,7 @@ fn errors_carry_header_condition_and_closing_tag() {
 #[test]
 fn bad_xml_ends_the_stream() {
     for (bad, condition) in [
-        ("<message><body>x</message>", StreamCondition::NotWellFormed),
+        ("<message><body>x</message></body>", StreamCondition::NotWellFormed),
         ("<message><!-- x --></message>", StreamCondition::RestrictedXml),
         ("<message><x:y/></message>", StreamCondition::BadNamespacePrefix),
         ("<message from='@'/>", StreamCondition::InvalidFrom),
@@ -212,6 +214,23 @@ fn a_stanza_that_breaks_a_rule_is_answered() {
         assert!(heard.contains(condition) && heard.contains("type='error'"), "{bad}: {heard}");
     }
     assert!(play.stream.is_established());
+}
+
+#[test]
+fn who_asks_nobody_learns_whom_it_asked() {
+    let mut play = Play::bound();
+    assert!(play.says("<iq type='get' id='1' to='a&apos;b@c'><a xmlns='b'/></iq>").is_none());
+    let heard = play.hears();
+    assert!(heard.starts_with("<iq from='a&apos;b@c' id='1' type='error'>"), "{heard}");
+}
+
+#[test]
+fn a_host_that_is_not_served_does_not_speak_for_itself() {
+    let mut play = Play::new(false);
+    assert!(matches!(play.says(OPEN), Some(Event::Header(_))));
+    play.stream.fail(StreamCondition::HostUnknown);
+    let heard = play.hears();
+    assert!(heard.contains(" from='' ") && heard.contains("<host-unknown "), "{heard}");
 }
 
 #[test]

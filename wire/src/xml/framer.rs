@@ -2,10 +2,12 @@
 //! its end. No I/O, and no state but the bytes themselves: a read may end anywhere, and may be abandoned anywhere.
 
 mod grammar;
+mod start_tag;
 
 use std::fmt;
 
 use compact_str::CompactString;
+use smallvec::SmallVec;
 
 use self::grammar::{Found, Place};
 use super::chars::is_space;
@@ -18,7 +20,8 @@ use super::{Limits, XmlError};
 /// arrived has been taken out it holds no memory.
 ///
 /// It finds where frames end, refuses at their first bytes the things that streams must not contain (RFC 6120 section
-/// 11.1), and checks UTF-8. Whether a frame is well-formed is for [`Reader`](super::Reader) to say.
+/// 11.1) and whatever would keep a frame from ever ending, such as an end tag for another element, and checks UTF-8. Whether
+/// a frame is well-formed is for [`Reader`](super::Reader) to say.
 pub struct Framer {
     limits: Limits,
     buffer: Vec<u8>,
@@ -28,6 +31,9 @@ pub struct Framer {
     scanned: usize,
     /// How many elements are open, the stream's root among them.
     depth: u32,
+    /// Where in the frame the names of the open elements begin, the root left out: an end tag must repeat them. Empty, and on
+    /// the heap never, between frames.
+    open: SmallVec<[u32; 8]>,
     place: Place,
     /// The name of the root, for its end tag.
     root: CompactString,
@@ -54,6 +60,7 @@ impl Framer {
             taken: 0,
             scanned: 0,
             depth: 0,
+            open: SmallVec::new(),
             place: Place::Beginning,
             root: CompactString::default(),
             failed: None,
@@ -116,6 +123,7 @@ impl Framer {
         self.taken += ahead.iter().take_while(|&&b| is_space(b)).count();
         self.scanned = self.taken;
         self.depth = 0;
+        self.open = SmallVec::new();
         self.place = Place::Beginning;
         self.release_if_empty();
     }
@@ -154,6 +162,7 @@ impl Framer {
 
     fn fail(&mut self, error: XmlError) -> XmlError {
         self.buffer = Vec::new();
+        self.open = SmallVec::new();
         self.taken = 0;
         self.scanned = 0;
         self.failed = Some(error.clone());

@@ -20,8 +20,6 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// The most items a user may have. What the network may add unasked is bounded by [`Roster::MAX_REQUESTS`].
-    pub const MAX_ITEMS: usize = 5000;
     /// The most people who may wait for the user's answer without being in the roster.
     pub const MAX_REQUESTS: usize = 1000;
 

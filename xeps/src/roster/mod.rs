@@ -42,8 +42,30 @@ static ABOUT: About = About {
     ..About::NOTHING
 };
 
+/// The bounds of a roster.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// The most items a user may have.
+    pub max_items: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { max_items: 5000 }
+    }
+}
+
 /// The feature.
-pub struct Rosters;
+#[derive(Default)]
+pub struct Rosters {
+    config: Config,
+}
+
+impl Rosters {
+    pub fn new(config: Config) -> Self {
+        Rosters { config }
+    }
+}
 
 #[async_trait]
 impl Feature for Rosters {
@@ -53,7 +75,7 @@ impl Feature for Rosters {
 
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
         match at {
-            At::Own(account) if request.is_set() => set::set(cx, account, request).await,
+            At::Own(account) if request.is_set() => set::set(cx, account, request, self.config).await,
             At::Own(account) => get::get(cx, account, request).await,
             // RFC 6121 section 2.3.3: a roster is its owner's alone, and whether there is one is nobody else's business.
             _ => Err(Condition::Forbidden.into()),
@@ -68,7 +90,7 @@ impl Feature for Rosters {
         stanza: &mut Stanza,
     ) -> Outcome {
         match verb(stanza) {
-            Some(verb) => sent::sent(cx, account, stanza, verb).await,
+            Some(verb) => sent::sent(cx, account, stanza, verb, self.config).await,
             None => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::set::room_for_one;
 use super::subscription::{Outbound, Verb, outbound};
-use super::{item, push, requests};
+use super::{Config, item, push, requests};
 use crate::account::{Account, Contact};
 use crate::context::Cx;
 use crate::feature::{Halt, Outcome};
@@ -11,7 +11,13 @@ use wire::jid::Jid;
 use wire::stanza::{Condition, Stanza};
 
 /// Always halts: what is to be sent of the stanza is in `cx.out`, between what belongs before and after it.
-pub(super) async fn sent(cx: &mut Cx<'_>, account: &mut Account, stanza: &mut Stanza, verb: Verb) -> Outcome {
+pub(super) async fn sent(
+    cx: &mut Cx<'_>,
+    account: &mut Account,
+    stanza: &mut Stanza,
+    verb: Verb,
+    config: Config,
+) -> Outcome {
     let to = stanza.to.as_ref().map(Jid::to_bare).ok_or(Condition::BadRequest)?;
     if to == account.user {
         return Err(Halt::Silent("an account is always subscribed to itself"));
@@ -25,7 +31,7 @@ pub(super) async fn sent(cx: &mut Cx<'_>, account: &mut Account, stanza: &mut St
     let listed = before.listed || !state.shown().is_none();
     let after = Contact { subscription: state, listed, ..before.clone() };
     if after.listed && !before.listed {
-        room_for_one(account.roster(cx.store).await?)?;
+        room_for_one(account.roster(cx.store).await?, config)?;
     }
     if after != before {
         let mut batch = Batch::new();

@@ -1,7 +1,7 @@
 //! Adding, changing and removing items (RFC 6121 sections 2.3 to 2.5).
 
 use super::item::{self, Change};
-use super::{part, push, requests};
+use super::{Config, part, push, requests};
 use crate::account::{Account, Contact, Groups, Roster, Subscription};
 use crate::context::Cx;
 use crate::feature::{Answer, Halt, Request};
@@ -9,10 +9,15 @@ use crate::store::Batch;
 use wire::jid::BareJid;
 use wire::stanza::{Condition, StanzaError};
 
-pub(super) async fn set(cx: &mut Cx<'_>, account: &mut Account, request: &Request<'_>) -> Result<Answer, Halt> {
+pub(super) async fn set(
+    cx: &mut Cx<'_>,
+    account: &mut Account,
+    request: &Request<'_>,
+    config: Config,
+) -> Result<Answer, Halt> {
     match item::parse(&request.element()?)? {
         Change::Put { jid, .. } | Change::Remove(jid) if jid == account.user => Err(Condition::NotAllowed.into()),
-        Change::Put { jid, name, groups } => put(cx, account, jid, name, groups).await,
+        Change::Put { jid, name, groups } => put(cx, account, jid, (name, groups), config).await,
         Change::Remove(jid) => remove(cx, account, jid).await,
     }
 }
@@ -21,12 +26,12 @@ async fn put(
     cx: &mut Cx<'_>,
     account: &mut Account,
     jid: BareJid,
-    name: Option<Box<str>>,
-    groups: Groups,
+    (name, groups): (Option<Box<str>>, Groups),
+    config: Config,
 ) -> Result<Answer, Halt> {
     let known = account.contact(cx.store, &jid).await?;
     if !known.listed {
-        room_for_one(account.roster(cx.store).await?)?;
+        room_for_one(account.roster(cx.store).await?, config)?;
     }
     let contact = Contact { name, groups, listed: true, ..known };
     let item = item::to_element(&contact);
@@ -55,8 +60,8 @@ async fn remove(cx: &mut Cx<'_>, account: &mut Account, jid: BareJid) -> Result<
 }
 
 /// Whether the roster takes one more item.
-pub(super) fn room_for_one(roster: &Roster) -> Result<(), Halt> {
-    if roster.listed().count() < Roster::MAX_ITEMS {
+pub(super) fn room_for_one(roster: &Roster, config: Config) -> Result<(), Halt> {
+    if roster.listed().count() < config.max_items {
         return Ok(());
     }
     Err(StanzaError::new(Condition::ResourceConstraint).with_text("the roster is full").into())

@@ -1,10 +1,12 @@
-//! The grammar of a stream as a state machine over bytes: it knows tags, quotes, CDATA sections and depth, and nothing else.
+//! The grammar of a stream as a state machine over bytes: it knows tags, quotes, CDATA sections and which
+//! elements are open, and nothing else.
 
 use std::ops::Range;
 
 use memchr::memchr;
-use quick_xml::parser::{ElementParser, Parser};
+use smallvec::SmallVec;
 
+use super::start_tag::StartTag;
 use super::{Framer, utf8};
 use crate::xml::chars::{NAME_START, class, is_space, name_len};
 use crate::xml::{XmlError, decl};
@@ -27,9 +29,9 @@ pub(super) enum Place {
     /// Behind a `<`, or behind more of what may become `<![CDATA[` or `<?xml`.
     Markup { may_declare: bool },
     /// In a start tag.
-    StartTag(ElementParser),
-    /// In an end tag.
-    EndTag,
+    StartTag(StartTag),
+    /// In an end tag whose name began this many bytes after the frame did.
+    EndTag { name: usize },
     /// In a CDATA section whose content began this many bytes after the frame did.
     CData { content: usize },
     /// The root was an empty-element tag: its end is owed.
@@ -60,8 +62,8 @@ impl Framer {
                 Place::Declaration => self.declaration()?,
                 Place::Text => self.text_until_markup(),
                 Place::Markup { may_declare } => self.markup(may_declare)?,
-                Place::StartTag(parser) => self.start_tag(parser)?,
-                Place::EndTag => self.end_tag()?,
+                Place::StartTag(tag) => self.start_tag(tag)?,
+                Place::EndTag { name } => self.end_tag(name)?,
                 Place::CData { content } => self.cdata(content),
                 Place::CloseOwed => {
                     self.place = Place::Ended;
@@ -169,7 +171,7 @@ impl Framer {
             [b'/', ..] if self.depth == 0 => return Err(self.malformed("an end tag for no element")),
             [b'/', ..] => {
                 self.scanned += 1;
-                self.place = Place::EndTag;
+                self.place = Place::EndTag { name: self.offset() };
             }
             [b'!', ..] if ahead.starts_with(CDATA) => {
                 match self.depth {
@@ -198,7 +200,10 @@ impl Framer {
             _ if self.depth > u32::from(self.limits.depth) => {
                 return Err(XmlError::over("elements too deep", self.offset()));
             }
-            _ => self.place = Place::StartTag(ElementParser::Outside),
+            _ => {
+                self.open.push(self.offset() as u32);
+                self.place = Place::StartTag(StartTag::Names);
+            }
         }
         Ok(Found::More)
     }
@@ -243,46 +248,65 @@ impl Framer {
         Found::Starved
     }
 
-    fn start_tag(&mut self, mut parser: ElementParser) -> Result<Found, XmlError> {
-        let Some(at) = parser.feed(self.ahead()) else {
-            self.scanned = self.window().len();
-            self.place = Place::StartTag(parser);
-            return Ok(Found::Starved);
+    fn start_tag(&mut self, mut tag: StartTag) -> Result<Found, XmlError> {
+        let end = match tag.feed(self.ahead()) {
+            Ok(Some(end)) => end,
+            Ok(None) => {
+                self.scanned = self.window().len();
+                self.place = Place::StartTag(tag);
+                return Ok(Found::Starved);
+            }
+            Err((before, what)) => return Err(XmlError::malformed(what, self.offset() + before)),
         };
-        self.scanned += at + 1;
-        let empty = self.frame_so_far().get(..self.offset()).is_some_and(|tag| tag.ends_with(b"/>"));
+        self.scanned += end.len;
         if self.depth == 0 {
             let range = self.cut();
             let tag = utf8(self.buffer.get(range.clone()))?;
             let name = tag.get(1..).unwrap_or_default();
             self.root = name.get(..name_len(name)).unwrap_or_default().into();
-            self.depth = u32::from(!empty);
-            self.place = if empty { Place::CloseOwed } else { Place::Between };
+            self.open.clear();
+            self.depth = u32::from(!end.empty);
+            self.place = if end.empty { Place::CloseOwed } else { Place::Between };
             return Ok(Found::Open(range));
         }
-        self.depth += u32::from(!empty);
+        if end.empty {
+            self.open.pop();
+        } else {
+            self.depth += 1;
+        }
         Ok(self.tag_ended())
     }
 
-    fn end_tag(&mut self) -> Result<Found, XmlError> {
+    fn end_tag(&mut self, name: usize) -> Result<Found, XmlError> {
         let Some(at) = memchr(b'>', self.ahead()) else {
             self.scanned = self.window().len();
             return Ok(Found::Starved);
         };
         self.scanned += at + 1;
-        if self.depth > 1 {
-            self.depth -= 1;
+        let tag = self.frame_so_far().get(name..self.offset() - 1).unwrap_or_default();
+        let spelled = tag.trim_ascii_end();
+        let matches = match self.open.last() {
+            Some(&start) => self.begins_with_name(start as usize, spelled),
+            None => spelled == self.root.as_bytes(),
+        };
+        if !matches {
+            return Err(XmlError::malformed("an end tag for another element", name - 2));
+        }
+        self.open.pop();
+        self.depth -= 1;
+        if self.depth > 0 {
             return Ok(self.tag_ended());
         }
-        let range = self.cut();
-        let tag = utf8(self.buffer.get(range))?;
-        let name = tag.strip_prefix("</").and_then(|t| t.strip_suffix('>')).unwrap_or_default();
-        if name.trim_end_matches([' ', '\t', '\r', '\n']) != self.root {
-            return Err(XmlError::malformed("an end tag for another element", 0));
-        }
-        self.depth = 0;
+        self.cut();
         self.place = Place::Ended;
         Ok(Found::Close)
+    }
+
+    /// Whether the start tag whose name begins there has this very name.
+    fn begins_with_name(&self, start: usize, name: &[u8]) -> bool {
+        let tag = self.frame_so_far().get(start..).unwrap_or_default();
+        let behind = tag.strip_prefix(name).and_then(|rest| rest.first());
+        behind.is_some_and(|&byte| byte == b'>' || is_space(byte))
     }
 
     /// Behind a tag within a child of the root.
@@ -290,6 +314,9 @@ impl Framer {
         if self.depth > 1 {
             self.place = Place::Text;
             return Found::More;
+        }
+        if self.open.spilled() {
+            self.open = SmallVec::new();
         }
         self.place = Place::Between;
         Found::Child(self.cut())
