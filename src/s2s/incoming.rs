@@ -47,8 +47,9 @@ pub async fn serve(shared: &Arc<Shared>, federation: &Arc<Federation>, socket: T
     incoming.run(direct, patience).await;
 }
 
-/// Dialback claims of one stream that are being verified at a time. Further ones are refused.
-const CLAIMS: usize = 16;
+/// Dialback claims of one stream that are being verified at a time, before one of them is proved and afterwards. Further
+/// ones are refused.
+const CLAIMS: [usize; 2] = [4, 16];
 
 struct Incoming<'a> {
     shared: &'a Arc<Shared>,
@@ -331,7 +332,8 @@ impl Incoming<'_> {
         if !self.federation.may_dial_back(&from) {
             return Some(unanswered(Condition::NotAuthorized));
         }
-        (self.claims.len() >= CLAIMS).then(|| unanswered(Condition::ResourceConstraint))
+        let most = CLAIMS[usize::from(!self.proved.is_empty())];
+        (self.claims.len() >= most).then(|| unanswered(Condition::ResourceConstraint))
     }
 
     fn answer(&mut self, claim: &Claim, verdict: Verdict) {

@@ -58,7 +58,8 @@ pub struct Federation {
 /// Lines that want to be carried; for [`carry_all`].
 pub struct Lines(mpsc::UnboundedReceiver<Carrier>);
 
-const VERIFICATIONS: usize = 256;
+/// Far more than one address can have under way.
+const VERIFICATIONS: usize = 4_096;
 
 impl Federation {
     /// Must be called within the runtime.

@@ -136,23 +136,43 @@ impl Stage {
 impl House {
     /// A new account, logged in.
     pub fn user(&self, name: &str) -> Client {
-        let connect = || {
-            let mut client = Client::connect(self.c2s, &self.ca).of(&self.domain);
-            client.open();
-            client.start_tls();
-            client.open();
-            client
-        };
-        let mut client = connect();
+        let mut client = self.secured();
         let fields = format!("<username>{name}</username><password>{PASSWORD}</password>");
         let answer = client.iq("set", None, &format!("<query xmlns='jabber:iq:register'>{fields}</query>"));
         assert_eq!(answer.attr("type"), Some("result"), "{answer:?}");
         client.drop_connection();
-        let mut client = connect();
+        self.log_in(name)
+    }
+
+    pub fn log_in(&self, name: &str) -> Client {
+        let mut client = self.secured();
         client.authenticate(Mechanism::ScramSha1, name, PASSWORD).unwrap();
         client.open();
         client.bind("x").unwrap();
         client
+    }
+
+    fn secured(&self) -> Client {
+        let mut client = Client::connect(self.c2s, &self.ca).of(&self.domain);
+        client.open();
+        client.start_tls();
+        client.open();
+        client
+    }
+
+    /// Ends the server at once.
+    pub fn fall(&mut self) {
+        match &mut self.program {
+            Program::Oriole(server) => server.kill9(),
+            Program::Other(_) => panic!("this is no Oriole"),
+        }
+    }
+
+    /// Starts it again.
+    pub fn rise(&mut self) {
+        let Program::Oriole(server) = &mut self.program else { panic!("this is no Oriole") };
+        server.restart();
+        self.c2s = server.c2s();
     }
 
     pub fn oriole(&self) -> &Server {
