@@ -5,6 +5,16 @@
 # PLAINTEXT=1 allows logins without TLS.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
+# Out of the box only administrators create nodes at mod_pubsub, and no option says otherwise.
+mkdir -p "$dir/modules"
+cat > "$dir/modules/mod_open_nodes.lua" <<'LUA'
+local config = module:depends("pubsub").service.config;
+local capabilities = {};
+for affiliation, allowed in pairs(config.capabilities) do
+    capabilities[affiliation] = setmetatable({ create = affiliation ~= "outcast" }, { __index = allowed });
+end
+config.capabilities = capabilities;
+LUA
 cat > "$dir/prosody.cfg.lua" <<CFG
 daemonize = false
 run_as_root = true
@@ -20,7 +30,7 @@ http_interfaces = { "$addr" }
 https_ports = { }
 data_path = "$dir"
 pidfile = "$dir/prosody.pid"
-plugin_paths = { }
+plugin_paths = { "$dir/modules" }
 admins = { "admin@localhost" }
 modules_enabled = { "disco"; "roster"; "saslauth"; "tls"; "blocklist"; "bookmarks"; "carbons"; "pep"; "private"; "smacks";
     "vcard4"; "vcard_legacy"; "csi"; "csi_simple"; "ping"; "register"; "register_ibr"; "time"; "uptime"; "version"; "mam";
@@ -48,6 +58,7 @@ Component "conference.localhost" "muc"
     modules_enabled = { "muc_mam" }
     muc_log_by_default = true
 Component "pubsub.localhost" "pubsub"
+    modules_enabled = { "open_nodes" }
     autocreate_on_publish = false
     expose_publisher = true
 Component "upload.localhost" "http_file_share"

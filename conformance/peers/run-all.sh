@@ -41,7 +41,10 @@ for peer in ${peers//,/ }; do
         port=5347; [ "$peer" = ejabberd ] && port=535$i
         printf 'c%d.localhost:%d:secret,' "$i" "$port"
     done)
-    "$suite" run --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 \
+    websocket=ws://$addr:5280/xmpp-websocket; [ "$peer" = ejabberd ] && websocket=ws://$addr:5280/ws
+    # ejabberd 23.01 answers "Database failure" when several nodes are created at the same time.
+    parallel=16; [ "$peer" = ejabberd ] && parallel=1
+    "$suite" run --parallel "$parallel" --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 --websocket "$websocket" \
         --component "${components%,}" \
         --json "$out/$peer.json" --html "$out/$peer.html" --junit "$out/$peer.xml" "$@" | tee "$out/$peer.txt"
     stop

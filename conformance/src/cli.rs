@@ -86,6 +86,9 @@ struct RunArgs {
     /// A port for direct TLS, besides --port.
     #[arg(long)]
     direct_tls_port: Option<u16>,
+    /// Address for XMPP over WebSocket, `ws://...` or `wss://...`.
+    #[arg(long)]
+    websocket: Option<String>,
     /// Accounts to use, lines of `user@domain password`; otherwise accounts are registered in-band.
     #[arg(long)]
     accounts: Option<PathBuf>,
@@ -238,6 +241,7 @@ impl RunArgs {
                 Tls::None => Security::None,
             },
             direct_tls_port: self.direct_tls_port,
+            websocket: self.websocket.clone(),
             tls: client_config(&trust)?,
             components,
             timeout: Duration::try_from_secs_f64(self.timeout).map_err(|error| format!("--timeout: {error}"))?,

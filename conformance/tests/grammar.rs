@@ -1,6 +1,6 @@
 //! The grammar of plays: what is read, what is expanded, and where mistakes are reported.
 
-use conformance_suite::play::{Fault, Library, Requirement, Stage, StepKind};
+use conformance_suite::play::{Condition, Fault, Library, Place, Requirement, Stage, StepKind};
 
 const HEAD: &str = "specification: TEST 1\nversion: 1.0\ntitle: A test\n\n";
 
@@ -124,4 +124,18 @@ fn every_play_that_is_built_in_can_be_read() {
         let folder: String = requirement.spec.name.chars().filter(char::is_ascii_alphanumeric).collect();
         assert_eq!(folder.to_lowercase(), requirement.spec.folder, "{}", requirement.id);
     }
+}
+
+#[test]
+fn an_absent_feature_can_be_a_need_and_questions_can_be_answered() {
+    let found = read(&requirement(
+        "needs: no feature urn:x on pubsub\ncast: romeo\nromeo answers questions with:\n\t<query xmlns=\"urn:x\"/>\n",
+    ))
+    .expect("no mistakes");
+    assert!(matches!(&found[0].needs[0].any_of[0], Condition::NoFeature { var, at: Place::Pubsub } if var == "urn:x"));
+    assert!(
+        matches!(&found[0].steps[0].kind, StepKind::AnswerWith(actor, payload) if actor == "romeo" && payload.name == "query")
+    );
+    let (_, _, what) = fault(&requirement("cast: romeo\nromeo answers questions with:\n\t<a/>\n\t<b/>\n"));
+    assert_eq!(what, "one element is the answer");
 }

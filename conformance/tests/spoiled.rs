@@ -23,6 +23,7 @@ async fn run_against(manners: Manners) -> Run {
         domain: "localhost".to_owned(),
         security: Security::None,
         direct_tls_port: None,
+        websocket: None,
         tls: client_config(&Trust::Any).expect("TLS"),
         components: Vec::new(),
         timeout: Duration::from_millis(700),

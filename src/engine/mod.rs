@@ -38,8 +38,8 @@ use wire::stream::StreamError;
 use xeps::account::SessionId;
 use xeps::accounts::Passwords;
 use xeps::clock::Clock;
-use xeps::delivery::{Delivery, Incoming, decide, nobody};
-use xeps::store::{Position, Store};
+use xeps::delivery::{Delivery, Incoming, decide, may_ask, nobody};
+use xeps::store::{Position, Store, StoreError};
 use xeps::{Act, At, Cx, Halt};
 
 /// Everything that moves stanzas. Shared by all connections.
@@ -241,6 +241,13 @@ impl Engine {
         if stanza.is_request() && to.is_bare() {
             return self.serve_other(lane, entry, &stanza, road).await;
         }
+        if stanza.is_request() {
+            match self.may_ask(lane, &stanza).await {
+                Ok(true) => {}
+                Ok(false) => return road.bounce(&stanza, Condition::ServiceUnavailable.into()),
+                Err(error) => return road.answer(&stanza, Halt::Broken(error)),
+            }
+        }
         let delivery = decide(&lane.account, &stanza);
         let mut incoming = Incoming { stanza, delivery };
         let mut cx = self.context(&entry.served, road);
@@ -255,6 +262,13 @@ impl Engine {
             Err(halt) => road.answer(&incoming.stanza, halt),
         }
         self.settle(lane, entry, acts, road).await;
+    }
+
+    async fn may_ask(&self, lane: &Lane, stanza: &Stanza) -> Result<bool, StoreError> {
+        match &stanza.from {
+            Some(from) => may_ask(&lane.account, self.store.as_ref(), from).await,
+            None => Ok(false),
+        }
     }
 
     /// A host itself answers requests and takes nothing else (RFC 6120 section 10.5.1).

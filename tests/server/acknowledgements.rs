@@ -84,3 +84,25 @@ fn the_server_asks_what_has_arrived() {
     }
     juliet.find(|element| element.is("r", SM));
 }
+
+#[test]
+fn when_the_server_is_stopped_what_was_not_acknowledged_is_kept() {
+    let mut server = Server::start();
+    server.add_user("juliet");
+    server.add_user("romeo");
+    let mut juliet = counting(&server, "balcony");
+    let mut romeo = server.log_in("romeo", "garden");
+    for number in 1..=4 {
+        romeo.send(format!("<message to='{}' type='chat'><body>{number}</body></message>", user("juliet")));
+    }
+    romeo.settle();
+    juliet.send(format!("<a xmlns='{SM}' h='1'/>"));
+    juliet.settle();
+    server.sigterm();
+    assert_eq!(juliet.stream_error(), "system-shutdown");
+    assert_eq!(server.wait().code(), Some(0));
+    server.restart();
+    let mut juliet = server.log_in("juliet", "chamber");
+    juliet.send("<presence/>");
+    assert_eq!(bodies(&juliet.settled()), ["2", "3", "4"]);
+}

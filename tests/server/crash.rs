@@ -8,7 +8,7 @@
 //! `ORIOLE_CRASH_ROUNDS` sets how many rounds there are, `ORIOLE_CRASH_SEED` repeats the choices of an earlier run, as far
 //! as the moments of a process can be repeated.
 
-use crate::support::{Client, Server, login::error_condition, user};
+use crate::support::{Client, Server, login::error_condition, random, random::Random, user};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -40,10 +40,8 @@ fn nothing_is_lost_when_the_server_is_told_to_stop() {
 }
 
 fn endure(engine: &str, end: fn(&mut Server), rounds: u64) {
-    let rounds = from_environment("ORIOLE_CRASH_ROUNDS").unwrap_or(rounds);
-    let seed = from_environment("ORIOLE_CRASH_SEED").unwrap_or_else(|| getrandom::u64().unwrap());
-    eprintln!("ORIOLE_CRASH_SEED={seed}");
-    let mut random = Random(seed);
+    let rounds = random::setting("ORIOLE_CRASH_ROUNDS").unwrap_or(rounds);
+    let mut random = Random::seeded("ORIOLE_CRASH_SEED");
     let mut server = Server::configured(&format!(
         "store.engine = '{engine}'\ndefault_host.require_tls = false\nlimits.account.offline_messages = 100000\n\
          limits.account.offline_size = '1 GiB'\nlimits.account.roster_items = 100000\nlog.level = 'info'",
@@ -63,7 +61,7 @@ fn endure(engine: &str, end: fn(&mut Server), rounds: u64) {
             let working: Vec<_> = writers
                 .iter_mut()
                 .map(|writer| {
-                    let (at, progress, random) = (&at, &progress, Random(random.next()));
+                    let (at, progress, random) = (&at, &progress, random.another());
                     let sessions = Sessions::open(at, &writer.name);
                     scope.spawn(move || writer.work(sessions, at, progress, random))
                 })
@@ -86,10 +84,6 @@ fn endure(engine: &str, end: fn(&mut Server), rounds: u64) {
     }
     assert!(acknowledged > 0, "nothing was acknowledged in any round, so nothing was tested");
     eprintln!("{acknowledged} acknowledgements in {rounds} rounds");
-}
-
-fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
 }
 
 struct Place {
@@ -312,23 +306,5 @@ impl Client {
         ))
         .ok()?;
         self.try_find(|element| element.name() == "features").map(drop)
-    }
-}
-
-/// Numbers that look random and can be had again (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number less than `bound`.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
     }
 }

@@ -64,6 +64,37 @@ fn a_payload_keeps_its_meaning_on_another_stream() {
     assert!(x.child("z", "jabber:client").is_some());
 }
 
+/// Whoever could make the server send XML that is none could throw anyone out, again at each login.
+#[test]
+fn attributes_nobody_knows_do_no_harm() {
+    let (server, mut romeo, mut juliet) = lovers();
+    server.add_user("nurse");
+    for (attributes, kept) in [
+        ("foo='1'", ("foo", "", "1")),
+        ("xml:space='preserve'", ("space", "http://www.w3.org/XML/1998/namespace", "preserve")),
+        ("xmlns:p='urn:example:p' p:foo='&lt;&apos;'", ("foo", "urn:example:p", "<'")),
+        ("xmlns:f0='urn:example:p' f0:foo='1' xmlns:f1='urn:example:q' f1:foo='2'", ("foo", "urn:example:q", "2")),
+    ] {
+        let heard_well = |juliet: &mut Client| {
+            let heard = juliet.find(|stanza| stanza.name() == "message");
+            let (name, namespace, value) = kept;
+            let found = if namespace.is_empty() { heard.attr(name) } else { heard.attr_ns(name, namespace) };
+            assert_eq!(found, Some(value), "{attributes}");
+        };
+        for to in [juliet.jid.clone(), user("juliet"), user("nurse")] {
+            romeo.send(format!("<message to='{to}' type='chat' {attributes}><body>Ay me</body></message>"));
+        }
+        heard_well(&mut juliet);
+        heard_well(&mut juliet);
+        // And from the disk.
+        romeo.settle();
+        let mut nurse = server.log_in("nurse", "house");
+        nurse.send("<presence/>");
+        heard_well(&mut nurse);
+        nurse.leave();
+    }
+}
+
 #[test]
 fn the_server_says_who_the_sender_is() {
     let (_server, mut romeo, mut juliet) = lovers();

@@ -294,7 +294,8 @@ impl Client {
                     Incoming::Header(header)
                 }
                 Frame::Child(child) => {
-                    Incoming::Element(Element::parse(child, &self.scope, &Limits::AFTER_AUTH).unwrap())
+                    let parsed = Element::parse(child, &self.scope, &Limits::AFTER_AUTH);
+                    Incoming::Element(parsed.unwrap_or_else(|error| panic!("the server sends {child}: {error}")))
                 }
                 Frame::Close => Incoming::End,
             };

@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod client;
 pub mod log;
 pub mod login;
+pub mod random;
 pub mod server;
 pub mod wait;
 

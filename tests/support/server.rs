@@ -207,8 +207,12 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill9();
+        let said = self.log.finish().join("\n");
         if std::thread::panicking() {
-            eprintln!("The server said:\n{}", self.log.finish().join("\n"));
+            eprintln!("The server said:\n{said}");
+        } else {
+            // Whatever a test is about: nothing that clients do may get the server that far.
+            assert!(!said.contains("panicked at"), "{said}");
         }
     }
 }

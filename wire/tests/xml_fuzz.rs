@@ -5,8 +5,9 @@ mod xml_support;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use proptest::sample::select;
 use wire::xml::{Element, Limits};
+use xml_support::mutation::spoilt;
 use xml_support::properties::{LIMITS, check_document, check_stream, frame};
 use xml_support::{corpus, documents, expat, proptest_config};
 
@@ -59,63 +60,6 @@ const TOKENS: &[&str] = &[
     " xmlns='jabber:client'",
 ];
 
-/// One way to spoil bytes.
-#[derive(Debug, Clone)]
-enum Mutation {
-    Overwrite(Index, u8),
-    Insert(Index, &'static str),
-    Remove(Index, usize),
-    Repeat(Index, usize),
-    Swap(Index, Index),
-}
-
-fn mutation() -> impl Strategy<Value = Mutation> {
-    prop_oneof![
-        1 => (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Mutation::Overwrite(at, byte)),
-        4 => (any::<Index>(), select(TOKENS)).prop_map(|(at, token)| Mutation::Insert(at, token)),
-        2 => (any::<Index>(), 1..20usize).prop_map(|(at, len)| Mutation::Remove(at, len)),
-        2 => (any::<Index>(), 1..60usize).prop_map(|(at, len)| Mutation::Repeat(at, len)),
-        1 => (any::<Index>(), any::<Index>()).prop_map(|(a, b)| Mutation::Swap(a, b)),
-    ]
-}
-
-impl Mutation {
-    fn apply(&self, bytes: &mut Vec<u8>) {
-        let place = |at: &Index, bytes: &[u8]| at.index(bytes.len() + 1);
-        match self {
-            Mutation::Insert(at, token) => {
-                let at = place(at, bytes);
-                bytes.splice(at..at, token.bytes());
-            }
-            Mutation::Overwrite(at, byte) => {
-                let at = place(at, bytes);
-                bytes.splice(at..(at + 1).min(bytes.len()), [*byte]);
-            }
-            Mutation::Remove(at, len) => {
-                let at = place(at, bytes);
-                bytes.drain(at..(at + len).min(bytes.len()));
-            }
-            Mutation::Repeat(at, len) => {
-                let at = place(at, bytes);
-                let piece = bytes[at..(at + len).min(bytes.len())].to_vec();
-                bytes.splice(at..at, piece);
-            }
-            Mutation::Swap(a, b) if !bytes.is_empty() => {
-                let (a, b) = (a.index(bytes.len()), b.index(bytes.len()));
-                bytes.swap(a, b);
-            }
-            Mutation::Swap(..) => {}
-        }
-    }
-}
-
-fn spoilt(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
-    (select(seeds), vec(mutation(), 0..5)).prop_map(|(mut bytes, mutations)| {
-        mutations.iter().for_each(|mutation| mutation.apply(&mut bytes));
-        bytes
-    })
-}
-
 fn seeds() -> Vec<Vec<u8>> {
     corpus().into_iter().map(|(_, bytes)| bytes).collect()
 }
@@ -139,12 +83,12 @@ proptest! {
     #![proptest_config(proptest_config(2000))]
 
     #[test]
-    fn spoilt_streams(bytes in spoilt(seeds()), sizes in vec(1..40usize, 0..20)) {
+    fn spoilt_streams(bytes in spoilt(seeds(), TOKENS), sizes in vec(1..40usize, 0..20)) {
         check_stream(&bytes, &sizes);
     }
 
     #[test]
-    fn spoilt_documents(bytes in spoilt(documents().into_iter().map(|d| d.bytes).collect())) {
+    fn spoilt_documents(bytes in spoilt(documents().into_iter().map(|d| d.bytes).collect(), TOKENS)) {
         check_document(&bytes);
         check_stream(&bytes, &[3, 1, 4, 1, 5]);
     }
@@ -174,7 +118,7 @@ fn spoilt_documents_as_expat_sees_them() {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let mut all: Vec<Vec<u8>> = documents().into_iter().map(|d| d.bytes).collect();
     all.extend(seeds());
-    let strategy = spoilt(all);
+    let strategy = spoilt(all, TOKENS);
     let spoilt: Vec<Vec<u8>> = (0..4000).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect();
     let Some(expat) = expat::verdicts(spoilt.iter().map(Vec::as_slice)) else { return };
 

@@ -1,6 +1,7 @@
 //! Who gets a stanza that has come for an account (RFC 6121 section 8.5), as pure functions of the account's sessions.
 
 use crate::account::{Account, SessionId};
+use crate::store::{Store, StoreError};
 use smallvec::SmallVec;
 use wire::jid::Jid;
 use wire::stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza, StanzaError};
@@ -43,7 +44,7 @@ pub enum Delivery {
 /// | subscribe | every available session | the same |
 /// | subscribed, unsubscribe, unsubscribed | every interested session | the same |
 /// | probe | nobody: the server answers | the same |
-/// | iq get, set | `service-unavailable`, unless some feature answers for the account | that session |
+/// | iq get, set | `service-unavailable`, unless some feature answers for the account | that session, see [`may_ask`] |
 /// | iq result, error | dropped | that session |
 pub fn decide(account: &Account, stanza: &Stanza) -> Delivery {
     match (stanza.kind, aim(account, stanza.to.as_ref())) {
@@ -67,6 +68,18 @@ pub fn nobody(stanza: &Stanza) -> Option<Stanza> {
         Kind::Presence(_) => None,
         Kind::Message(_) | Kind::Iq(_) => stanza.error(&StanzaError::new(Condition::ServiceUnavailable)),
     }
+}
+
+/// Whether somebody's requests may reach the account's sessions (RFC 6121 section 8.5.3.1): only of those who may know that
+/// the sessions are there. These are the account itself and its server, whoever may see its presence, and whomever one of
+/// its sessions has sent directed presence, such as a room with all its occupants.
+pub async fn may_ask(account: &Account, store: &dyn Store, from: &Jid) -> Result<bool, StoreError> {
+    let known = from.bare_str() == account.user.as_str() || from.bare_str() == account.user.domain();
+    let shown = || account.sessions.iter().flat_map(|session| &session.directed);
+    if known || shown().any(|to| to.bare_str() == from.bare_str()) {
+        return Ok(true);
+    }
+    Ok(account.subscription(store, from.bare_str()).await?.from)
 }
 
 /// What an address means among the sessions of an account.

@@ -5,7 +5,8 @@ use wire::datetime::Timestamp;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 use xeps::account::{Account, Available, Session, SessionId};
-use xeps::delivery::{Delivery, decide, nobody};
+use xeps::delivery::{Delivery, decide, may_ask, nobody};
+use xeps::testing::{DOMAIN, World, now_or_never};
 
 /// A session of Juliet.
 #[derive(Clone, Copy)]
@@ -179,6 +180,27 @@ fn iqs() {
 fn a_stanza_without_to_is_for_the_account() {
     let account = juliet(&[Priority(0)]);
     assert!(matches!(decide(&account, &Stanza::new(MessageType::Chat)), Delivery::Sessions(ids) if ids.len() == 1));
+}
+
+/// Section 8.5.3.1: requests reach a session from those alone who may know that it is there.
+#[test]
+fn whose_requests_reach_a_session() {
+    let own = format!("juliet@{DOMAIN}");
+    let world = World::new(Vec::new()).with_account("juliet", "secret").with_subscriber(&own, "nurse@example.net");
+    let user = BareJid::parse(&own).unwrap();
+    let mut session = Session::new(SessionId(1), user.with_resource("1").unwrap());
+    session.directed.insert(Jid::parse("room@conference.example.net/Juliet").unwrap());
+    let mut account = Account::new(user);
+    account.sessions.push(session);
+    let asks = |from: &str| now_or_never(may_ask(&account, &world.store, &Jid::parse(from).unwrap())).unwrap();
+    for known in [&format!("juliet@{DOMAIN}/2"), DOMAIN, "nurse@example.net/x", "room@conference.example.net/Romeo"] {
+        assert!(asks(known), "{known}");
+    }
+    for stranger in
+        ["romeo@example.net/orchard", &format!("paris@{DOMAIN}/x"), "example.net", "other@conference.example.net/x"]
+    {
+        assert!(!asks(stranger), "{stranger}");
+    }
 }
 
 /// Section 8.5.1. A probe is answered as a stranger's is by an account that exists.

@@ -44,7 +44,7 @@ impl Session {
     }
 
     fn deadline(&self) -> Instant {
-        Instant::now() + self.target.timeout.max(Duration::from_secs(5))
+        Instant::now() + self.target.patience()
     }
 
     /// Opens a stream and waits for its features.
@@ -62,7 +62,7 @@ impl Session {
 
     async fn secure_stream(&mut self) -> Result<(), String> {
         self.open().await?;
-        if self.target.security == Security::Starttls && !self.is_tls() {
+        if self.target.security == Security::Starttls && !self.is_tls() && !self.over_websocket {
             self.negotiate_tls().await?;
             self.open().await?;
         }

@@ -1,11 +1,13 @@
 //! The suite's raw XMPP client: it sends what it is told, reads what comes, and knows just enough to log in.
 
+pub mod http;
 mod login;
 mod register;
 mod scram;
 mod session;
 mod tls;
 mod transport;
+mod websocket;
 
 pub use register::{register, unregister};
 pub use session::{Closed, Direction, LastSent, Log, LogEntry, Received, Session};
@@ -23,6 +25,8 @@ pub struct Target {
     pub security: Security,
     /// A port for direct TLS besides the main one.
     pub direct_tls_port: Option<u16>,
+    /// `ws://` or `wss://` address for XMPP over WebSocket (RFC 7395).
+    pub websocket: Option<String>,
     pub tls: Arc<rustls::ClientConfig>,
     /// Components the suite may be, each by one play at a time.
     pub components: Vec<ComponentAccess>,
@@ -30,6 +34,13 @@ pub struct Target {
     pub timeout: Duration,
     /// How long it must stay quiet before "nothing came" is believed.
     pub quiet: Duration,
+}
+
+impl Target {
+    /// How long to wait while the stage is set: preparations fail only if the server truly does not answer.
+    pub fn patience(&self) -> Duration {
+        (self.timeout * 3).max(Duration::from_secs(2))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

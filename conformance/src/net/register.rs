@@ -61,7 +61,7 @@ fn filled(form: &Element, account: &Account) -> Element {
 async fn ask(session: &mut Session, kind: &str, id: &str, payload: Element) -> Result<Element, String> {
     let iq = Element::new(CLIENT, "iq").with("type", kind).with("id", id);
     session.send(&iq.child(payload)).await?;
-    let deadline = Instant::now() + session.target.timeout;
+    let deadline = Instant::now() + session.target.patience();
     match session.take(deadline, |e| e.is(CLIENT, "iq") && e.attr("id") == Some(id)).await {
         Some(answer) if answer.attr("type") == Some("result") => Ok(answer),
         Some(answer) => {

@@ -1,6 +1,7 @@
 //! One connection: what was sent, what came and is not yet accounted for, and how it ended.
 
 use super::transport::Transport;
+use super::websocket::WebSocket;
 use super::{Account, Security, Target};
 use crate::play::Stage;
 use crate::xml::{CLIENT, COMPONENT, Element, Event, Reader, STREAM, write_element, write_start_tag};
@@ -8,6 +9,9 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
+
+/// Namespace of `<open/>` and `<close/>` over WebSocket.
+const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
 
 /// A thing received and not yet taken by a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,8 +106,12 @@ pub struct Session {
     pub closed: Option<Closed>,
     /// `jabber:client` or `jabber:component:accept`.
     pub default_ns: &'static str,
+    /// Whether the stream goes over WebSocket, framed as in RFC 7395.
+    pub over_websocket: bool,
     /// Whether stream management is on, so that questions to find the end of a burst are `<r/>` (not counted).
     managed: bool,
+    /// What every question for an element of the same name is answered with.
+    answers: Vec<Element>,
     transport: Option<Transport>,
     reader: Reader,
     is_tls: bool,
@@ -125,7 +133,9 @@ impl Session {
             inbox: Vec::new(),
             closed: None,
             default_ns: CLIENT,
+            over_websocket: false,
             managed: false,
+            answers: Vec::new(),
             transport: None,
             reader: Reader::stream(),
             is_tls: false,
@@ -143,16 +153,27 @@ impl Session {
 
     /// Opens the TCP connection, with TLS at once if the run uses direct TLS.
     pub async fn dial(&mut self) -> Result<(), String> {
+        if self.over_websocket {
+            return self.dial_websocket().await;
+        }
         let direct = self.target.security == Security::Direct;
         self.dial_port(self.target.port, direct).await
     }
 
-    pub async fn dial_port(&mut self, port: u16, direct_tls: bool) -> Result<(), String> {
-        let connecting = Transport::connect(&self.target.host, port);
-        let limit = self.target.timeout.max(Duration::from_secs(5));
-        let transport = timeout(limit, connecting).await.map_err(|_| "connecting took too long".to_owned())?;
-        self.transport = Some(transport.map_err(|error| format!("cannot connect: {error}"))?);
-        self.reader = Reader::stream();
+    async fn dial_websocket(&mut self) -> Result<(), String> {
+        let url = self.target.websocket.clone().ok_or("no WebSocket address was given")?;
+        let limit = self.target.patience();
+        let connecting = timeout(limit, WebSocket::connect(&self.target, &url)).await;
+        let socket = connecting.map_err(|_| "connecting took too long".to_owned())??;
+        self.begin(Transport::WebSocket(socket), Reader::fragments(&[]));
+        self.log.add(&self.name, Direction::Note, &format!("connected to {url}"));
+        Ok(())
+    }
+
+    /// Forgets all of a former connection.
+    fn begin(&mut self, transport: Transport, reader: Reader) {
+        self.transport = Some(transport);
+        self.reader = reader;
         self.inbox.clear();
         self.closed = None;
         self.features = None;
@@ -160,6 +181,14 @@ impl Session {
         self.managed = false;
         self.is_tls = false;
         self.stage = Stage::Raw;
+    }
+
+    pub async fn dial_port(&mut self, port: u16, direct_tls: bool) -> Result<(), String> {
+        let connecting = Transport::connect(&self.target.host, port);
+        let limit = self.target.patience();
+        let transport = timeout(limit, connecting).await.map_err(|_| "connecting took too long".to_owned())?;
+        let transport = transport.map_err(|error| format!("cannot connect: {error}"))?;
+        self.begin(transport, Reader::stream());
         self.log.add(&self.name, Direction::Note, &format!("connected to port {port}"));
         if direct_tls { self.start_tls().await } else { Ok(()) }
     }
@@ -171,7 +200,7 @@ impl Session {
         }
         let transport = self.transport.take().ok_or("not connected")?;
         let securing = transport.secure(&self.target.tls, &self.target.domain);
-        let limit = self.target.timeout.max(Duration::from_secs(5));
+        let limit = self.target.patience();
         let secured = timeout(limit, securing).await.map_err(|_| "the TLS handshake took too long".to_owned())?;
         self.transport = Some(secured.map_err(|error| format!("TLS handshake: {error}"))?);
         self.is_tls = true;
@@ -185,6 +214,10 @@ impl Session {
         self.reader.restart();
         self.inbox.clear();
         self.features = None;
+        if self.over_websocket {
+            let open = Element::new(FRAMING, "open").with("to", to).with("version", "1.0");
+            return self.send_bytes(write_element(&open, "").as_bytes()).await;
+        }
         let mut header = Element::new(STREAM, "stream").with("to", to);
         if self.default_ns != COMPONENT {
             header = header.with("version", "1.0");
@@ -207,12 +240,21 @@ impl Session {
                 to: element.attr("to").map(str::to_owned),
             });
         }
-        self.send_bytes(write_element(element, self.default_ns).as_bytes()).await
+        // Over WebSocket every stanza stands alone and declares its namespace.
+        let outer_ns = if self.over_websocket { "" } else { self.default_ns };
+        self.send_bytes(write_element(element, outer_ns).as_bytes()).await
+    }
+
+    /// Sends what closes the stream, and nothing else.
+    pub async fn close_stream(&mut self) -> Result<(), String> {
+        let close = write_element(&Element::new(FRAMING, "close"), "");
+        let text = if self.over_websocket { close.as_str() } else { "</stream:stream>" };
+        self.send_bytes(text.as_bytes()).await
     }
 
     pub async fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.log.add(&self.name, Direction::Sent, &String::from_utf8_lossy(bytes));
-        let limit = self.target.timeout.max(Duration::from_secs(5));
+        let limit = self.target.patience();
         let Some(transport) = self.transport.as_mut() else { return Err("not connected".to_owned()) };
         match timeout(limit, transport.write(bytes)).await {
             Ok(Ok(())) => Ok(()),
@@ -237,6 +279,7 @@ impl Session {
             Ok(length) => {
                 self.reader.feed(&buffer[..length]);
                 self.sort();
+                self.answer_questions().await;
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                 self.end(Closed::Eof, "connection reset by the server");
@@ -259,6 +302,7 @@ impl Session {
                     self.log.add(&self.name, Direction::Received, &write_start_tag(&header, self.default_ns));
                     self.inbox.push(Received::Element(header));
                 }
+                Ok(Some(Event::Element(element))) if element.ns == FRAMING => self.frame(element),
                 Ok(Some(Event::Element(element))) => {
                     self.log.add(&self.name, Direction::Received, &write_element(&element, self.default_ns));
                     if element.is(STREAM, "features") {
@@ -282,6 +326,41 @@ impl Session {
                     return;
                 }
             }
+        }
+    }
+
+    /// `<open/>` and `<close/>` stand for header and end of the stream.
+    fn frame(&mut self, element: Element) {
+        self.log.add(&self.name, Direction::Received, &write_element(&element, self.default_ns));
+        if element.name == "close" {
+            return self.inbox.push(Received::StreamEnd);
+        }
+        let header = Element { ns: STREAM.to_owned(), name: "stream".to_owned(), ..element };
+        self.inbox.push(Received::Element(header));
+    }
+
+    /// From now on every IQ-get for an element of this name is answered with it (and taken out of the inbox).
+    pub fn answer_with(&mut self, payload: Element) {
+        self.answers.retain(|known| !known.is(&payload.ns, &payload.name));
+        self.answers.push(payload);
+    }
+
+    async fn answer_questions(&mut self) {
+        let answers = &self.answers;
+        let mut replies = Vec::new();
+        self.inbox.retain(|item| match item {
+            Received::Element(element) => match automatic_reply(element, answers) {
+                Some(reply) => {
+                    replies.push(reply);
+                    false
+                }
+                None => true,
+            },
+            Received::StreamEnd => true,
+        });
+        for reply in replies {
+            // A connection that breaks here is noticed by whoever reads next.
+            let _ = self.send_bytes(write_element(&reply, self.default_ns).as_bytes()).await;
         }
     }
 
@@ -314,7 +393,7 @@ impl Session {
         }
         self.barriers += 1;
         let kept = self.last_sent.clone();
-        let deadline = Instant::now() + self.target.timeout;
+        let deadline = Instant::now() + self.target.patience();
         let answered = if self.managed {
             let request = Element::new("urn:xmpp:sm:3", "r");
             self.send(&request).await.is_ok()
@@ -336,7 +415,7 @@ impl Session {
 
     /// `</stream:stream>`, then waits shortly for the server's, then closes.
     pub async fn disconnect(&mut self) {
-        if self.is_open() && self.send_bytes(b"</stream:stream>").await.is_ok() {
+        if self.is_open() && self.close_stream().await.is_ok() {
             let deadline = Instant::now() + Duration::from_secs(1);
             while !self.inbox.contains(&Received::StreamEnd) && self.fill(deadline).await {}
         }
@@ -353,5 +432,50 @@ impl Session {
         }
         self.closed.get_or_insert(Closed::Here);
         self.stage = Stage::Registered;
+    }
+}
+
+/// The result for an IQ-get whose question one of the payloads answers; the `node` asked for is repeated.
+fn automatic_reply(element: &Element, answers: &[Element]) -> Option<Element> {
+    if element.name != "iq" || element.attr("type") != Some("get") {
+        return None;
+    }
+    let question = element.elements().next()?;
+    let mut payload = answers.iter().find(|payload| payload.is(&question.ns, &question.name))?.clone();
+    if let Some(node) = question.attr("node") {
+        payload.set("node", node);
+    }
+    let mut reply = Element::new(&element.ns, "iq").with("type", "result");
+    for (to, from) in [("id", "id"), ("to", "from"), ("from", "to")] {
+        if let Some(value) = element.attr(from) {
+            reply.set(to, value);
+        }
+    }
+    Some(reply.child(payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INFO: &str = "http://jabber.org/protocol/disco#info";
+
+    #[test]
+    fn a_question_is_answered_with_the_payload_of_its_name() {
+        let answers = [Element::new(INFO, "query").child(Element::new(INFO, "feature").with("var", "a+notify"))];
+        let question = |kind: &str, ns: &str| {
+            let query = Element::new(ns, "query").with("node", "caps#1");
+            Element::new(CLIENT, "iq").with("type", kind).with("id", "d1").with("from", "localhost").child(query)
+        };
+        let reply = automatic_reply(&question("get", INFO), &answers).expect("a reply");
+        assert_eq!(
+            (reply.attr("type"), reply.attr("id"), reply.attr("to")),
+            (Some("result"), Some("d1"), Some("localhost"))
+        );
+        let payload = reply.get(INFO, "query").expect("the payload");
+        assert_eq!(payload.attr("node"), Some("caps#1"));
+        assert!(payload.get(INFO, "feature").is_some());
+        assert_eq!(automatic_reply(&question("result", INFO), &answers), None);
+        assert_eq!(automatic_reply(&question("get", "urn:other"), &answers), None);
     }
 }

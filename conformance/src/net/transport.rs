@@ -1,5 +1,6 @@
-//! Bytes to and from the server, plain or under TLS.
+//! Bytes to and from the server, plain, under TLS or in WebSocket messages.
 
+use super::websocket::WebSocket;
 use rustls::pki_types::ServerName;
 use std::io;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use tokio_rustls::client::TlsStream;
 pub enum Transport {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    WebSocket(WebSocket),
 }
 
 impl Transport {
@@ -32,6 +34,7 @@ impl Transport {
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Transport::Plain(stream) => stream.read(buffer).await,
+            Transport::WebSocket(socket) => socket.read(buffer).await,
             Transport::Tls(stream) => match stream.read(buffer).await {
                 // A peer that closes TCP without close_notify: an end like any other here.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
@@ -43,6 +46,7 @@ impl Transport {
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Transport::Plain(stream) => stream.write_all(bytes).await,
+            Transport::WebSocket(socket) => socket.write(bytes).await,
             Transport::Tls(stream) => {
                 stream.write_all(bytes).await?;
                 stream.flush().await
@@ -53,6 +57,7 @@ impl Transport {
     pub async fn shut_down(&mut self) -> io::Result<()> {
         match self {
             Transport::Plain(stream) => stream.shutdown().await,
+            Transport::WebSocket(socket) => socket.shut_down().await,
             Transport::Tls(stream) => stream.shutdown().await,
         }
     }

@@ -140,6 +140,8 @@ pub struct Actor {
     pub resource: String,
     pub stage: Stage,
     pub priority: Option<i8>,
+    /// Its stream goes over WebSocket.
+    pub over_websocket: bool,
 }
 
 /// How far an actor has come when the play begins.
@@ -192,6 +194,8 @@ pub struct Need {
 pub enum Condition {
     /// A disco#info feature at a place.
     Feature { var: String, at: Place },
+    /// The place is there and does not have the feature.
+    NoFeature { var: String, at: Place },
     /// A disco#info identity `category/type` at a place.
     Identity { category: String, kind: String, at: Place },
     /// An element of this namespace anywhere in the stream features.

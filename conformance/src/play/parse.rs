@@ -196,7 +196,7 @@ fn steps(lines: &[Line], cast: &[Actor]) -> Result<Vec<step::Step>, Fault> {
 fn names(kind: &StepKind, uses: &mut Vec<String>, saves: &mut Vec<String>) {
     match kind {
         StepKind::Send(_, elements) => elements.iter().for_each(|element| element_names(element, uses)),
-        StepKind::Ask(_, element) => element_names(element, uses),
+        StepKind::Ask(_, element) | StepKind::AnswerWith(_, element) => element_names(element, uses),
         StepKind::SendRaw(_, template) | StepKind::Bind(_, Some(template)) => template.variables(uses),
         StepKind::Authenticate { password: Some(template), .. }
         | StepKind::FailToAuthenticate { password: Some(template), .. } => template.variables(uses),
@@ -205,6 +205,11 @@ fn names(kind: &StepKind, uses: &mut Vec<String>, saves: &mut Vec<String>) {
             patterns.iter().for_each(|pattern| pattern.variables(uses, saves));
         }
         StepKind::Check(template, _) => template.variables(uses),
+        StepKind::Http { url, body, authorization, .. } => {
+            url.variables(uses);
+            body.iter().chain(authorization).for_each(|template| template.variables(uses));
+            saves.extend(["http-status".to_owned(), "http-body".to_owned()]);
+        }
         StepKind::Let(name, template) => {
             template.variables(uses);
             saves.push(name.clone());
@@ -236,11 +241,14 @@ fn cast(text: &str) -> Result<Vec<Actor>, String> {
                 name: name.clone(),
                 stage: Stage::Available,
                 priority: None,
+                over_websocket: false,
             };
             while let Some(word) = words.next() {
                 if word == "priority" {
                     let number = words.next().and_then(|number| number.parse().ok());
                     actor.priority = Some(number.ok_or("priority needs a number from -128 to 127")?);
+                } else if word == "websocket" {
+                    actor.over_websocket = true;
                 } else {
                     let stage = Stage::ALL.iter().find(|(_, name)| *name == word).map(|(stage, _)| *stage);
                     actor.stage = stage.ok_or_else(|| format!("'{word}' is not a stage of an actor"))?;
@@ -261,6 +269,7 @@ fn need(text: &str) -> Result<Need, String> {
         let words: Vec<&str> = text.split_whitespace().collect();
         match words.as_slice() {
             ["feature", var, "on", at] => Ok(Condition::Feature { var: (*var).to_owned(), at: place(at)? }),
+            ["no", "feature", var, "on", at] => Ok(Condition::NoFeature { var: (*var).to_owned(), at: place(at)? }),
             ["identity", identity, "on", at] => {
                 let (category, kind) = identity.split_once('/').ok_or("an identity is category/type")?;
                 Ok(Condition::Identity { category: category.to_owned(), kind: kind.to_owned(), at: place(at)? })

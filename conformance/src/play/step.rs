@@ -60,6 +60,8 @@ pub enum StepKind {
     SendRaw(String, Template),
     /// An IQ; gets an id if it has none.
     Ask(String, Element),
+    /// From now on, questions for an element like this are answered with it.
+    AnswerWith(String, Element),
     Answered(String, Option<Box<Pattern>>),
     /// An error to what was sent last; any of these conditions, or any at all.
     Refused(String, Vec<String>),
@@ -75,6 +77,8 @@ pub enum StepKind {
     ConnectionCloses(String),
     /// Brings a stream to a stage: `logs in`, `connects`, ...
     Reach(String, Stage),
+    /// A connection that is under TLS from the first byte.
+    DialTls(String),
     OpenStream(String),
     StartTls(String),
     Authenticate {
@@ -96,6 +100,13 @@ pub enum StepKind {
     Wait(Duration),
     Check(Template, Value),
     Let(String, Template),
+    /// One HTTP request; `http-status` and `http-body` keep what came.
+    Http {
+        method: String,
+        url: Template,
+        body: Option<Template>,
+        authorization: Option<Template>,
+    },
 }
 
 /// Parses one step: its line and the block below it.
@@ -122,6 +133,7 @@ pub fn parse(line: &Line, block: &[Line], cast: &[Actor]) -> Result<Step, Fault>
         Some("wait") => StepKind::Wait(duration(&words[1..], line)?),
         Some("check") => parser.check(&words)?,
         Some("let") => parser.let_be(&words)?,
+        Some("http") => parser.http(&words)?,
         _ => {
             let (actors, used) = parser.actors(&words)?;
             words.drain(..used);
@@ -174,6 +186,10 @@ impl Parser<'_> {
                 [iq] if iq.name == "iq" => StepKind::Ask(one()?, iq.clone()),
                 _ => return Err(self.block_fault("one <iq/> is asked")),
             },
+            "answers questions with" => match self.elements(&many)?.as_slice() {
+                [payload] => StepKind::AnswerWith(one()?, payload.clone()),
+                _ => return Err(self.block_fault("one element is the answer")),
+            },
             "is answered" => StepKind::Answered(one()?, self.patterns(&many)?.pop().map(Box::new)),
             "is refused" => StepKind::Refused(one()?, Vec::new()),
             "receives" | "receive" => StepKind::Receive(actors, Mode::AnyOrder, self.some_patterns(&many)?),
@@ -192,6 +208,7 @@ impl Parser<'_> {
             "stream stays open" => StepKind::StreamStaysOpen(one()?),
             "logs in" => StepKind::Reach(one()?, Stage::Available),
             "connects" => StepKind::Reach(one()?, Stage::Connected),
+            "dials with TLS" => StepKind::DialTls(one()?),
             "dials" => StepKind::Reach(one()?, Stage::Raw),
             "secures a stream" => StepKind::Reach(one()?, Stage::Secured),
             "authenticates a stream" => StepKind::Reach(one()?, Stage::Authenticated),
@@ -254,6 +271,24 @@ impl Parser<'_> {
             [_, name, be, value] if be == "be" => Ok(StepKind::Let(name.clone(), self.template(value)?)),
             _ => Err(self.line.fault(1, "let name be \"value\"")),
         }
+    }
+
+    /// `http get "url"` or `http put "url" with "body" and authorization "value"` (left out if empty)
+    fn http(&self, words: &[String]) -> Result<StepKind, Fault> {
+        let plain: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (method, url, body, authorization) = match plain.as_slice() {
+            [_, method, url] => (method, url, None, None),
+            [_, method, url, "with", body] => (method, url, Some(body), None),
+            [_, method, url, "with", body, "and", "authorization", value] => (method, url, Some(body), Some(value)),
+            _ => return Err(self.line.fault(1, "http METHOD \"url\" [with \"body\" [and authorization \"value\"]]")),
+        };
+        let optional = |text: Option<&&str>| text.map(|text| self.template(text)).transpose();
+        Ok(StepKind::Http {
+            method: method.to_uppercase(),
+            url: self.template(url)?,
+            body: optional(body)?,
+            authorization: optional(authorization)?,
+        })
     }
 
     fn template(&self, text: &str) -> Result<Template, Fault> {

@@ -1,7 +1,7 @@
 //! One play on its way: its actors, its variables, and its steps one after the other.
 
 use super::{Run, accounts, stagehand};
-use crate::net::{Account, ComponentAccess, Log, Session};
+use crate::net::{Account, ComponentAccess, Direction, Log, Session, http};
 use crate::play::{Actor, ElseResult, Place, Requirement, Scope, Stage, Step, StepKind, Template};
 use crate::report::{Detail, Status};
 use crate::xml::{Attr, Element, Node, write_element};
@@ -145,6 +145,7 @@ impl<'a> Performance<'a> {
         let account = Account { user, domain: self.run.target.domain.clone(), password };
         let mut session =
             Session::new(&actor.name, self.run.target.clone(), account, &actor.resource, self.log.clone());
+        session.over_websocket = actor.over_websocket;
         if let (Stage::Component, Some(access)) = (actor.stage, &self.component) {
             session.become_component(access).await.map_err(|what| format!("{}: {what}", actor.name))?;
         } else if actor.stage >= Stage::Raw {
@@ -220,6 +221,10 @@ impl<'a> Performance<'a> {
                 self.session(actor)?.send(&element).await?;
                 self.last_sent = Instant::now();
             }
+            StepKind::AnswerWith(actor, payload) => {
+                let payload = self.fill_in(payload)?;
+                self.session(actor)?.answer_with(payload);
+            }
             StepKind::Answered(actor, pattern) => self.answered(actor, pattern.as_deref(), limit).await?,
             StepKind::Refused(actor, conditions) => self.refused(actor, conditions, limit).await?,
             StepKind::Receive(actors, mode, patterns) => self.receive(actors, *mode, patterns, limit).await?,
@@ -233,6 +238,10 @@ impl<'a> Performance<'a> {
                 let priority = self.actor(actor).and_then(|actor| actor.priority);
                 self.session(actor)?.reach(*stage, priority).await?;
                 self.renew_address(actor);
+            }
+            StepKind::DialTls(actor) => {
+                let port = self.run.target.direct_tls_port.unwrap_or(self.run.target.port);
+                self.session(actor)?.dial_port(port, true).await?;
             }
             StepKind::OpenStream(actor) => {
                 let domain = self.run.target.domain.clone();
@@ -255,7 +264,7 @@ impl<'a> Performance<'a> {
                 self.session(actor)?.bind(resource.as_deref()).await?;
                 self.renew_address(actor);
             }
-            StepKind::CloseStream(actor) => self.session(actor)?.send_bytes(b"</stream:stream>").await?,
+            StepKind::CloseStream(actor) => self.session(actor)?.close_stream().await?,
             StepKind::Disconnect(actor) => self.session(actor)?.disconnect().await,
             StepKind::Drop(actor) => self.session(actor)?.drop_connection(),
             StepKind::Forget(actors) => self.forget(actors).await?,
@@ -265,6 +274,18 @@ impl<'a> Performance<'a> {
                 let mut saved = Vec::new();
                 value.check(Some(&text), &self.scope, &mut saved)?;
                 self.save(saved);
+            }
+            StepKind::Http { method, url, body, authorization } => {
+                let eval = |template: &Option<Template>| {
+                    template.as_ref().map_or(Ok(String::new()), |template| template.eval(&self.scope))
+                };
+                let (url, body, authorization) = (url.eval(&self.scope)?, eval(body)?, eval(authorization)?);
+                self.log.add("http", Direction::Sent, &format!("{method} {url}"));
+                let request = http::Request { method, url: &url, body: &body, authorization: &authorization };
+                let response = http::send(&self.run.target, &request).await?;
+                self.log.add("http", Direction::Received, &format!("{} {}", response.status, response.body));
+                self.scope.set("http-status", &response.status);
+                self.scope.set("http-body", &response.body);
             }
             StepKind::Let(name, template) => {
                 let value = template.eval(&self.scope)?;
@@ -354,7 +375,7 @@ impl<'a> Performance<'a> {
                     last = Some(session);
                 }
             }
-            self.log.add(&name, crate::net::Direction::Note, "the play is over");
+            self.log.add(&name, Direction::Note, "the play is over");
             self.run.accounts.give_back(&self.run.target, account, last, &self.log).await;
         }
     }

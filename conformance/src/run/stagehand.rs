@@ -37,7 +37,7 @@ async fn subscribe(from: &mut Session, to: &mut Session) -> Result<(), String> {
 }
 
 async fn expect_presence(at: &mut Session, from: &Session, kind: &str) -> Result<(), String> {
-    let deadline = Instant::now() + at.target.timeout;
+    let deadline = Instant::now() + at.target.patience();
     let sender = from.account.bare();
     let found = at
         .take(deadline, |e| {

@@ -63,6 +63,9 @@ fn options(target: &Target) -> Vec<RunOption> {
     if target.direct_tls_port.is_some() && target.security != Security::Direct {
         options.push(RunOption::DirectTls);
     }
+    if target.websocket.is_some() {
+        options.push(RunOption::Websocket);
+    }
     if !target.components.is_empty() {
         options.push(RunOption::Component);
     }
@@ -163,6 +166,9 @@ impl Profile {
         if component && !self.options.contains(&RunOption::Component) {
             return outcome(Status::Untestable, "needs access for a component".to_owned());
         }
+        if requirement.cast.iter().any(|actor| actor.over_websocket) && !self.options.contains(&RunOption::Websocket) {
+            return outcome(Status::Untestable, "needs a WebSocket address".to_owned());
+        }
         let wants_account = requirement.cast.iter().any(|actor| requirement.needs_account(&actor.account));
         match &self.no_accounts {
             Some(why) if wants_account => outcome(Status::Untestable, format!("no account: {why}")),
@@ -173,6 +179,7 @@ impl Profile {
     fn holds(&self, condition: &Condition) -> bool {
         match condition {
             Condition::Feature { var, at } => self.place(*at).is_some_and(|info| info.features.contains(var)),
+            Condition::NoFeature { var, at } => self.place(*at).is_some_and(|info| !info.features.contains(var)),
             Condition::Identity { category, kind, at } => {
                 let wanted = format!("{category}/{kind}");
                 self.place(*at).is_some_and(|info| info.identities.contains(&wanted))

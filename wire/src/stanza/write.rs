@@ -1,6 +1,7 @@
 //! Stanzas to bytes: one start tag, then the shared payload as it is.
 
 use super::{ForeignAttr, Stanza};
+use crate::ns;
 use crate::xml::write::escape_attr;
 
 impl Stanza {
@@ -40,8 +41,15 @@ impl Stanza {
         attr("type", self.kind.type_attr());
         attr("xml:lang", self.lang.as_deref());
         for (index, ForeignAttr { ns, name, value }) in self.foreign.iter().flat_map(|all| all.iter().enumerate()) {
-            attr(&format!("xmlns:f{index}"), Some(ns));
-            attr(&format!("f{index}:{name}"), Some(value));
+            match ns.as_str() {
+                "" => attr(name, Some(value)),
+                // Its prefix is bound for ever, and no other may stand for it.
+                ns::XML => attr(&format!("xml:{name}"), Some(value)),
+                ns => {
+                    attr(&format!("xmlns:f{index}"), Some(ns));
+                    attr(&format!("f{index}:{name}"), Some(value));
+                }
+            }
         }
         if self.payload.is_empty() {
             out.extend_from_slice(b"/>");

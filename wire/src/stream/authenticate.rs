@@ -28,6 +28,8 @@ impl Stream {
             return;
         };
         negotiation.user = Some(user);
+        // What this success ends was our stream as well (RFC 6120 section 6.4.6).
+        negotiation.header_sent = false;
         let limits = negotiation.policy.as_ref().map(|policy| policy.limits);
         let text = data.map(|data| if data.is_empty() { "=".to_owned() } else { BASE64.encode(data) });
         let success = Element::new("success", ns::SASL);

@@ -52,6 +52,7 @@ impl Stream {
         let Negotiating::Authorizing(_) = &negotiation.step else { return };
         negotiation.step = Negotiating::Idle;
         negotiation.user = Some(domain);
+        negotiation.header_sent = false;
         self.put(&Element::new("success", ns::SASL));
         self.framer.reset();
     }

@@ -216,6 +216,11 @@ impl Stream {
         }
     }
 
+    /// Bytes of memory held for input that is not complete and output that is not written. None when the stream is idle.
+    pub fn held(&self) -> usize {
+        self.framer.capacity() + self.out.capacity()
+    }
+
     /// Ends the stream in good order: sends the closing tag and waits a little for the peer's.
     pub fn close(&mut self, now: Instant) {
         if matches!(self.phase, Phase::Established | Phase::Negotiating(_)) {
@@ -305,8 +310,13 @@ impl Stream {
 
     /// Answers a stanza that broke a rule. Who has not said who it is gets no answers but to requests.
     fn reject(&mut self, rejected: &Rejected) -> Option<Event> {
-        let negotiating = matches!(self.phase, Phase::Negotiating(_));
-        if negotiating && !matches!(rejected.stanza.kind, Kind::Iq(_)) {
+        let may_ask = match &self.phase {
+            Phase::Negotiating(negotiation) => {
+                negotiation.role == Role::Client && matches!(rejected.stanza.kind, Kind::Iq(_))
+            }
+            _ => true,
+        };
+        if !may_ask {
             return Some(self.fail(StreamCondition::NotAuthorized));
         }
         if self.federation.is_some() {

@@ -209,6 +209,7 @@ impl Stream {
         negotiation.bindings = bindings;
         negotiation.identities = identities;
         negotiation.policy = None;
+        negotiation.header_sent = false;
         negotiation.step = Negotiating::Idle;
         self.framer.discard();
         self.framer.reset();

@@ -181,6 +181,29 @@ fn errors_carry_header_condition_and_closing_tag() {
 }
 
 #[test]
+fn a_stream_that_begins_anew_has_a_new_header_even_for_an_error() {
+    let mut play = Play::opened(true);
+    play.says("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzZWNyZXQ=</auth>");
+    play.stream.password(Verdict::Accepted);
+    play.stream.authorized("juliet@example.org".parse().unwrap());
+    play.hears();
+    assert_eq!(ended(play.says("<presence/>")), StreamCondition::BadFormat);
+    let heard = play.hears();
+    assert!(heard.starts_with("<?xml version='1.0'?><stream:stream "), "{heard}");
+}
+
+#[test]
+fn attributes_of_others_arrive_whole() {
+    let mut play = Play::bound();
+    let Some(Event::Stanza(stanza)) = play.says("<message odd='1' xml:space='x' xmlns:a='u:a' a:b='2' to='a@b'/>")
+    else {
+        panic!()
+    };
+    play.stream.send(&stanza);
+    assert_eq!(play.hears(), "<message to='a@b' odd='1' xml:space='x' xmlns:f2='u:a' f2:b='2'/>");
+}
+
+#[test]
 fn bad_xml_ends_the_stream() {
     for (bad, condition) in [
         ("<message><body>x</message></body>", StreamCondition::NotWellFormed),

@@ -3,6 +3,7 @@
 #![allow(dead_code)] // every test binary uses another part
 
 pub mod expat;
+pub mod mutation;
 pub mod properties;
 
 use std::fs;

@@ -1,0 +1,65 @@
+//! The conformance suite against this server: whatever is expected to hold must hold, and the list of what is not yet
+//! expected to must not be longer than the truth (`conformance/expected/oriole.txt`).
+
+mod support;
+
+use conformance_suite::expect;
+use conformance_suite::net::{ComponentAccess, Security, Target, Trust, client_config};
+use conformance_suite::play::Library;
+use conformance_suite::report::Report;
+use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
+use std::sync::Arc;
+use std::time::Duration;
+use support::{DOMAIN, Server};
+
+/// Components that plays may be at a time.
+const COMPONENTS: usize = 4;
+
+#[test]
+fn the_suite_holds_as_far_as_it_is_expected_to() {
+    let mut changes = "default_host.registration.mode = \"open\"\nlimits.address.registrations = \"1000000/1h\"\n\
+                       limits.address.connections = 10000\nlimits.address.auth_failures = \"1000000/1h\"\n"
+        .to_owned();
+    for number in 0..COMPONENTS {
+        changes += &format!("components.\"c{number}.{DOMAIN}\".secret = \"secret\"\n");
+    }
+    let server = Server::configured(&changes);
+    let components = (0..COMPONENTS).map(|number| ComponentAccess {
+        port: server.component().port(),
+        domain: format!("c{number}.{DOMAIN}"),
+        secret: "secret".into(),
+    });
+    let target = Arc::new(Target {
+        host: server.c2s().ip().to_string(),
+        port: server.c2s().port(),
+        domain: DOMAIN.into(),
+        security: Security::Starttls,
+        direct_tls_port: Some(server.c2s_tls().port()),
+        websocket: None,
+        tls: client_config(&Trust::Any).unwrap(),
+        components: components.collect(),
+        timeout: Duration::from_secs(20),
+        quiet: Duration::from_millis(300),
+    });
+    let library = Library::embedded().unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let results = runtime.block_on(async {
+        let accounts = Accounts { source: Source::Register };
+        let profile = survey(&target, &accounts).await;
+        assert_eq!(profile.no_accounts, None);
+        let components = Components::new(&target.components);
+        let run = Run { components, target, accounts, profile, parallel: 16, keep_logs: true };
+        perform_all(Arc::new(run), &library.requirements, |_| {}).await
+    });
+    let list = include_str!("../conformance/expected/oriole.txt");
+    let report = Report { suite: String::new(), server: Default::default(), began: 0, seconds: 0.0, results };
+    let surprises = expect::compare(&report, &expect::parse(list));
+    for id in &surprises.failed {
+        let outcome = report.results.iter().find(|outcome| outcome.id == *id);
+        eprintln!("fails and is not on the list: {id}\n{outcome:#?}");
+    }
+    for id in &surprises.passed {
+        eprintln!("passes now, take it off the list: {id}");
+    }
+    assert!(surprises.is_empty(), "see conformance/expected/oriole.txt");
+}
