@@ -68,6 +68,8 @@ fn refused_as_soon_as_it_begins() {
         ("<a></ab>", "not-well-formed"),
         ("<ab></a>", "not-well-formed"),
         ("<a></a/>", "not-well-formed"),
+        ("<a></a\u{c}>", "not-well-formed"),
+        ("</stream:stream\u{c}>", "not-well-formed"),
         ("<a><b/></b>", "not-well-formed"),
         ("<a / >", "not-well-formed"),
         ("<a'b/>", "not-well-formed"),

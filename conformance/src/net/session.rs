@@ -329,16 +329,6 @@ impl Session {
         }
     }
 
-    /// `<open/>` and `<close/>` stand for header and end of the stream.
-    fn frame(&mut self, element: Element) {
-        self.log.add(&self.name, Direction::Received, &write_element(&element, self.default_ns));
-        if element.name == "close" {
-            return self.inbox.push(Received::StreamEnd);
-        }
-        let header = Element { ns: STREAM.to_owned(), name: "stream".to_owned(), ..element };
-        self.inbox.push(Received::Element(header));
-    }
-
     /// From now on every IQ-get for an element of this name is answered with it (and taken out of the inbox).
     pub fn answer_with(&mut self, payload: Element) {
         self.answers.retain(|known| !known.is(&payload.ns, &payload.name));
@@ -358,10 +348,22 @@ impl Session {
             },
             Received::StreamEnd => true,
         });
+        let kept = self.last_sent.clone();
         for reply in replies {
             // A connection that breaks here is noticed by whoever reads next.
-            let _ = self.send_bytes(write_element(&reply, self.default_ns).as_bytes()).await;
+            let _ = self.send(&reply).await;
         }
+        self.last_sent = kept;
+    }
+
+    /// `<open/>` and `<close/>` stand for header and end of the stream.
+    fn frame(&mut self, element: Element) {
+        self.log.add(&self.name, Direction::Received, &write_element(&element, self.default_ns));
+        if element.name == "close" {
+            return self.inbox.push(Received::StreamEnd);
+        }
+        let header = Element { ns: STREAM.to_owned(), name: "stream".to_owned(), ..element };
+        self.inbox.push(Received::Element(header));
     }
 
     fn end(&mut self, how: Closed, note: &str) {

@@ -284,7 +284,9 @@ impl Framer {
         };
         self.scanned += at + 1;
         let tag = self.frame_so_far().get(name..self.offset() - 1).unwrap_or_default();
-        let spelled = tag.trim_ascii_end();
+        // Not what Rust calls white space: that has the form feed.
+        let blank = tag.iter().rev().take_while(|&&byte| is_space(byte)).count();
+        let spelled = tag.get(..tag.len() - blank).unwrap_or_default();
         let matches = match self.open.last() {
             Some(&start) => self.begins_with_name(start as usize, spelled),
             None => spelled == self.root.as_bytes(),
