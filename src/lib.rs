@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod net;
+pub mod s2s;
 pub mod server;
 pub mod startup;
 pub mod store;

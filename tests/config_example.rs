@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, path::Path};
 const EXAMPLE: &str = include_str!("../config.example.toml");
 
 /// Tables whose keys are chosen by the operator.
-const MAPS: [&str; 3] = ["hosts", "components", "log.modules"];
+const MAPS: [&str; 5] = ["hosts", "components", "log.modules", "federation.routes", "federation.domains"];
 
 /// The example with its commented-out keys (`#key = ...`, without a blank) switched on.
 fn with_every_key() -> String {
@@ -45,6 +45,9 @@ fn keys_of_structs() -> BTreeSet<String> {
     let mut config = Config::default();
     config.log.modules.insert("oriole::tls".to_owned(), oriole::config::Level::Debug);
     let component = oriole::config::Component { secret: Some(Secret::new("x")), secret_file: None };
+    let net: oriole::config::DomainName = "example.net".parse().unwrap();
+    config.federation.routes.insert(net.clone(), "192.0.2.1:5269".parse().unwrap());
+    config.federation.domains.insert(net, oriole::config::Exception::default());
     config.components.insert("gateway.example.org".parse().unwrap(), component);
     let mut found = BTreeSet::new();
     keys(&serde_json::to_value(config).unwrap(), "", &mut found);

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 pub(super) fn errors(config: &Config) -> Vec<Wrong> {
     let mut errors = listeners(config);
     errors.extend(stream_limits(config));
+    errors.extend(federation(config));
     if config.hosts.is_empty() {
         errors.push(wrong(["hosts"], "expected at least one host, found none"));
     }
@@ -48,6 +49,9 @@ pub fn warnings(config: &Config) -> Vec<String> {
     if !config.components.is_empty() && config.listen.component.addresses.is_empty() {
         warnings.push("components are configured, but listen.component.addresses is empty".to_owned());
     }
+    if config.federation.enabled && !config.federation.require_tls {
+        warnings.push("other servers may be talked to unencrypted (federation.require_tls = false)".to_owned());
+    }
     if config.store.engine == Engine::Memory {
         warnings.push("all data will be lost when the server stops (store.engine = \"memory\")".to_owned());
     }
@@ -83,6 +87,35 @@ fn stream_limits(config: &Config) -> Vec<Wrong> {
     {
         if value < least {
             errors.push(wrong(["limits", "stream", key], format!("expected {least} or more, found {value}")));
+        }
+    }
+    errors
+}
+
+fn federation(config: &Config) -> Vec<Wrong> {
+    let (limits, timeouts) = (&config.federation.limits, &config.federation.timeouts);
+    let mut errors = Vec::new();
+    for (key, size) in [("stanza", limits.stanza), ("queue", limits.queue), ("rate", limits.rate)] {
+        if size.get() < 10_000 {
+            let problem = format!("expected \"10 KB\" or more (RFC 6120 section 13.12), found \"{size}\"");
+            errors.push(wrong(["federation", "limits", key], problem));
+        }
+    }
+    for (key, period) in [
+        ("connect", timeouts.connect),
+        ("negotiate", timeouts.negotiate),
+        ("deliver", timeouts.deliver),
+        ("idle", timeouts.idle),
+        ("longest_pause", timeouts.longest_pause),
+    ] {
+        if period.get() < std::time::Duration::from_secs(1) {
+            let problem = format!("expected \"1s\" or more, found \"{period}\"");
+            errors.push(wrong(["federation", "timeouts", key], problem));
+        }
+    }
+    for domain in config.federation.routes.keys().chain(config.federation.domains.keys()) {
+        if config.hosts.contains_key(domain) {
+            errors.push(wrong(["federation"], format!("expected other servers, found {domain}, which is a host here")));
         }
     }
     errors

@@ -11,6 +11,10 @@ pub struct Listen {
     pub c2s: ListenOn,
     /// Clients, with TLS from the first byte (XEP-0368).
     pub c2s_tls: ListenOn,
+    /// Other servers, who secure the stream with STARTTLS.
+    pub s2s: ListenOn,
+    /// Other servers, with TLS from the first byte (XEP-0368).
+    pub s2s_tls: ListenOn,
     /// External components (XEP-0114). Opened only when components are configured: the protocol has no encryption.
     pub component: ListenOn,
     /// HTTP for the operator: `/metrics` and `/healthz`.
@@ -30,6 +34,8 @@ impl Default for Listen {
         Self {
             c2s: everywhere(5222),
             c2s_tls: everywhere(5223),
+            s2s: everywhere(5269),
+            s2s_tls: everywhere(5270),
             component: ListenOn { addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 5347))] },
             metrics: ListenOn::default(),
         }
@@ -38,8 +44,15 @@ impl Default for Listen {
 
 impl Listen {
     /// Every listener with the name of its section.
-    pub fn each(&self) -> [(&'static str, &ListenOn); 4] {
-        [("c2s", &self.c2s), ("c2s_tls", &self.c2s_tls), ("component", &self.component), ("metrics", &self.metrics)]
+    pub fn each(&self) -> [(&'static str, &ListenOn); 6] {
+        [
+            ("c2s", &self.c2s),
+            ("c2s_tls", &self.c2s_tls),
+            ("s2s", &self.s2s),
+            ("s2s_tls", &self.s2s_tls),
+            ("component", &self.component),
+            ("metrics", &self.metrics),
+        ]
     }
 }
 

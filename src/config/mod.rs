@@ -5,6 +5,7 @@
 
 mod check;
 mod error;
+mod federation;
 mod host;
 mod limits;
 mod listen;
@@ -16,6 +17,7 @@ mod units;
 
 pub use check::warnings;
 pub use error::ConfigError;
+pub use federation::{Exception, Federation, FederationLimits, FederationTimeouts, Proof, Route};
 pub use host::{Contact, HostConfig, Mechanism, Registration, RegistrationMode};
 pub use limits::{AccountLimits, AddressLimits, Limits, SessionLimits, StreamLimits};
 pub use listen::{Listen, ListenOn};
@@ -45,6 +47,8 @@ pub struct Config {
     pub listen: Listen,
     /// What one stream, session, address or account may use.
     pub limits: Limits,
+    /// How other servers are dealt with.
+    pub federation: Federation,
     /// What is logged, and how.
     pub log: Log,
     /// Settings for every host that does not have its own. Already merged into [`Config::hosts`].
@@ -65,6 +69,7 @@ impl Default for Config {
             store: Store::default(),
             listen: Listen::default(),
             limits: Limits::default(),
+            federation: Federation::default(),
             log: Log::default(),
             default_host: HostConfig::default(),
             hosts: BTreeMap::from([(DomainName::localhost(), localhost)]),

@@ -26,10 +26,11 @@ pub use outbox::{NotTaken, Outbox, Parcel, Taken};
 pub use served::{Destination, Domains, Served};
 pub use sessions::{Client, NotBound};
 
+use crate::s2s::Federation;
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use tracing::{debug, error};
 use wire::jid::Jid;
 use wire::stanza::{Condition, ErrorType, Kind, MessageType, PresenceType, Stanza, StanzaError};
@@ -48,6 +49,8 @@ pub struct Engine {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub passwords: Arc<dyn Passwords>,
+    /// The way to other servers; empty when this one does not federate.
+    pub federation: OnceLock<Arc<Federation>>,
     /// Bytes that may wait for one connection.
     pub outbox_bytes: usize,
     /// Sessions that one account may have at a time.
@@ -76,7 +79,17 @@ impl Engine {
     ) -> Engine {
         let (outbox_bytes, sessions_per_account) = limits;
         let (awake, next_session) = (Awake::default(), AtomicU64::new(1));
-        Engine { domains, awake, store, clock, passwords, outbox_bytes, sessions_per_account, next_session }
+        Engine {
+            domains,
+            awake,
+            store,
+            clock,
+            passwords,
+            federation: OnceLock::new(),
+            outbox_bytes,
+            sessions_per_account,
+            next_session,
+        }
     }
 
     /// Takes a stanza from a bound client and sees it and its consequences through. An error ends the client's stream.
@@ -98,6 +111,20 @@ impl Engine {
     pub async fn receive_from_component(&self, stanza: Stanza) {
         let mut road = Road::new(None, None, Position::default());
         road.pending.push_back(stanza);
+        self.travel(&mut road).await;
+    }
+
+    /// Takes a stanza from another server; both its addresses have been checked against what that server has proved.
+    pub async fn receive_from_server(&self, stanza: Stanza) {
+        let mut road = Road::new(None, None, Position::default());
+        road.pending.push_back(stanza);
+        self.travel(&mut road).await;
+    }
+
+    /// Stanzas that could not be delivered to another server; their senders learn it.
+    pub async fn undeliverable(&self, stanzas: &[Stanza], error: &StanzaError) {
+        let mut road = Road::new(None, None, Position::default());
+        stanzas.iter().for_each(|stanza| road.bounce(stanza, error.clone()));
         self.travel(&mut road).await;
     }
 
@@ -159,8 +186,23 @@ impl Engine {
             }
             Destination::Absent => road.bounce(&stanza, absent()),
             Destination::Remote => {
+                if let Err(error) = self.to_server(&stanza) {
+                    road.bounce(&stanza, error);
+                }
+            }
+        }
+    }
+
+    fn to_server(&self, stanza: &Stanza) -> Result<(), StanzaError> {
+        // Nobody else's stanzas are passed on: this is no relay.
+        if !stanza.from.as_ref().is_some_and(|from| self.domains.serves(from.domain())) {
+            return Err(Condition::NotAllowed.into());
+        }
+        match self.federation.get() {
+            Some(federation) => federation.send(stanza),
+            None => {
                 let error = StanzaError::new(Condition::RemoteServerNotFound);
-                road.bounce(&stanza, error.with_text("this server does not federate"));
+                Err(error.with_text("this server does not federate"))
             }
         }
     }

@@ -47,6 +47,11 @@ impl Domains {
         self.hosts.values()
     }
 
+    /// Whether this server answers for the domain, as a host or by a component.
+    pub fn serves(&self, domain: &str) -> bool {
+        self.hosts.contains_key(domain) || self.components.read().contains_key(domain)
+    }
+
     pub fn destination(&self, to: &Jid) -> Destination {
         if let Some(served) = self.hosts.get(to.domain()) {
             let served = served.clone();

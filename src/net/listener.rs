@@ -1,6 +1,7 @@
 //! Accepting connections.
 
 use super::{Shared, established, negotiate};
+use crate::s2s;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,10 @@ pub enum Kind {
     ClientTls,
     /// External components.
     Component,
+    /// Other servers that secure the stream with STARTTLS.
+    Server,
+    /// Other servers with TLS from the first byte.
+    ServerTls,
 }
 
 /// Accepts connections until the server stops.
@@ -51,9 +56,12 @@ fn admit(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr, kind: Kind) 
     let span = tracing::info_span!("stream", id = tracing::field::Empty, jid = tracing::field::Empty, %peer);
     tokio::spawn(
         async move {
-            // Negotiation needs room that a connection should not hold for the rest of its life.
-            let negotiated = Box::pin(negotiate::run(&shared, socket, peer, kind)).await;
-            if let Some(connection) = negotiated {
+            if let (Kind::Server | Kind::ServerTls, Some(federation)) = (kind, &shared.federation) {
+                Box::pin(s2s::serve(&shared, federation, socket, kind == Kind::ServerTls)).await;
+            } else if let Some(connection) =
+                // Negotiation needs room that a connection should not hold for the rest of its life.
+                Box::pin(negotiate::run(&shared, socket, peer, kind)).await
+            {
                 established::run(&shared, connection).await;
             }
             shared.meters.open.decrement(1);

@@ -10,11 +10,14 @@ mod listener;
 mod negotiate;
 mod throttle;
 
+pub(crate) use io::{Io, Machine, Moved};
 pub use listener::{Kind, listen};
+pub(crate) use negotiate::random;
 pub use throttle::Throttle;
 
-use crate::config::{HostConfig, Limits};
+use crate::config::{self, HostConfig, Limits};
 use crate::engine::Engine;
+use crate::s2s::Federation;
 use crate::tls::Tls;
 use metrics::{Counter, Gauge};
 use parking_lot::Mutex;
@@ -26,11 +29,14 @@ use tokio::sync::{Notify, watch};
 use wire::jid::BareJid;
 use wire::sasl::{Decoys, Mechanism};
 use wire::stream::Policy;
+use wire::xml::Limits as XmlLimits;
 
 /// What all connections share.
 pub struct Shared {
     pub engine: Arc<Engine>,
     pub tls: Tls,
+    /// None when this server does not federate.
+    pub federation: Option<Arc<Federation>>,
     /// How each host and each component treats its streams, by domain.
     pub policies: HashMap<String, Policy>,
     pub components: HashMap<String, Policy>,
@@ -145,6 +151,19 @@ fn network(address: IpAddr) -> IpAddr {
             IpAddr::from([a, b, c, d, 0, 0, 0, 0])
         }
         v4 => v4,
+    }
+}
+
+/// Limits on what an authenticated server sends.
+pub fn server_limits(shared: &Shared, federation: &config::Federation) -> XmlLimits {
+    let stream = &shared.limits.stream;
+    let narrow = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    XmlLimits {
+        frame_bytes: federation.limits.stanza.as_usize(),
+        depth: narrow(stream.depth),
+        attributes: narrow(stream.attributes),
+        name_bytes: u16::try_from(stream.name.get()).unwrap_or(u16::MAX),
+        ..XmlLimits::AFTER_AUTH
     }
 }
 

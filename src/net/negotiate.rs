@@ -136,7 +136,7 @@ impl Negotiation<'_> {
             Event::Bind { resource, .. } => return self.bind(resource.as_deref()).await,
             Event::Component => return self.connect_component(then),
             // Of established streams, or of other servers, only.
-            Event::Stanza(_) | Event::AckWanted | Event::Dialback(_) => {}
+            Event::Stanza(_) | Event::Answer(_) | Event::AckWanted | Event::Dialback(_) => {}
             Event::Closed(closed) => {
                 debug!(?closed, "closed during negotiation");
                 return Next::Over;
@@ -152,7 +152,7 @@ impl Negotiation<'_> {
         };
         let policies = match self.kind {
             Kind::Component => &self.shared.components,
-            Kind::Client | Kind::ClientTls => &self.shared.policies,
+            _ => &self.shared.policies,
         };
         let Some(policy) = policies.get(to.as_str()) else {
             return Some(self.stream.fail(StreamCondition::HostUnknown));
@@ -327,7 +327,7 @@ async fn secure(
     let found = host.channel_bindings(connection);
     let bindings = ChannelBindings { exporter: found.exporter, server_end_point: found.server_end_point };
     let identities = host.client_identities(connection, SystemTime::now());
-    Ok((Io::Tls(Box::new(tls)), bindings, identities))
+    Ok((Io::Tls(Box::new(tls.into())), bindings, identities))
 }
 
 fn report<T>(secured: std::io::Result<T>) -> Option<T> {
@@ -340,7 +340,7 @@ fn limits_before_login(shared: &Shared) -> XmlLimits {
 }
 
 /// The operating system's randomness. Without it no stream can be told from another, and none is begun.
-fn random(octets: &mut [u8]) {
+pub fn random(octets: &mut [u8]) {
     if getrandom::fill(octets).is_err() {
         error!("the system gives no randomness");
         std::process::abort();

@@ -11,6 +11,7 @@ use crate::admin::AdminSocket;
 use crate::config::{Config, Loaded};
 use crate::engine::Engine;
 use crate::net::{Kind, Meters, Open, Shared, Throttle, listen};
+use crate::s2s::{Federation, carry_all};
 use crate::startup::{Facts, banner, bind_all, reloads, runtime, stop_requested};
 use crate::store::Database;
 use crate::telemetry::{Health, MetricsHandle, init_logs, init_metrics, serve_http};
@@ -51,12 +52,21 @@ async fn serve(
     let tls = Tls::load(&config, SystemTime::now()).map_err(|error| error.to_string())?;
     let engine = Arc::new(assemble::engine(&config, store.clone())?);
     let decoys = assemble::decoys(&config, store.as_ref()).await?;
+    let (federation, lines) = match config.federation.enabled {
+        true => Federation::new(&config.federation).map(|(federation, lines)| (Some(federation), Some(lines)))?,
+        false => (None, None),
+    };
+    if let Some(federation) = &federation {
+        // The engine is new: there is no other.
+        let _ = engine.federation.set(federation.clone());
+    }
     let (stop, stopping) = watch::channel(false);
     let shared = Arc::new(Shared {
         policies: assemble::policies(&config, &engine, &decoys),
         components: assemble::component_policies(&config, &decoys)?,
         engine: engine.clone(),
         tls,
+        federation: federation.clone(),
         limits: config.limits.clone(),
         decoys,
         account_failures: throttle(config.limits.account.auth_failures),
@@ -65,6 +75,8 @@ async fn serve(
         open: Open::default(),
         meters: Meters::default(),
     });
+    let carrying =
+        federation.zip(lines).map(|(federation, lines)| tokio::spawn(carry_all(shared.clone(), federation, lines)));
     let listening = listeners.addresses();
     let (health, watched_health) = watch::channel(Health::Starting);
     let mut accepting = listeners.start(&shared, metrics, watched_health)?;
@@ -85,20 +97,26 @@ async fn serve(
     administration.abort();
     reloading.abort();
     let _ = stop.send(true);
-    take_down(&engine, &shared).await;
+    take_down(&engine, &shared, carrying).await;
     accepting.shutdown().await;
     info!("stopped");
     Ok(())
 }
 
 /// Ends every stream with `system-shutdown` (RFC 6120 section 4.9.3.23) and waits until they are gone.
-async fn take_down(engine: &Engine, shared: &Shared) {
+async fn take_down(engine: &Engine, shared: &Shared, carrying: Option<tokio::task::JoinHandle<()>>) {
     let goodbye = StreamError::from(StreamCondition::SystemShutdown);
     for entry in engine.awake.all() {
         engine.end_all(&entry, &goodbye).await;
     }
     engine.domains.connected().iter().for_each(|outbox| outbox.end(goodbye.clone()));
-    if tokio::time::timeout(FAREWELL, shared.open.drained()).await.is_err() {
+    let all_gone = async {
+        shared.open.drained().await;
+        if let Some(carrying) = carrying {
+            let _ = carrying.await;
+        }
+    };
+    if tokio::time::timeout(FAREWELL, all_gone).await.is_err() {
         warn!(connections = shared.open.connections(), "some peers did not say goodbye in time");
     }
 }
@@ -110,6 +128,9 @@ async fn reload_at_hangup(shared: Arc<Shared>, config: Arc<Config>) {
         match shared.tls.reload(&config, SystemTime::now()) {
             Ok(()) => info!("certificates have been read anew"),
             Err(error) => error!(%error, "certificates could not be read anew; the old ones stay in use"),
+        }
+        if let Some(Err(error)) = shared.federation.as_ref().map(|federation| federation.reload()) {
+            error!(%error, "the denied domains could not be read anew; the old ones stay denied");
         }
     }
 }
@@ -128,6 +149,10 @@ impl Listeners {
     fn bind(config: &Config) -> Result<Listeners, String> {
         let listen = &config.listen;
         let mut ports = vec![("c2s", Kind::Client, &listen.c2s), ("c2s_tls", Kind::ClientTls, &listen.c2s_tls)];
+        if config.federation.enabled {
+            ports.push(("s2s", Kind::Server, &listen.s2s));
+            ports.push(("s2s_tls", Kind::ServerTls, &listen.s2s_tls));
+        }
         if !config.components.is_empty() {
             ports.push(("component", Kind::Component, &listen.component));
         }

@@ -99,6 +99,8 @@ fn describe(listener: &str) -> &str {
     match listener {
         "c2s" => "clients",
         "c2s_tls" => "clients (TLS)",
+        "s2s" => "servers",
+        "s2s_tls" => "servers (TLS)",
         "component" => "components",
         other => other,
     }

@@ -9,12 +9,16 @@ mod error;
 mod facts;
 mod pem;
 mod self_made;
+mod servers;
 
 pub use binding::ChannelBindings;
 pub use client_cert::client_identities;
 pub use error::TlsError;
 pub use facts::CertificateFacts;
 pub use self_made::MADE_FOR_YEARS;
+pub use servers::ServerTls;
+
+pub(crate) use pem::load_roots;
 
 use crate::config::{Config, DomainName, HostConfig};
 use arc_swap::ArcSwap;
@@ -68,6 +72,17 @@ impl Tls {
         let table = self.table.load();
         let named = domain.and_then(|domain| domain.parse::<DomainName>().ok());
         named.and_then(|name| table.hosts.get(&name)).unwrap_or(&table.default).clone()
+    }
+
+    /// The host whose certificate is shown to other servers for `domain`, which may also be a component here: the host of
+    /// that name, else one whose certificate covers the name, else as [`Tls::host`].
+    pub fn host_covering(&self, domain: &DomainName) -> Arc<HostTls> {
+        let table = self.table.load();
+        if let Some(host) = table.hosts.get(domain) {
+            return host.clone();
+        }
+        let name = domain.to_ascii();
+        table.hosts.values().find(|host| host.certificate.covers(&name)).unwrap_or(&table.default).clone()
     }
 
     /// The rustls configuration for `domain`. See [`Tls::host`] for how it is chosen.
@@ -139,6 +154,7 @@ fn self_made_dir(config: &Config) -> PathBuf {
 pub struct HostTls {
     starttls: Arc<ServerConfig>,
     direct: Arc<ServerConfig>,
+    servers: ServerTls,
     /// The host's own certificate.
     own: CertificateDer<'static>,
     certificate: CertificateFacts,
@@ -165,12 +181,14 @@ impl HostTls {
         let own = key.cert.first().ok_or(TlsError::NotX509)?.clone();
         let certificate = CertificateFacts::read(&own).ok_or(TlsError::NotX509)?;
         let server_end_point = binding::server_end_point(&own);
+        let servers = ServerTls::new(&key)?;
         let starttls = server_config(key, &client_roots)?;
         let mut direct = starttls.clone();
         direct.alpn_protocols = vec![b"xmpp-client".to_vec()];
         Ok(Self {
             starttls: Arc::new(starttls),
             direct: Arc::new(direct),
+            servers,
             own,
             certificate,
             server_end_point,
@@ -184,6 +202,11 @@ impl HostTls {
             Begin::StartTls => self.starttls.clone(),
             Begin::Direct => self.direct.clone(),
         }
+    }
+
+    /// What the host uses for TLS with other servers.
+    pub fn servers(&self) -> &ServerTls {
+        &self.servers
     }
 
     /// The host's own certificate.

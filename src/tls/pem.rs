@@ -30,7 +30,7 @@ pub(super) fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsEr
 }
 
 /// Loads the certificates of authorities.
-pub(super) fn load_roots(file: &Path) -> Result<RootCertStore, TlsError> {
+pub(crate) fn load_roots(file: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in read_certificates(file)? {
         roots

@@ -12,6 +12,8 @@ level = "warn"
 addresses = ["$XL_ADDR:$XL_PORT"]
 [listen.c2s_tls]
 addresses = []
+[federation]
+enabled = false
 [hosts."$XL_DOMAIN"]
 certificate = "$XL_CERT"
 key = "$XL_KEY"

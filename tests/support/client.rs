@@ -12,6 +12,8 @@ use wire::xml::{Element, Frame, Framer, Limits, Scope};
 /// One connection.
 pub struct Client {
     transport: Transport,
+    /// The domain of the server.
+    domain: String,
     /// What the server must show to be trusted.
     certificate: PathBuf,
     framer: Framer,
@@ -67,6 +69,7 @@ impl Client {
         socket.set_read_timeout(Some(TICK))?;
         Ok(Client {
             transport: Transport::Plain(socket),
+            domain: DOMAIN.to_owned(),
             certificate: certificate.to_owned(),
             framer: Framer::new(Limits::AFTER_AUTH),
             scope: Scope::bare("jabber:client"),
@@ -74,6 +77,12 @@ impl Client {
             jid: String::new(),
             next_id: 0,
         })
+    }
+
+    /// The client of a server of another domain than the tests' usual one.
+    pub fn of(mut self, domain: &str) -> Client {
+        domain.clone_into(&mut self.domain);
+        self
     }
 
     /// Sends what is given as it is.
@@ -99,8 +108,9 @@ impl Client {
     /// Begins a stream: the server's header and its features are the next things to come.
     pub fn send_header(&mut self) {
         self.restart();
+        let domain = &self.domain;
         self.send(format!(
-            "<?xml version='1.0'?><stream:stream to='{DOMAIN}' version='1.0' xml:lang='en' xmlns='jabber:client' \
+            "<?xml version='1.0'?><stream:stream to='{domain}' version='1.0' xml:lang='en' xmlns='jabber:client' \
              xmlns:stream='http://etherx.jabber.org/streams'>"
         ));
     }
@@ -114,7 +124,7 @@ impl Client {
     pub fn open(&mut self) -> Element {
         self.send_header();
         match self.next() {
-            Incoming::Header(header) => assert_eq!(header.attr("from"), Some(DOMAIN)),
+            Incoming::Header(header) => assert_eq!(header.attr("from"), Some(self.domain.as_str())),
             other => panic!("expected a stream header, found {other:?}"),
         }
         let features = self.next().element();
@@ -136,7 +146,7 @@ impl Client {
             panic!("TLS within TLS")
         };
         let config = certificate::trusting(&self.certificate);
-        let mut tls = ClientConnection::new(config, DOMAIN.try_into().unwrap()).unwrap();
+        let mut tls = ClientConnection::new(config, self.domain.clone().try_into().unwrap()).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         while tls.is_handshaking() {
             tls.complete_io(&mut socket).expect("the TLS handshake failed");
@@ -212,7 +222,7 @@ impl Client {
 
     /// Returns when the server has dealt with everything that was sent so far.
     pub fn settle(&mut self) {
-        let pong = self.iq("get", Some(DOMAIN), "<ping xmlns='urn:xmpp:ping'/>");
+        let pong = self.iq("get", Some(&self.domain.clone()), "<ping xmlns='urn:xmpp:ping'/>");
         assert_eq!(pong.attr("type"), Some("result"), "{pong:?}");
     }
 

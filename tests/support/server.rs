@@ -29,6 +29,8 @@ fn defaults(dir: &Path) -> String {
         listen.c2s.addresses = ["127.0.0.1:0"]
         listen.c2s_tls.addresses = ["127.0.0.1:0"]
         listen.component.addresses = ["127.0.0.1:0"]
+        listen.s2s.addresses = []
+        listen.s2s_tls.addresses = []
         listen.metrics.addresses = ["127.0.0.1:0"]
         log.level = "debug"
         limits.address.registrations = "1000000/1h"

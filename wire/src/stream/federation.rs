@@ -5,9 +5,10 @@ use super::dialback::Pairs;
 use super::negotiate::Negotiating;
 use super::{Event, Phase, Stream, StreamCondition, StreamError};
 use crate::jid::BareJid;
-use crate::stanza::Stanza;
+use crate::stanza::{Rejected, Stanza};
 use crate::xml::Limits;
 use crate::{ns, xml::Element};
+use compact_str::CompactString;
 
 /// XEP-0288 section 2: the stream feature, and the element by which a peer accepts it.
 pub(super) const BIDI_FEATURE: &str = "urn:xmpp:features:bidi";
@@ -32,9 +33,19 @@ pub(super) struct Federation {
     pub limits: Limits,
     /// The peer has asked for stanzas on this stream.
     pub bidi: bool,
+    /// The id of the stream, to which dialback keys are bound as long as it lasts.
+    pub id: CompactString,
 }
 
 impl Stream {
+    /// The peer's certificate proves these domains: to be said before [`Stream::open`], when what a certificate is worth is
+    /// known only from the header that claims a domain.
+    pub fn identified(&mut self, identities: Vec<String>) {
+        if let Phase::Negotiating(negotiation) = &mut self.phase {
+            negotiation.identities = identities;
+        }
+    }
+
     /// Answers [`Event::Authorize`] for a server: its certificate is accepted for `domain`.
     pub fn authorized_server(&mut self, domain: BareJid) {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return };
@@ -67,6 +78,19 @@ impl Stream {
         federation.pairs.add(peer, domain);
         let limits = federation.limits;
         self.establish(limits);
+    }
+
+    /// Answers a stanza of another server that broke a rule. It cannot go back the way it came; and one whose recipient
+    /// cannot be read is passed over, because the others on the stream have no part in it.
+    pub(super) fn reject_from_server(&mut self, rejected: &Rejected) -> Option<Event> {
+        let reply = rejected.stanza.error(&rejected.error)?;
+        if rejected.misaddressed.is_some() {
+            return None;
+        }
+        match self.check_pair(rejected.stanza.clone()) {
+            Event::Stanza(_) => Some(Event::Answer(reply)),
+            closed => Some(closed),
+        }
     }
 
     /// A stanza from another server: both addresses are there, and the sender's domain has been proved to the recipient's.

@@ -67,6 +67,8 @@ pub enum Event {
     Dialback(dialback::Request),
     /// A stanza of an established stream.
     Stanza(Stanza),
+    /// The answer to a stanza from another server that could not be taken in: it goes the way of all stanzas to there.
+    Answer(Stanza),
     /// The peer asks how many of its stanzas are taken care of. Answer with [`Stream::acknowledge`], by and by.
     AckWanted,
     /// It is over: write all output and close the connection.
@@ -316,6 +318,9 @@ impl Stream {
         };
         if !may_ask {
             return Some(self.fail(StreamCondition::NotAuthorized));
+        }
+        if self.federation.is_some() {
+            return self.reject_from_server(rejected);
         }
         self.count_received();
         let mut reply = rejected.stanza.error(&rejected.error)?;

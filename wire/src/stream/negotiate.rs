@@ -173,10 +173,12 @@ impl Negotiation {
 }
 
 impl Stream {
-    /// The id that this stream was given, for logs; empty before the first header and once stanzas flow.
+    /// The id that this stream was given; empty before the first header and, but for streams from other servers, once
+    /// stanzas flow.
     pub fn id(&self) -> &str {
-        match &self.phase {
-            Phase::Negotiating(negotiation) => &negotiation.id,
+        match (&self.phase, &self.federation) {
+            (_, Some(federation)) => &federation.id,
+            (Phase::Negotiating(negotiation), None) => &negotiation.id,
             _ => "",
         }
     }
@@ -190,6 +192,7 @@ impl Stream {
                 may_dial_back: treated.dialback,
                 limits: policy.limits,
                 bidi: false,
+                id: CompactString::default(),
             }));
         }
         negotiation.policy = Some(Box::new(policy));
@@ -358,6 +361,9 @@ impl Stream {
         let version = (negotiation.role != Role::Component).then_some("1.0");
         let content = negotiation.role.content_ns();
         header::write(&mut self.out, content, &header::Ours { from, to, id: Some(&negotiation.id), version });
+        if let Some(federation) = &mut self.federation {
+            federation.id = negotiation.id.clone();
+        }
     }
 
     /// Sends what is on offer now.

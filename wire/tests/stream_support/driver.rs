@@ -162,6 +162,7 @@ impl Driver<'_> {
             Event::AckWanted => self.stream.acknowledge(self.stream.received().unwrap()),
             Event::AuthenticationFailed { condition, .. } => assert!(!condition.is_empty()),
             Event::Dialback(request) => panic!("no server is here: {request:?}"),
+            Event::Answer(stanza) => panic!("no server is here: {stanza:?}"),
             Event::Closed(_) => {
                 self.outcome.closed = true;
                 assert!(self.stream.is_waiting() && self.stream.poll_event().is_none());

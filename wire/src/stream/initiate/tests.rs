@@ -231,3 +231,36 @@ fn a_peer_that_says_nothing_is_left() {
     assert!(ours.handle_timeout(now).is_none());
     assert!(matches!(ours.handle_timeout(deadline), Some(Initiated::Closed(Closed::WithError(_)))));
 }
+
+#[test]
+fn what_breaks_a_rule_is_answered_on_another_stream_and_only_for_who_was_proved() {
+    let request = |from: &str| {
+        let mut request = message(from, "juliet@b.example");
+        request.kind = crate::stanza::IqType::Get.into();
+        request
+    };
+    let mut play = Play::new(outgoing(), terms(true, true, &["a.example"]));
+    play.run();
+    assert!(!play.theirs.id().is_empty(), "keys are bound to it as long as the stream lasts");
+    // Without an id.
+    play.ours.send(&request("romeo@a.example/x"));
+    play.run();
+    assert!(play.told.iter().any(|line| line.starts_with("Answer(")), "{:?}", play.told);
+    assert!(play.received.is_empty() && play.theirs.is_established());
+    play.ours.send(&request("romeo@c.example"));
+    play.run();
+    assert!(play.told.iter().any(|line| line.contains("InvalidFrom")), "{:?}", play.told);
+}
+
+#[test]
+fn what_a_certificate_proves_may_be_said_at_the_header() {
+    let mut stream = Stream::new(Role::Server, false, Timeouts::default(), fixed, Instant::now());
+    stream.secured(ChannelBindings::default(), Vec::new());
+    let header = "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' from='a.example' to='b.example' version='1.0'>";
+    stream.read(header.as_bytes(), Instant::now());
+    assert!(matches!(stream.poll_event(), Some(Event::Header(_))));
+    stream.identified(vec!["a.example".to_owned()]);
+    stream.open(policy(FederationPolicy { external: true, dialback: false, bidi: false }));
+    let said = String::from_utf8_lossy(stream.output()).into_owned();
+    assert!(said.contains("<mechanism>EXTERNAL</mechanism>"), "{said}");
+}

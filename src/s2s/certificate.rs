@@ -1,0 +1,232 @@
+//! Which domains the certificate of another server proves (RFC 6120 section 13.7.2, RFC 9525, XEP-0178).
+//!
+//! Handshakes take any certificate; here it is decided afterwards what it is worth, because a server without a good one
+//! may still prove itself by dialback.
+
+use crate::config::DomainName;
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::SystemTime;
+use tracing::warn;
+use webpki::{EndEntityCert, KeyUsage};
+use x509_parser::{
+    asn1_rs::{Any, Class, Tag},
+    extensions::GeneralName,
+    oid_registry::{Oid, asn1_rs::oid},
+    prelude::{FromDer, X509Certificate},
+};
+
+/// id-on-xmppAddr (RFC 6120 section 13.7.1.4).
+const XMPP_ADDR: Oid<'static> = oid!(1.3.6.1.5.5.7.8.5);
+/// id-on-dnsSRV (RFC 4985 section 2).
+const SRV_NAME: Oid<'static> = oid!(1.3.6.1.5.5.7.8.7);
+
+/// The authorities that vouch for other servers.
+pub struct Authorities(RootCertStore);
+
+impl Authorities {
+    /// Those in `file`; without a file those of the system, or, when it has none, those of Mozilla.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn load(file: Option<&Path>) -> Result<Authorities, String> {
+        if let Some(file) = file {
+            return crate::tls::load_roots(file).map(Authorities).map_err(|error| error.to_string());
+        }
+        let mut roots = RootCertStore::empty();
+        let found = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            warn!("this system has no certificate authorities: those of Mozilla are used");
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        Ok(Authorities(roots))
+    }
+
+    /// Whether the chain, the peer's own certificate first, proves at `now` that the peer is `domain`.
+    pub fn prove(&self, chain: &[CertificateDer<'_>], domain: &DomainName, now: SystemTime) -> bool {
+        let Some((own, intermediates)) = chain.split_first() else { return false };
+        names(own, domain) && self.vouch(own, intermediates, now)
+    }
+
+    /// Server certificates may lack the usage for clients, and one certificate serves both directions: so the usage for
+    /// servers is asked for on incoming connections too.
+    fn vouch(&self, own: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], now: SystemTime) -> bool {
+        let Ok(since_epoch) = now.duration_since(SystemTime::UNIX_EPOCH) else { return false };
+        let provider = crate::tls::provider();
+        let algorithms = provider.signature_verification_algorithms.all;
+        let time = UnixTime::since_unix_epoch(since_epoch);
+        let (roots, usage) = (&self.0.roots, KeyUsage::server_auth());
+        EndEntityCert::try_from(own).is_ok_and(|certificate| {
+            certificate.verify_for_usage(algorithms, roots, intermediates, time, usage, None, None).is_ok()
+        })
+    }
+}
+
+/// Whether one of the alternative names of the certificate is that of the domain. The subject never counts (RFC 9525
+/// section 2).
+fn names(certificate: &CertificateDer<'_>, domain: &DomainName) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return false };
+    let Ok(Some(san)) = certificate.subject_alternative_name() else { return false };
+    let (ascii, address) = (domain.to_ascii(), domain.ip());
+    san.value.general_names.iter().any(|name| match (name, address) {
+        (GeneralName::DNSName(name), None) => covers(name, &ascii),
+        (GeneralName::OtherName(oid, value), None) if *oid == SRV_NAME => {
+            text(value, Tag::Ia5String).and_then(of_service).is_some_and(|name| name.eq_ignore_ascii_case(&ascii))
+        }
+        (GeneralName::OtherName(oid, value), _) if *oid == XMPP_ADDR => {
+            text(value, Tag::Utf8String).and_then(|name| name.parse().ok()) == Some(domain.clone())
+        }
+        (GeneralName::IPAddress(octets), Some(address)) => match address {
+            IpAddr::V4(address) => address.octets() == **octets,
+            IpAddr::V6(address) => address.octets() == **octets,
+        },
+        _ => false,
+    })
+}
+
+/// RFC 9525 section 6.3: a wildcard is the whole first label, stands for exactly one label, and has others behind it.
+fn covers(pattern: &str, name: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        None => pattern.eq_ignore_ascii_case(name),
+        Some(rest) => {
+            rest.contains('.')
+                && name
+                    .split_once('.')
+                    .is_some_and(|(first, parent)| !first.is_empty() && parent.eq_ignore_ascii_case(rest))
+        }
+    }
+}
+
+/// The domain in `_xmpp-server.example.org`.
+fn of_service(name: &str) -> Option<&str> {
+    let (service, domain) = name.split_once('.')?;
+    service.eq_ignore_ascii_case("_xmpp-server").then_some(domain)
+}
+
+/// The text in `[0] EXPLICIT` of a type.
+fn text(value: &[u8], tag: Tag) -> Option<&str> {
+    let (_, explicit) = Any::from_der(value).ok()?;
+    if explicit.class() != Class::ContextSpecific || explicit.tag() != Tag(0) {
+        return None;
+    }
+    let (_, text) = Any::from_der(explicit.data).ok()?;
+    (text.tag() == tag).then(|| std::str::from_utf8(text.data).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
+    };
+    use std::time::Duration;
+
+    fn authority() -> CertifiedIssuer<'static, KeyPair> {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, "Verona CA");
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    }
+
+    fn trusting(issuer: &CertifiedIssuer<'static, KeyPair>) -> Authorities {
+        let mut roots = RootCertStore::empty();
+        roots.add(issuer.der().clone()).unwrap();
+        Authorities(roots)
+    }
+
+    fn dns(names: &[&str]) -> CertificateParams {
+        CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn signed(issuer: &CertifiedIssuer<'static, KeyPair>, params: CertificateParams) -> Vec<CertificateDer<'static>> {
+        vec![params.signed_by(&KeyPair::generate().unwrap(), issuer).unwrap().der().clone()]
+    }
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    }
+
+    fn domain(name: &str) -> DomainName {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn alternative_names_are_what_counts() {
+        let issuer = authority();
+        let authorities = trusting(&issuer);
+        let proves = |params: &CertificateParams, name: &str| {
+            authorities.prove(&signed(&issuer, params.clone()), &domain(name), now())
+        };
+        let names = dns(&["Example.ORG", "*.example.net", "xn--bcher-kva.example"]);
+        for yes in ["example.org", "muc.example.net", "bücher.example"] {
+            assert!(proves(&names, yes), "{yes}");
+        }
+        for no in ["muc.example.org", "example.net", "a.b.example.net", "examplexnet", "net"] {
+            assert!(!proves(&names, no), "{no}");
+        }
+        let mut subject = dns(&[]);
+        subject.distinguished_name.push(rcgen::DnType::CommonName, "example.org");
+        assert!(!proves(&subject, "example.org"), "the subject is no name");
+        let mut xmpp = dns(&[]);
+        xmpp.subject_alt_names = vec![SanType::OtherName((vec![1, 3, 6, 1, 5, 5, 7, 8, 5], "bücher.example".into()))];
+        assert!(proves(&xmpp, "bücher.example") && !proves(&xmpp, "example"));
+        let address = dns(&["192.0.2.7"]);
+        assert!(proves(&address, "192.0.2.7") && !proves(&address, "192.0.2.8"));
+    }
+
+    #[test]
+    fn wildcards_hold_at_a_dot_only() {
+        for (pattern, name, covered) in [
+            ("*.example.org", "a.example.org", true),
+            ("*.example.org", "example.org", false),
+            ("*.example.org", "a.b.example.org", false),
+            ("*.example.org", ".example.org", false),
+            ("a*.example.org", "ab.example.org", false),
+            ("*example.org", "anexample.org", false),
+            ("*.org", "example.org", false),
+            ("*", "org", false),
+        ] {
+            assert_eq!(covers(pattern, name), covered, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn names_of_services_are_of_servers() {
+        assert_eq!(of_service("_xmpp-server.example.org"), Some("example.org"));
+        assert_eq!(of_service("_XMPP-Server.example.org"), Some("example.org"));
+        assert_eq!(of_service("_xmpp-client.example.org"), None);
+        // [0] EXPLICIT IA5String, as in a certificate.
+        let value = [&[0xa0, 0x06, 0x16, 0x04][..], b"_a.b"].concat();
+        assert_eq!(text(&value, Tag::Ia5String), Some("_a.b"));
+        assert_eq!(text(&value, Tag::Utf8String), None);
+    }
+
+    #[test]
+    fn a_name_alone_proves_nothing() {
+        let (issuer, stranger) = (authority(), authority());
+        let authorities = trusting(&issuer);
+        let name = domain("example.org");
+        let good = || dns(&["example.org"]);
+        assert!(authorities.prove(&signed(&issuer, good()), &name, now()));
+        assert!(!authorities.prove(&signed(&stranger, good()), &name, now()), "of another authority");
+        assert!(!authorities.prove(&[], &name, now()), "no certificate");
+        let own = good().self_signed(&KeyPair::generate().unwrap()).unwrap();
+        assert!(!authorities.prove(&[own.der().clone()], &name, now()), "self-signed");
+        let mut expired = good();
+        expired.not_after = (now() - Duration::from_secs(1)).into();
+        assert!(!authorities.prove(&signed(&issuer, expired), &name, now()));
+        let mut early = good();
+        early.not_before = (now() + Duration::from_secs(86_400)).into();
+        assert!(!authorities.prove(&signed(&issuer, early), &name, now()));
+        for (usage, proves) in
+            [(ExtendedKeyUsagePurpose::ServerAuth, true), (ExtendedKeyUsagePurpose::ClientAuth, false)]
+        {
+            let mut limited = good();
+            limited.extended_key_usages = vec![usage.clone()];
+            assert_eq!(authorities.prove(&signed(&issuer, limited), &name, now()), proves, "{usage:?}");
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! Streams from other servers: which domain is asked for, who the peer is, and its stanzas onto the road.
+
+use super::guests::Pass;
+use super::link::{Aloft, arrived, broken, give_back, stopped, too_late};
+use super::open::{bid_farewell, watch};
+use super::remotes::{Carrier, Pair};
+use super::verify::{self, Claim, unanswered};
+use super::{Federation, domain_name};
+use crate::config::DomainName;
+use crate::net::{Io, Moved, Shared, random, server_limits};
+use rustls::pki_types::CertificateDer;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::sleep_until;
+use tokio_rustls::LazyConfigAcceptor;
+use tracing::{Span, debug, info};
+use wire::jid::{BareJid, Jid};
+use wire::sasl::{ChannelBindings, Identity, Mechanism, Principal, SaslError};
+use wire::stanza::{Condition, Stanza};
+use wire::stream::dialback::{Request, Verdict};
+use wire::stream::{Event, FederationPolicy, Header, Policy, Role, Stream, StreamCondition, StreamError, Timeouts};
+
+/// Takes a connection from another server through its life. `direct`: TLS begins with the first byte.
+pub async fn serve(shared: &Arc<Shared>, federation: &Arc<Federation>, socket: TcpStream, direct: bool) {
+    watch(&socket);
+    let patience = federation.config.timeouts.negotiate.get();
+    // Servers are not pinged: what has no stanzas to say is silent, and the system notices who is gone.
+    let timeouts = Timeouts { negotiation: patience, ping_after: Duration::MAX, ..Timeouts::default() };
+    let mut incoming = Incoming {
+        shared,
+        federation,
+        io: Io::Plain(socket),
+        stream: Stream::new(Role::Server, false, timeouts, random, Instant::now()),
+        chain: Vec::new(),
+        local: None,
+        claims: JoinSet::new(),
+        guests: Vec::new(),
+        proved: HashSet::new(),
+        carriers: Vec::new(),
+        wake: Arc::default(),
+        aloft: Aloft::default(),
+    };
+    incoming.run(direct, patience).await;
+}
+
+/// Dialback claims of one stream that are being verified at a time, before one of them is proved and afterwards. Further
+/// ones are refused.
+const CLAIMS: [usize; 2] = [4, 16];
+
+struct Incoming<'a> {
+    shared: &'a Arc<Shared>,
+    federation: &'a Arc<Federation>,
+    io: Io,
+    stream: Stream,
+    /// The peer's certificates, its own first.
+    chain: Vec<CertificateDer<'static>>,
+    /// The domain here that the stream was opened to.
+    local: Option<BareJid>,
+    /// Claims whose authoritative servers are being asked.
+    claims: JoinSet<(Claim, Verdict)>,
+    /// The places that the peer's domains take up, one for each.
+    guests: Vec<Pass<'a>>,
+    /// Pairs that the peer may speak for.
+    proved: HashSet<Pair>,
+    /// Lines that this stream carries because it may be used in both directions.
+    carriers: Vec<Carrier>,
+    /// Wakes this task when one of them has something.
+    wake: Arc<Notify>,
+    aloft: Aloft,
+}
+
+impl Incoming<'_> {
+    async fn run(&mut self, direct: bool, patience: Duration) {
+        if direct && !self.begin_tls(direct, patience).await {
+            return;
+        }
+        let closed = self.drive(patience).await;
+        debug!(closed, "the stream has ended");
+        if closed {
+            bid_farewell(&mut self.io, &mut self.stream).await;
+            if self.stream.output().is_empty() {
+                self.aloft.landed();
+            }
+        }
+        self.carriers.clear();
+        give_back(self.shared, std::mem::take(&mut self.aloft).lost(), &broken()).await;
+    }
+
+    /// Reads, answers and writes until the stream is over. False: the connection is gone.
+    async fn drive(&mut self, patience: Duration) -> bool {
+        let mut stopping = self.shared.stopping.clone();
+        loop {
+            while let Some(event) = self.stream.poll_event() {
+                let mut event = Some(event);
+                while let Some(now) = event.take() {
+                    match self.handle(now, patience).await {
+                        Next::Go => {}
+                        Next::Then(next) => event = Some(next),
+                        Next::Over => return true,
+                        Next::Gone => return false,
+                    }
+                }
+            }
+            self.carry();
+            let deliver = self.federation.config.timeouts.deliver.get();
+            let waiting = self.carriers.iter().filter_map(Carrier::next_deadline).min();
+            let deadlines = [self.stream.poll_timeout(), self.aloft.deadline(deliver), waiting];
+            let due = deadlines.into_iter().flatten().min();
+            let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400));
+            let writing = !self.stream.output().is_empty();
+            tokio::select! {
+                moved = self.io.exchange(&mut self.stream) => match moved {
+                    Ok(Moved::Out) => {}
+                    Ok(Moved::In(count)) => self.slow_down(count).await,
+                    Ok(Moved::End) | Err(_) => return false,
+                },
+                Some(done) = self.claims.join_next() => {
+                    if let Ok((claim, verdict)) = done {
+                        self.answer(&claim, verdict);
+                    }
+                }
+                () = self.wake.notified(), if !writing => {}
+                () = sleep_until(due.into()) => {
+                    let now = Instant::now();
+                    for carrier in &self.carriers {
+                        give_back(self.shared, carrier.expired(now), &too_late()).await;
+                    }
+                    if self.aloft.deadline(deliver).is_some_and(|deadline| deadline <= now) {
+                        return false;
+                    }
+                    if let Some(Event::Closed(_)) = self.stream.handle_timeout(now) {
+                        return true;
+                    }
+                }
+                () = stopped(&mut stopping) => {
+                    self.stream.fail(StreamCondition::SystemShutdown);
+                    return true;
+                }
+            }
+        }
+    }
+
+    async fn handle(&mut self, event: Event, patience: Duration) -> Next {
+        match event {
+            Event::Header(header) => self.header(&header),
+            Event::StartTls => match self.begin_tls(false, patience).await {
+                true => Next::Go,
+                false => Next::Gone,
+            },
+            Event::Authorize(identity) => self.authorize(&identity),
+            Event::AuthenticationFailed { condition, reason } => {
+                info!(condition, reason, "another server could not prove itself by its certificate");
+                Next::Go
+            }
+            Event::Dialback(request) => {
+                self.dialback(request);
+                Next::Go
+            }
+            Event::Stanza(stanza) => {
+                // On the heap, so that an idle connection does not keep room for it.
+                Box::pin(arrived(self.shared, self.federation, stanza)).await;
+                Next::Go
+            }
+            Event::Answer(stanza) => {
+                Box::pin(self.shared.engine.receive_from_component(stanza)).await;
+                Next::Go
+            }
+            Event::Closed(closed) => {
+                debug!(?closed, "closed");
+                Next::Over
+            }
+            // Of clients and components only.
+            _ => Next::Go,
+        }
+    }
+
+    /// The peer has named both domains: ours must be served here, and its own may not be one of ours.
+    fn header(&mut self, header: &Header) -> Next {
+        let Some(to) = &header.to else {
+            let text = "'to' must name the domain that is wanted";
+            return self.fail(StreamError::with_text(StreamCondition::ImproperAddressing, text));
+        };
+        if !to.is_domain() || !self.serves(to.as_str()) {
+            return self.fail(StreamCondition::HostUnknown);
+        }
+        let from = match &header.from {
+            Some(from) => match self.foreign(from) {
+                Ok(from) => Some(from),
+                Err(error) => return self.fail(error),
+            },
+            None => None,
+        };
+        let proven = from.as_ref().is_some_and(|from| self.federation.proves(&self.chain, from));
+        let local = to.domain_of();
+        let policy = self.policy(local.clone(), from.as_ref(), proven);
+        self.local = Some(local);
+        let identities = from.filter(|_| proven).map(|from| from.as_str().to_owned());
+        self.stream.identified(identities.into_iter().collect());
+        self.stream.open(policy);
+        Span::current().record("id", self.stream.id());
+        Next::Go
+    }
+
+    /// The domain that a peer claims, if it may.
+    fn foreign(&self, from: &Jid) -> Result<DomainName, StreamError> {
+        let name = from.as_str().parse::<DomainName>();
+        let name = name.map_err(|_| StreamError::with_text(StreamCondition::InvalidFrom, "'from' is no domain"))?;
+        if self.serves(name.as_str()) {
+            return Err(StreamError::with_text(StreamCondition::InvalidFrom, "that domain is served here"));
+        }
+        if !self.federation.lists.permit(name.as_str()) {
+            return Err(StreamError::with_text(StreamCondition::PolicyViolation, "this server does not talk to you"));
+        }
+        Ok(name)
+    }
+
+    fn policy(&self, local: BareJid, from: Option<&DomainName>, proven: bool) -> Policy {
+        let config = &self.federation.config;
+        let dialback = proven || from.is_none_or(|from| self.federation.may_dial_back(from));
+        Policy {
+            domain: local,
+            tls: true,
+            require_tls: from.map_or(config.require_tls, |from| config.requires_tls(from)),
+            mechanisms: Arc::from([Mechanism::External]),
+            attempts: 2,
+            decoys: self.shared.decoys.clone(),
+            early_features: Arc::from([]),
+            early_namespaces: &[],
+            features: Arc::from([]),
+            limits: server_limits(self.shared, config),
+            component_secret: None,
+            federation: Some(FederationPolicy {
+                external: proven,
+                dialback,
+                bidi: from.map_or(config.bidi, |from| config.bidi(from)),
+            }),
+        }
+    }
+
+    /// The TLS handshake as its server. False: it has failed, and the connection with it.
+    async fn begin_tls(&mut self, direct: bool, patience: Duration) -> bool {
+        let handshake = async {
+            self.io.write_from(&mut self.stream).await?;
+            let Io::Plain(socket) = std::mem::replace(&mut self.io, Io::Lost) else {
+                return Err(std::io::ErrorKind::NotConnected.into());
+            };
+            let hello = LazyConfigAcceptor::new(Default::default(), socket).await?;
+            let named = match &self.local {
+                Some(local) => domain_name(local),
+                None => hello.client_hello().server_name().and_then(|name| name.parse().ok()),
+            };
+            let host = match named {
+                Some(name) => self.shared.tls.host_covering(&name),
+                None => self.shared.tls.host(None),
+            };
+            let servers = host.servers();
+            hello.into_stream(if direct { servers.accept_direct.clone() } else { servers.accept.clone() }).await
+        };
+        match tokio::time::timeout(patience, Box::pin(handshake)).await {
+            Ok(Ok(tls)) => {
+                self.chain = tls.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+                self.io = Io::Tls(Box::new(tls.into()));
+                self.stream.secured(ChannelBindings::default(), Vec::new());
+                true
+            }
+            Ok(Err(error)) => {
+                debug!(%error, "the TLS handshake failed");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// SASL EXTERNAL: the certificate must prove the domain that is asked for (XEP-0178 section 3).
+    fn authorize(&mut self, identity: &Identity) -> Next {
+        let domain = match &identity.principal {
+            Principal::Server(name) | Principal::User(name) => name.parse::<DomainName>().ok(),
+            Principal::Anonymous => None,
+        };
+        let proven = domain.filter(|domain| {
+            self.foreign(domain.jid().as_jid()).is_ok() && self.federation.proves(&self.chain, domain)
+        });
+        let (Some(domain), Some(local)) = (proven, self.local.clone()) else {
+            return self.deny(SaslError::NotAuthorized, "the certificate does not prove that domain");
+        };
+        if !self.welcome(domain.jid()) {
+            return self.deny(SaslError::TemporaryAuthFailure, "the domain has too many streams");
+        }
+        info!(from = %domain, to = %local, how = "External", "connected");
+        Span::current().record("jid", domain.as_str());
+        self.proved.insert(Pair { local, remote: domain.jid().clone() });
+        self.stream.authorized_server(domain.jid().clone());
+        Next::Go
+    }
+
+    fn dialback(&mut self, request: Request) {
+        match request {
+            Request::Verify { from, to, id, key } => {
+                let claim = Claim { from, to, id, key };
+                let valid = self.serves(claim.to.as_str()) && verify::is_ours(self.federation, &claim);
+                debug!(from = %claim.from, valid, "asked for a dialback key");
+                self.stream.answer_verify(&claim.from, &claim.to, &claim.id, valid);
+            }
+            Request::Result { from, to, key } => {
+                let claim = Claim { from, to, id: self.stream.id().into(), key };
+                if let Some(verdict) = self.decide(&claim) {
+                    return self.answer(&claim, verdict);
+                }
+                let (shared, federation) = (self.shared.clone(), self.federation.clone());
+                self.claims.spawn(async move {
+                    let verdict = verify::ask(&shared, &federation, &claim).await;
+                    (claim, verdict)
+                });
+            }
+        }
+    }
+
+    /// What can be said of a claim without asking the authoritative server.
+    fn decide(&self, claim: &Claim) -> Option<Verdict> {
+        if !self.serves(claim.to.as_str()) {
+            return Some(unanswered(Condition::ItemNotFound));
+        }
+        let Ok(from) = self.foreign(claim.from.as_jid()) else { return Some(unanswered(Condition::NotAllowed)) };
+        // XEP-0220 section 2.2.2: a certificate that proves the domain saves the question.
+        if self.federation.proves(&self.chain, &from) {
+            return Some(Verdict::Valid);
+        }
+        if !self.federation.may_dial_back(&from) {
+            return Some(unanswered(Condition::NotAuthorized));
+        }
+        let most = CLAIMS[usize::from(!self.proved.is_empty())];
+        (self.claims.len() >= most).then(|| unanswered(Condition::ResourceConstraint))
+    }
+
+    fn answer(&mut self, claim: &Claim, verdict: Verdict) {
+        let verdict = match verdict {
+            Verdict::Valid if !self.welcome(&claim.from) => unanswered(Condition::ResourceConstraint),
+            verdict => verdict,
+        };
+        if verdict == Verdict::Valid {
+            info!(from = %claim.from, to = %claim.to, how = "Dialback", "connected");
+            Span::current().record("jid", claim.from.as_str());
+            self.proved.insert(claim.pair());
+        }
+        self.stream.answer_result(&claim.from, &claim.to, &verdict);
+    }
+
+    /// Takes up a place for a domain, unless this stream has one already. False: there is none left.
+    fn welcome(&mut self, domain: &BareJid) -> bool {
+        if self.guests.iter().any(|guest| guest.domain() == domain) {
+            return true;
+        }
+        let Some(pass) = self.federation.guests.enter(domain) else { return false };
+        self.guests.push(pass);
+        true
+    }
+
+    /// Takes over the lines back to the peer, and writes what is in them (XEP-0288).
+    fn carry(&mut self) {
+        if !self.stream.is_established() || !self.stream.is_bidirectional() {
+            return;
+        }
+        if self.carriers.len() < self.proved.len() {
+            for pair in &self.proved {
+                if self.carriers.iter().all(|carrier| carrier.pair() != pair) {
+                    self.carriers.extend(self.federation.remotes.carry(pair.clone(), self.wake.clone()));
+                }
+            }
+        }
+        if !self.stream.output().is_empty() {
+            return;
+        }
+        self.aloft.landed();
+        let now = Instant::now();
+        for carrier in &self.carriers {
+            let loaded: &[Stanza] = self.aloft.load(carrier, now);
+            self.shared.meters.stanzas_out.increment(loaded.len() as u64);
+            loaded.iter().for_each(|stanza| self.stream.send(stanza));
+        }
+    }
+
+    /// Lets a peer that sends too much wait.
+    async fn slow_down(&self, bytes: usize) {
+        let now = Instant::now();
+        let pause = self.guests.iter().map(|guest| guest.count(bytes, now)).max().unwrap_or_default();
+        tokio::time::sleep(pause).await;
+    }
+
+    fn serves(&self, domain: &str) -> bool {
+        self.shared.engine.domains.serves(domain)
+    }
+
+    fn fail(&mut self, error: impl Into<StreamError>) -> Next {
+        Next::Then(self.stream.fail(error))
+    }
+
+    fn deny(&mut self, error: SaslError, reason: &'static str) -> Next {
+        self.stream.denied(error, reason).map_or(Next::Go, Next::Then)
+    }
+}
+
+/// What follows from an event.
+enum Next {
+    Go,
+    /// Another event, to be handled at once.
+    Then(Event),
+    /// The stream is over; what it still has to say is to be written.
+    Over,
+    /// The connection is gone.
+    Gone,
+}

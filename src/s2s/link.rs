@@ -1,0 +1,84 @@
+//! What streams in both directions have in common: stanzas on their way into a socket, and stanzas that arrive.
+
+use super::Federation;
+use super::remotes::Carrier;
+use crate::net::Shared;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tracing::debug;
+use wire::stanza::{Condition, ErrorType, Stanza, StanzaError};
+
+/// What is taken from a line at a time. When the connection breaks meanwhile, nobody knows how much of it has arrived.
+const BATCH: usize = 64 * 1024;
+
+/// The stanzas that have been taken from lines, and whose bytes the system has not taken yet.
+#[derive(Default)]
+pub struct Aloft {
+    stanzas: Vec<Stanza>,
+    since: Option<Instant>,
+}
+
+impl Aloft {
+    /// Takes the next stanzas from a line; they are to be handed to the stream.
+    pub fn load(&mut self, carrier: &Carrier, now: Instant) -> &[Stanza] {
+        let before = self.stanzas.len();
+        self.stanzas.extend(carrier.take(BATCH));
+        if self.stanzas.len() > before {
+            self.since.get_or_insert(now);
+        }
+        &self.stanzas[before..]
+    }
+
+    /// All that was handed to the stream has been written.
+    pub fn landed(&mut self) {
+        *self = Aloft::default();
+    }
+
+    /// When a peer that reads nothing counts as gone.
+    pub fn deadline(&self, patience: Duration) -> Option<Instant> {
+        self.since.map(|since| since + patience)
+    }
+
+    /// What may never have been written.
+    pub fn lost(self) -> Vec<Stanza> {
+        self.stanzas
+    }
+}
+
+/// A stanza from another server goes onto the road, unless its domain has been shut out meanwhile. Its addresses have been
+/// checked by the stream.
+pub async fn arrived(shared: &Shared, federation: &Federation, stanza: Stanza) {
+    shared.meters.stanzas_in.increment(1);
+    match &stanza.from {
+        Some(from) if federation.lists.permit(from.domain()) => {
+            shared.engine.receive_from_server(stanza).await;
+        }
+        _ => debug!("a stanza of a denied domain is dropped"),
+    }
+}
+
+/// Returns when the server stops. Cancel safe.
+pub async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // Whoever could say it is gone: that is a stop too.
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+/// Tells the senders that their stanzas did not arrive, or may not have.
+pub async fn give_back(shared: &Shared, stanzas: Vec<Stanza>, error: &StanzaError) {
+    if !stanzas.is_empty() {
+        debug!(count = stanzas.len(), condition = error.condition.name(), "given back to their senders");
+        shared.engine.undeliverable(&stanzas, error).await;
+    }
+}
+
+/// What the sender of a stanza is told that has waited for too long.
+pub fn too_late() -> StanzaError {
+    let error = StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Wait);
+    error.with_text("the other server could not be reached in time")
+}
+
+/// What the sender of a stanza is told that was being written when the connection broke.
+pub fn broken() -> StanzaError {
+    let error = StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Wait);
+    error.with_text("the connection to the other server was lost")
+}

@@ -1,0 +1,139 @@
+//! Federation: streams to and from other servers (RFC 6120, XEP-0178, XEP-0220, XEP-0288, XEP-0368).
+//!
+//! ```text
+//! engine -> Federation::send -> remotes (a line per pair of domains) -> outgoing (a task per line: dns, dial, TLS, proof)
+//!                                                                    -> incoming, if the stream goes both ways
+//! listener -> incoming (TLS, certificate or dialback: verify) -> engine
+//! ```
+//!
+//! A slow or hostile server hurts nobody else: what waits for it is bounded in number, bytes and time, what it sends is
+//! slowed down to its rate, and every line and every stream has a task of its own.
+
+mod backoff;
+mod certificate;
+mod dial;
+mod dns;
+mod guests;
+mod incoming;
+mod link;
+mod open;
+mod outgoing;
+mod policy;
+mod queue;
+mod remotes;
+mod srv;
+mod verify;
+
+pub use incoming::serve;
+pub use outgoing::carry_all;
+
+use crate::config::{self, DomainName, Proof};
+use certificate::Authorities;
+use dns::Dns;
+use guests::Guests;
+use policy::Lists;
+use queue::Bounds;
+use remotes::{Carrier, Limits, Pair, Remotes};
+use rustls::pki_types::CertificateDer;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+use tokio::sync::{Semaphore, mpsc};
+use wire::jid::BareJid;
+use wire::stanza::{Condition, Stanza, StanzaError};
+
+/// What all streams with other servers share.
+pub struct Federation {
+    config: config::Federation,
+    lists: Lists,
+    dns: Dns,
+    authorities: Authorities,
+    remotes: Arc<Remotes>,
+    guests: Guests,
+    /// Of our dialback keys. New with every start: a key is of no use after its stream anyway.
+    secret: [u8; 32],
+    /// Dialback verifications at one time.
+    verifying: Semaphore,
+}
+
+/// Lines that want to be carried; for [`carry_all`].
+pub struct Lines(mpsc::UnboundedReceiver<Carrier>);
+
+/// Far more than one address can have under way.
+const VERIFICATIONS: usize = 4_096;
+
+impl Federation {
+    /// Must be called within the runtime.
+    ///
+    /// # Errors
+    /// A file or the name server of the configuration cannot be used.
+    pub fn new(config: &config::Federation) -> Result<(Arc<Federation>, Lines), String> {
+        let limits = &config.limits;
+        let line = Bounds {
+            stanzas: limits.queue_stanzas,
+            bytes: limits.queue.as_usize(),
+            patience: config.timeouts.deliver.get(),
+        };
+        let (remotes, wanted) = Remotes::new(Limits { line, bytes: limits.queues.as_usize(), lines: limits.domains });
+        let mut secret = [0; 32];
+        crate::net::random(&mut secret);
+        let federation = Federation {
+            lists: Lists::new(config)?,
+            dns: Dns::new(config)?,
+            authorities: Authorities::load(config.ca_file.as_deref())?,
+            remotes,
+            guests: Guests::new(limits.connections, limits.rate.get()),
+            secret,
+            verifying: Semaphore::new(VERIFICATIONS),
+            config: config.clone(),
+        };
+        Ok((Arc::new(federation), Lines(wanted)))
+    }
+
+    /// Queues a stanza for the server of its recipient; its `from` is an address here. What cannot be delivered later
+    /// comes back through the engine as an error.
+    ///
+    /// # Errors
+    /// The answer for the sender, when it cannot even be queued.
+    pub fn send(&self, stanza: &Stanza) -> Result<(), StanzaError> {
+        let (Some(from), Some(to)) = (&stanza.from, &stanza.to) else { return Err(Condition::BadRequest.into()) };
+        if !self.lists.permit(to.domain()) {
+            let text = format!("this server does not talk to {}", to.domain());
+            return Err(StanzaError::new(Condition::NotAllowed).with_text(text));
+        }
+        let pair = Pair { local: from.domain_of(), remote: to.domain_of() };
+        self.remotes.send(pair, stanza.clone(), Instant::now()).map_err(|_| {
+            let text = format!("too much is waiting for {}", to.domain());
+            StanzaError::new(Condition::ResourceConstraint).with_text(text)
+        })
+    }
+
+    /// Reads the file of denied domains again.
+    ///
+    /// # Errors
+    /// The file cannot be used; the list stays as it was.
+    pub fn reload(&self) -> Result<(), String> {
+        self.lists.reload()
+    }
+
+    /// Whether a certificate proves that its owner is `domain`.
+    fn proves(&self, chain: &[CertificateDer<'_>], domain: &DomainName) -> bool {
+        self.authorities.prove(chain, domain, SystemTime::now())
+    }
+
+    /// Whether `domain` may prove itself by dialback.
+    fn may_dial_back(&self, domain: &DomainName) -> bool {
+        self.config.proof(domain) == Proof::CertificatesOrDialback
+    }
+}
+
+/// A domain as the configuration knows them; None for an account.
+fn domain_name(domain: &BareJid) -> Option<DomainName> {
+    domain.as_str().parse().ok()
+}
+
+/// An unpredictable number.
+fn chance() -> u32 {
+    let mut octets = [0; 4];
+    crate::net::random(&mut octets);
+    u32::from_ne_bytes(octets)
+}

@@ -1,0 +1,161 @@
+//! Oriole and the others: messages, subscriptions, presence and requests, both ways.
+
+use crate::others::{Demands, installed, name_server};
+use crate::stage::{House, Quality, Stage, address, says};
+use crate::support::{Client, skip};
+use std::net::TcpListener;
+use wire::xml::Element;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Other {
+    Prosody,
+    Ejabberd,
+}
+
+/// What is different from play to play.
+#[derive(Clone, Copy)]
+struct Terms {
+    other: Other,
+    demands: Demands,
+    /// Prosody's modules beyond the usual ones.
+    modules: &'static str,
+    /// Oriole's configuration.
+    ours: &'static str,
+    /// Whether Oriole finds the other one by TLS from the first byte.
+    direct: bool,
+}
+
+fn play(terms: Terms, act: impl FnOnce(&House, &House)) {
+    let program = if terms.other == Other::Prosody { "prosody" } else { "erl" };
+    if !installed(&[program, "dnsmasq"]) {
+        return skip(&format!("{program} and dnsmasq are needed"));
+    }
+    let stage = Stage::new();
+    let [dns, verona, mantua] = [address(), address(), address()];
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let houses = [("mantua.example", mantua), ("conference.mantua.example", mantua)];
+    let _names = name_server(dns, ("verona.example", port), &houses);
+    let route = if terms.direct {
+        format!("federation.routes.\"mantua.example\" = \"tls:{mantua}:5270\"")
+    } else {
+        String::new()
+    };
+    let ours = format!(
+        "listen.s2s.addresses = [\"127.0.0.1:{port}\"]\nfederation.resolver = \"{dns}:5353\"\n{route}\n{}",
+        terms.ours
+    );
+    let quality = if terms.demands == Demands::Certificates { Quality::Good } else { Quality::SelfSigned };
+    let ours = stage.oriole_with("verona.example", verona, quality, &ours);
+    let theirs = match terms.other {
+        Other::Prosody => stage.prosody("mantua.example", mantua, dns, terms.demands, terms.modules),
+        Other::Ejabberd => stage.ejabberd("mantua.example", mantua, dns, terms.demands),
+    };
+    act(&ours, &theirs);
+}
+
+/// Messages, the subscription handshake, presence and requests, in both directions.
+fn friends(ours: &House, theirs: &House) {
+    let (mut juliet, mut romeo) = (ours.user("juliet"), theirs.user("romeo"));
+    for client in [&mut juliet, &mut romeo] {
+        client.iq("get", None, "<query xmlns='jabber:iq:roster'/>");
+        client.send("<presence/>");
+    }
+    says(&mut juliet, &mut romeo, "Wherefore art thou Romeo?");
+    says(&mut romeo, &mut juliet, "Shall I hear more?");
+    says(&mut juliet, &mut romeo, "'Tis but thy name that is my enemy");
+    befriend(&mut juliet, "juliet@verona.example", &mut romeo, "romeo@mantua.example");
+    befriend(&mut romeo, "romeo@mantua.example", &mut juliet, "juliet@verona.example");
+    juliet.send("<presence><show>dnd</show></presence>");
+    romeo.find(|element| {
+        is_presence(element, "juliet@verona.example") && element.child("show", "jabber:client").is_some()
+    });
+    romeo.send("<presence><show>away</show></presence>");
+    juliet.find(|element| {
+        is_presence(element, "romeo@mantua.example") && element.child("show", "jabber:client").is_some()
+    });
+
+    let disco = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
+    let vcard = "<vCard xmlns='vcard-temp'/>";
+    for (asker, server, account) in [
+        (&mut juliet, "mantua.example", "romeo@mantua.example"),
+        (&mut romeo, "verona.example", "juliet@verona.example"),
+    ] {
+        let answer = asker.iq("get", Some(server), disco);
+        assert_eq!(answer.attr("type"), Some("result"), "{answer:?}");
+        let set = "<vCard xmlns='vcard-temp'><NICKNAME>R&amp;J</NICKNAME></vCard>";
+        assert_eq!(asker.iq("set", None, set).attr("type"), Some("result"));
+        let answer = asker.iq("get", Some(account), vcard);
+        assert!(answer.attr("type").is_some_and(|kind| kind == "result" || kind == "error"), "{answer:?}");
+    }
+    let answer = juliet.iq("get", Some("romeo@mantua.example"), vcard);
+    let name =
+        answer.child("vCard", "vcard-temp").and_then(|card| card.child("NICKNAME", "vcard-temp")).map(|n| n.text());
+    assert_eq!(name.as_deref(), Some("R&J"), "{answer:?}");
+}
+
+/// `a` asks to see `b`, who agrees.
+fn befriend(a: &mut Client, a_jid: &str, b: &mut Client, b_jid: &str) {
+    a.send(format!("<presence type='subscribe' to='{b_jid}'/>"));
+    b.find(|element| element.name() == "presence" && element.attr("type") == Some("subscribe"));
+    b.send(format!("<presence type='subscribed' to='{a_jid}'/>"));
+    a.find(|element| element.name() == "presence" && element.attr("type") == Some("subscribed"));
+    a.find(|element| is_presence(element, b_jid));
+}
+
+fn is_presence(element: &Element, bare: &str) -> bool {
+    element.name() == "presence"
+        && element.attr("type").is_none()
+        && element.attr("from").is_some_and(|from| from.starts_with(bare))
+}
+
+const CERTIFICATES: &str = "federation.require = 'certificates'";
+
+#[test]
+fn prosody_by_certificates() {
+    let terms =
+        Terms { other: Other::Prosody, demands: Demands::Certificates, modules: "", ours: CERTIFICATES, direct: false };
+    play(terms, friends);
+}
+
+#[test]
+fn prosody_by_certificates_and_direct_tls() {
+    let terms =
+        Terms { other: Other::Prosody, demands: Demands::Certificates, modules: "", ours: CERTIFICATES, direct: true };
+    play(terms, friends);
+}
+
+#[test]
+fn prosody_by_dialback() {
+    let terms = Terms { other: Other::Prosody, demands: Demands::Dialback, modules: "", ours: "", direct: false };
+    play(terms, friends);
+}
+
+#[test]
+fn prosody_both_ways_on_one_stream() {
+    let terms = Terms {
+        other: Other::Prosody,
+        demands: Demands::Certificates,
+        modules: "\"s2s_bidi\";",
+        ours: CERTIFICATES,
+        direct: false,
+    };
+    play(terms, friends);
+}
+
+#[test]
+fn ejabberd_by_certificates() {
+    let terms = Terms {
+        other: Other::Ejabberd,
+        demands: Demands::Certificates,
+        modules: "",
+        ours: CERTIFICATES,
+        direct: false,
+    };
+    play(terms, friends);
+}
+
+#[test]
+fn ejabberd_by_dialback() {
+    let terms = Terms { other: Other::Ejabberd, demands: Demands::Dialback, modules: "", ours: "", direct: false };
+    play(terms, friends);
+}
