@@ -44,7 +44,7 @@ for peer in ${peers//,/ }; do
     done)
     websocket=ws://$addr:5280/xmpp-websocket; [ "$peer" = ejabberd ] && websocket=ws://$addr:5280/ws
     # ejabberd 23.01 answers "Database failure" when several nodes are created at the same time.
-    parallel=16; [ "$peer" = ejabberd ] && parallel=1
+    parallel=16; [ "$peer" = ejabberd ] && parallel=2
     "$suite" run --parallel "$parallel" --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 --websocket "$websocket" \
         --component "${components%,}" \
         --json "$out/$peer.json" --html "$out/$peer.html" --junit "$out/$peer.xml" "$@" | tee "$out/$peer.txt"
