@@ -107,21 +107,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes a stanza from a component; its `from` has been checked.
-    pub async fn receive_from_component(&self, stanza: Stanza) {
+    /// Takes a stanza from a component or another server; its addresses have been checked against what the peer has proved.
+    pub async fn receive_from_outside(&self, stanza: Stanza) {
         let mut road = Road::new(None, None, Position::default());
         road.pending.push_back(stanza);
         self.travel(&mut road).await;
     }
 
-    /// Takes a stanza from another server; both its addresses have been checked against what that server has proved.
-    pub async fn receive_from_server(&self, stanza: Stanza) {
-        let mut road = Road::new(None, None, Position::default());
-        road.pending.push_back(stanza);
-        self.travel(&mut road).await;
-    }
-
-    /// Stanzas that could not be delivered to another server; their senders learn it.
+    /// Stanzas that a component or another server could not be given; their senders learn it.
     pub async fn undeliverable(&self, stanzas: &[Stanza], error: &StanzaError) {
         let mut road = Road::new(None, None, Position::default());
         stanzas.iter().for_each(|stanza| road.bounce(stanza, error.clone()));
@@ -130,9 +123,7 @@ impl Engine {
 
     /// A component has gone; its peers learn what it never read.
     pub async fn component_gone(&self, unread: Vec<Stanza>) {
-        let mut road = Road::new(None, None, Position::default());
-        unread.iter().for_each(|stanza| road.bounce(stanza, absent()));
-        self.travel(&mut road).await;
+        self.undeliverable(&unread, &absent()).await;
     }
 
     /// The sender's side: hooks of its account, and requests to the account itself or its server.

@@ -204,7 +204,7 @@ async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> O
                 Peer::Client(client) => Box::pin(shared.engine.receive(client, stanza)).await,
                 Peer::Component { domain, .. } => match admit_from_component(stanza, domain) {
                     Ok(stanza) => {
-                        Box::pin(shared.engine.receive_from_component(stanza)).await;
+                        Box::pin(shared.engine.receive_from_outside(stanza)).await;
                         Ok(())
                     }
                     Err(error) => Err(error),

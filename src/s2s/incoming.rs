@@ -166,7 +166,7 @@ impl Incoming<'_> {
                 Next::Go
             }
             Event::Answer(stanza) => {
-                Box::pin(self.shared.engine.receive_from_component(stanza)).await;
+                Box::pin(self.shared.engine.receive_from_outside(stanza)).await;
                 Next::Go
             }
             Event::Closed(closed) => {

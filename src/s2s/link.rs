@@ -51,7 +51,7 @@ pub async fn arrived(shared: &Shared, federation: &Federation, stanza: Stanza) {
     shared.meters.stanzas_in.increment(1);
     match &stanza.from {
         Some(from) if federation.lists.permit(from.domain()) => {
-            shared.engine.receive_from_server(stanza).await;
+            shared.engine.receive_from_outside(stanza).await;
         }
         _ => debug!("a stanza of a denied domain is dropped"),
     }
