@@ -86,7 +86,7 @@ fn check_config_without_a_file_tells_the_defaults_and_changes_nothing() {
         "host localhost",
         "  certificate  self-made, at the first start",
         "  encryption   required",
-        "  log in       SCRAM-SHA-256, SCRAM-SHA-1, PLAIN",
+        "  log in       SCRAM-SHA-512, SCRAM-SHA-256, SCRAM-SHA-1, PLAIN",
         "  registration from this machine",
     ] {
         assert!(text.lines().any(|found| found == line), "{line:?} is missing in:\n{text}");

@@ -33,7 +33,7 @@ impl Default for HostConfig {
             key: None,
             client_ca: None,
             require_tls: true,
-            mechanisms: vec![Mechanism::ScramSha256, Mechanism::ScramSha1, Mechanism::Plain],
+            mechanisms: vec![Mechanism::ScramSha512, Mechanism::ScramSha256, Mechanism::ScramSha1, Mechanism::Plain],
             anonymous: false,
             registration: Registration::default(),
             contact: Contact::default(),

@@ -4,7 +4,7 @@
 use crate::feature::{About, Coverage, Xep};
 
 /// One statement per part of a connection. They name no hooks, no requests and nothing for service discovery.
-pub static ABOUTS: [About; 4] = [
+pub static ABOUTS: [About; 5] = [
     About {
         name: "stream",
         xeps: &[
@@ -23,8 +23,8 @@ pub static ABOUTS: [About; 4] = [
         xeps: &[Xep {
             number: 368,
             version: "1.1.0",
-            coverage: Coverage::Partial,
-            note: "clients may connect with direct TLS; there are no connections to other servers",
+            coverage: Coverage::Complete,
+            note: "for clients, and both ways between servers",
         }],
         ..About::NOTHING
     },
@@ -35,15 +35,29 @@ pub static ABOUTS: [About; 4] = [
                 number: 175,
                 version: "1.2",
                 coverage: Coverage::Partial,
-                note: "what an anonymous user has stored stays on disk when the session ends",
+                note: "a guest is forgotten when the session ends, and until then may do what others may",
             },
             Xep {
                 number: 178,
                 version: "1.2",
-                coverage: Coverage::Partial,
-                note: "certificates of clients; there are no connections to other servers",
+                coverage: Coverage::Complete,
+                note: "certificates of clients and of servers",
             },
             Xep { number: 440, version: "1.0.0", coverage: Coverage::Complete, note: "" },
+        ],
+        ..About::NOTHING
+    },
+    About {
+        name: "federation",
+        xeps: &[
+            Xep { number: 185, version: "1.0", coverage: Coverage::Complete, note: "" },
+            Xep {
+                number: 220,
+                version: "1.1.1",
+                coverage: Coverage::Complete,
+                note: "accepts several domains on one stream; opens a stream for each pair",
+            },
+            Xep { number: 288, version: "1.0.1", coverage: Coverage::Complete, note: "" },
         ],
         ..About::NOTHING
     },
