@@ -40,8 +40,8 @@ pub static ABOUTS: [About; 5] = [
             Xep {
                 number: 178,
                 version: "1.2",
-                coverage: Coverage::Complete,
-                note: "certificates of clients and of servers",
+                coverage: Coverage::Partial,
+                note: "certificates of clients and of servers; SRVName has not been tried with a real certificate",
             },
             Xep { number: 440, version: "1.0.0", coverage: Coverage::Complete, note: "" },
         ],
@@ -54,10 +54,15 @@ pub static ABOUTS: [About; 5] = [
             Xep {
                 number: 220,
                 version: "1.1.1",
-                coverage: Coverage::Complete,
-                note: "accepts several domains on one stream; opens a stream for each pair",
+                coverage: Coverage::Partial,
+                note: "accepts several domains on one stream, opens a stream for each pair",
             },
-            Xep { number: 288, version: "1.0.1", coverage: Coverage::Complete, note: "" },
+            Xep {
+                number: 288,
+                version: "1.0.1",
+                coverage: Coverage::Partial,
+                note: "a pair that has a stream of its own does not move to a later bidirectional one",
+            },
         ],
         ..About::NOTHING
     },
