@@ -34,7 +34,7 @@ fn ask(service: &mut Hosted, attributes: &str) -> String {
 fn url(answer: &str, element: &str) -> String {
     let from = answer.find(&format!("<{element} ")).unwrap_or_else(|| panic!("{answer}"));
     let rest = &answer[from..];
-    let from = rest.find("url='").map_or_else(|| rest.find("url=\"").unwrap(), |found| found) + 5;
+    let from = rest.find("url='").unwrap_or_else(|| rest.find("url=\"").unwrap()) + 5;
     rest[from..].split(['\'', '"']).next().unwrap().to_owned()
 }
 
