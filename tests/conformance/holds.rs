@@ -1,8 +1,7 @@
 //! The conformance suite against this server: whatever is expected to hold must hold, and the list of what is not yet
 //! expected to must not be longer than the truth (`conformance/expected/oriole.txt`).
 
-mod support;
-
+use crate::support::{DOMAIN, Server};
 use conformance_suite::expect;
 use conformance_suite::net::{ComponentAccess, Security, Target, Trust, client_config};
 use conformance_suite::play::Library;
@@ -10,7 +9,6 @@ use conformance_suite::report::Report;
 use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{DOMAIN, Server};
 
 /// Components that plays may be at a time.
 const COMPONENTS: usize = 4;
@@ -51,7 +49,7 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
         let run = Run { components, target, accounts, profile, parallel: 16, keep_logs: true };
         perform_all(Arc::new(run), &library.requirements, |_| {}).await
     });
-    let list = include_str!("../conformance/expected/oriole.txt");
+    let list = include_str!("../../conformance/expected/oriole.txt");
     let report = Report { suite: String::new(), server: Default::default(), began: 0, seconds: 0.0, results };
     let surprises = expect::compare(&report, &expect::parse(list));
     for id in &surprises.failed {
