@@ -3,7 +3,7 @@
 use crate::kinds::KINDS;
 use crate::proxy::{self, Spoil};
 use crate::support::{DOMAIN, Server};
-use conformance_suite::net::{Security, Target, Trust, client_config};
+use conformance_suite::net::{Remotes, Security, Target, Trust, client_config};
 use conformance_suite::play::Library;
 use conformance_suite::report::{Outcome, Status};
 use conformance_suite::run::{Accounts, Components, Profile, Run, Source, perform, survey};
@@ -75,6 +75,7 @@ impl Stage {
             accounts: Accounts { source: Source::Register },
             profile: self.profile.clone(),
             components: Components::new(&[]),
+            remotes: Remotes::none(),
             parallel: 1,
             keep_logs: true,
         };
@@ -94,8 +95,10 @@ async fn target(server: SocketAddr, spoil: Spoil, patience: Duration) -> Arc<Tar
         security: Security::None,
         direct_tls_port: None,
         websocket: None,
+        bosh: None,
         tls: client_config(&Trust::Any).unwrap(),
         components: Vec::new(),
+        remote: None,
         timeout: patience,
         quiet: Duration::from_millis(100),
     })
