@@ -29,7 +29,7 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
     for domain in &domains {
         changes += &format!("federation.routes.\"{domain}\" = \"{listen}\"\n");
     }
-    changes += "listen.s2s.addresses = [\"127.0.0.1:0\"]\n";
+    changes += "listen.s2s.addresses = [\"127.0.0.1:0\"]\nfederation.timeouts.deliver = \"5s\"\n";
     let server = Server::configured(&changes);
     let components = (0..COMPONENTS).map(|number| ComponentAccess {
         port: server.component().port(),
