@@ -11,6 +11,7 @@
 
 mod backoff;
 mod certificate;
+mod dane;
 mod dial;
 mod dns;
 mod guests;
