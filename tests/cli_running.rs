@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use oriole::{
     admin::{Access, Admin, AdminError, AdminSocket, Status, StoreReport, User},
     config::{AccountName, DomainName, Secret},
+    doctor::{Report, Section},
 };
 use std::{
     io::Write,
@@ -71,6 +72,19 @@ impl Admin for Notes {
 
     async fn store_import(&self, _file: &Path) -> Result<StoreReport, AdminError> {
         Err(AdminError::Refused("stop the server first".to_owned()))
+    }
+
+    async fn doctor(&self, domain: &DomainName, from: Option<&DomainName>) -> Result<Report, AdminError> {
+        let section = |title: &str| Section { title: title.to_owned(), findings: Vec::new() };
+        Ok(Report {
+            domain: domain.to_string(),
+            from: from.map_or_else(|| "verona.example".to_owned(), ToString::to_string),
+            by_server: true,
+            sections: vec![section("one"), section("two")],
+            advice: vec!["rest".to_owned()],
+            works: domain.as_str() == "good.example",
+            summary: format!("{domain} was examined"),
+        })
     }
 }
 

@@ -15,10 +15,13 @@ use tracing::warn;
 /// The authorities that vouch for other servers.
 pub struct Authorities(RootCertStore);
 
+/// Names of a certificate that are told of.
+const TOLD: usize = 32;
+
 /// What a certificate is worth for one domain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judgement {
-    /// All names in it that count.
+    /// The names in it that count, if they are not too many.
     pub names: Vec<String>,
     /// The one that is the domain's.
     pub matched: Option<String>,
@@ -73,7 +76,7 @@ impl Authorities {
         let names = alternatives(own);
         Some(Judgement {
             matched: names.iter().find(|name| matches(name, domain)).map(text),
-            names: names.iter().map(text).collect(),
+            names: names.iter().map(text).take(TOLD).collect(),
             fault: verify_chain(chain, &self.0.roots, Use::Server, now).err(),
             self_signed: facts.self_signed,
             fingerprint: facts.fingerprint,

@@ -17,7 +17,23 @@ pub struct Tlsa {
     pub usage: u8,
     pub selector: u8,
     pub matching: u8,
+    #[serde(with = "hex")]
     pub data: Vec<u8>,
+}
+
+/// Octets as DNS zone files have them.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(octets: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let pairs = text.as_bytes().chunks(2).map(std::str::from_utf8);
+        pairs.map(|pair| u8::from_str_radix(pair.map_err(D::Error::custom)?, 16).map_err(D::Error::custom)).collect()
+    }
 }
 
 /// What the records together say.

@@ -62,7 +62,7 @@ impl Task {
                     }
                     None
                 }
-                Ok(Opened::Verified(_)) => None,
+                Ok(Opened::Verified(_) | Opened::Looked) => None,
                 Err(trouble) => {
                     info!(%trouble, "no connection");
                     Some(trouble)

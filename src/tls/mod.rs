@@ -62,6 +62,26 @@ impl Tls {
         Ok(Self { table: ArcSwap::from_pointee(Table::load(config, now)?) })
     }
 
+    /// As [`Tls::load`], for a process that only looks around: it leaves no files behind. A host whose certificate cannot be
+    /// used, or has not been made yet, has one for this process, which proves nothing.
+    ///
+    /// # Errors
+    /// A certificate cannot be made.
+    pub fn for_once(config: &Config, now: SystemTime) -> Result<Self, TlsError> {
+        let host = |(domain, host): (&DomainName, &HostConfig)| {
+            let pair = match (&host.certificate, &host.key) {
+                (Some(certificate), Some(key)) => pem::load(certificate, key).ok(),
+                _ => self_made::load(&self_made_dir(config), domain),
+            };
+            let pair = pair.map_or_else(|| self_made::for_once(domain, now), Ok)?;
+            Ok((domain.clone(), Arc::new(HostTls::new(pair, rustls::RootCertStore::empty())?)))
+        };
+        let hosts = config.hosts.iter().map(host).collect::<Result<HashMap<_, _>, TlsError>>()?;
+        let default = config.hosts.keys().next().and_then(|first| hosts.get(first)).cloned();
+        let table = Table { default: default.ok_or(TlsError::NoHost)?, hosts };
+        Ok(Self { table: ArcSwap::from_pointee(table) })
+    }
+
     /// Does as [`Tls::load`] does and puts the result in place. When that fails, everything stays as it was.
     ///
     /// # Errors

@@ -53,4 +53,11 @@ impl ServerTls {
             connect_direct: Arc::new(connect_direct),
         })
     }
+
+    /// For direct TLS on connections such as clients make: to see what they see.
+    pub fn connect_as_client(&self) -> Arc<ClientConfig> {
+        let mut config = ClientConfig::clone(&self.connect);
+        config.alpn_protocols = vec![b"xmpp-client".to_vec()];
+        Arc::new(config)
+    }
 }
