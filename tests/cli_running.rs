@@ -192,3 +192,17 @@ fn no_password_is_no_account() {
     }
     assert!(play.notes.0.lock().unwrap().is_empty());
 }
+
+#[test]
+fn a_report_comes_in_parts_and_decides_the_exit_code() {
+    let play = Play::begin();
+    let (code, text, stderr) = play.oriole(&["doctor", "good.example"], "");
+    let expected = "good.example as seen from verona.example, by the running server\n\none\n\ntwo\n\n\
+                    What to do\n  - rest\n\nOK: good.example was examined\n";
+    assert_eq!((code, text.as_str(), stderr.as_str()), (0, expected, ""));
+    let (code, json, stderr) = play.oriole(&["doctor", "bad.example", "--from", "mantua.example", "--json"], "");
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((code, stderr.as_str(), &report["from"]), (1, "", &serde_json::json!("mantua.example")));
+    assert_eq!(report["sections"].as_array().unwrap().len(), 2);
+    assert_eq!(play.oriole(&["doctor", "no domain"], "").0, 2);
+}

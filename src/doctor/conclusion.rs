@@ -65,9 +65,9 @@ pub(super) fn conclude(
 /// What can be done about a step that failed.
 fn advise(step: &Step, domain: &DomainName, from: &DomainName, by_server: bool) -> Option<String> {
     Some(match step {
-        Step::Srv { name, failure: Some(_), .. } => format!(
-            "see whether the name server answers: dig SRV {name}; federation.resolver says which one is asked"
-        ),
+        Step::Srv { name, failure: Some(_), .. } => {
+            format!("see whether the name server answers: dig SRV {name}; federation.resolver says which one is asked")
+        }
         Step::Addresses { host, failure: Some(_), .. } => {
             format!("{host} needs an A or AAAA record, or {domain} SRV records that name another host")
         }
@@ -87,7 +87,9 @@ fn advise(step: &Step, domain: &DomainName, from: &DomainName, by_server: bool) 
         Step::Certificate { judgement: Some(one), dane: None | Some(Verdict::Unusable) } if !one.proves() => {
             match (&one.matched, one.self_signed) {
                 (None, _) => format!("{domain} needs a certificate that names {domain}"),
-                (Some(_), true) => format!("{domain} needs a certificate of a public authority, or signed TLSA records"),
+                (Some(_), true) => {
+                    format!("{domain} needs a certificate of a public authority, or signed TLSA records")
+                }
                 (Some(_), false) => format!(
                     "{domain} needs a certificate that is valid (this one until {}), with the whole chain",
                     date(one.not_after)
@@ -100,11 +102,12 @@ fn advise(step: &Step, domain: &DomainName, from: &DomainName, by_server: bool) 
         Step::Offer { secured: false, features } if !features.iter().any(|one| one == "starttls") => {
             format!("{domain} must offer STARTTLS, or be excepted here: federation.domains.\"{domain}\".require_tls")
         }
-        Step::Failed { why } if why.contains("our certificate") || why.contains("prove who we are") => match by_server
-        {
-            true => format!("{from} needs a certificate that {domain} accepts: see oriole doctor {from}"),
-            false => "start the server and ask again: only then dialback can be tried".to_owned(),
-        },
+        Step::Failed { why } if why.contains("our certificate") || why.contains("prove who we are") => {
+            match by_server {
+                true => format!("{from} needs a certificate that {domain} accepts: see oriole doctor {from}"),
+                false => "start the server and ask again: only then dialback can be tried".to_owned(),
+            }
+        }
         Step::Failed { why } if why.contains("dial") => {
             format!("{domain} must find {from} in DNS and reach it: see oriole doctor {from}")
         }

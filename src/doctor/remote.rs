@@ -53,7 +53,9 @@ impl Doctor<'_> {
 
 fn pong_words(pong: &Pong) -> Finding {
     match pong {
-        Pong::Answered(took) => Finding::new(Level::Good, format!("a ping was answered within {} ms", took.as_millis())),
+        Pong::Answered(took) => {
+            Finding::new(Level::Good, format!("a ping was answered within {} ms", took.as_millis()))
+        }
         Pong::Returned(why) => Finding::new(Level::Bad, format!("a ping came back undelivered: {why}")),
         Pong::Nothing => Finding::new(Level::Bad, "a ping was delivered, but no answer came back"),
     }

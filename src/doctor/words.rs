@@ -48,7 +48,9 @@ pub(super) fn place_words(place: &Place) -> String {
 /// None: nothing that an operator has to know.
 fn finding(step: &Step, context: &Context<'_>) -> Option<(Level, String)> {
     Some(match step {
-        Step::Denied => (Level::Bad, "federation.enabled, allow, deny or deny_file says that it is not talked to".to_owned()),
+        Step::Denied => {
+            (Level::Bad, "federation.enabled, allow, deny or deny_file says that it is not talked to".to_owned())
+        }
         Step::Route { place } => {
             (Level::Note, format!("federation.routes says {}; DNS is not asked", place_words(place)))
         }
@@ -143,9 +145,7 @@ fn certificate(judgement: Option<&Judgement>, dane: Option<Verdict>, context: &C
     let until = date(*not_after);
     match (matched, fault) {
         (Some(name), None) => match not_after.duration_since(context.now) {
-            Ok(left) if left < SOON => {
-                (Level::Warning, format!("its certificate for {name} expires soon, on {until}"))
-            }
+            Ok(left) if left < SOON => (Level::Warning, format!("its certificate for {name} expires soon, on {until}")),
             _ => (Level::Good, format!("its certificate for {name} is good until {until}")),
         },
         (None, None) => {

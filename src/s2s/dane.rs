@@ -160,11 +160,7 @@ mod tests {
     }
 
     /// A chain of two: for `name`, by the authority, valid until a moment after [`now`] or before it.
-    fn chain(
-        issuer: &CertifiedIssuer<'static, KeyPair>,
-        name: &str,
-        expired: bool,
-    ) -> Vec<CertificateDer<'static>> {
+    fn chain(issuer: &CertifiedIssuer<'static, KeyPair>, name: &str, expired: bool) -> Vec<CertificateDer<'static>> {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         if expired {
             params.not_after = (now() - Duration::from_secs(1)).into();

@@ -16,11 +16,7 @@ const HEAD_START: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// That of the last address that failed.
-pub async fn connect(
-    addresses: &[SocketAddr],
-    patience: Duration,
-    witness: &dyn Witness,
-) -> io::Result<TcpStream> {
+pub async fn connect(addresses: &[SocketAddr], patience: Duration, witness: &dyn Witness) -> io::Result<TcpStream> {
     let mut rest = addresses.iter().copied();
     let mut attempts = JoinSet::new();
     let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);

@@ -7,10 +7,10 @@ use crate::config::{DomainName, Federation};
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
-use hickory_resolver::{ResolverBuilder, TokioResolver};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use tracing::warn;
@@ -346,7 +346,10 @@ mod tests {
     #[test]
     fn a_question_without_answer_is_not_an_answer() {
         let failed = || Err(NotFound::NoAnswer("timeout".to_owned()));
-        assert_eq!(choose("a.example", 5269, failed(), Ok(vec![]), |_| 0), Err(NotFound::NoAnswer("timeout".to_owned())));
+        assert_eq!(
+            choose("a.example", 5269, failed(), Ok(vec![]), |_| 0),
+            Err(NotFound::NoAnswer("timeout".to_owned()))
+        );
         let places = choose("a.example", 5269, failed(), Ok(vec![srv("b.example", 1, Security::Direct)]), |_| 0);
         assert_eq!(places.unwrap(), [place("b.example", 1, Security::Direct)], "what is known is used");
     }

@@ -301,9 +301,7 @@ impl Incoming<'_> {
             Principal::Server(name) | Principal::User(name) => name.parse::<DomainName>().ok(),
             Principal::Anonymous => None,
         };
-        let proven = domain.filter(|domain| {
-            self.foreign(domain.jid().as_jid()).is_ok() && self.proves(domain)
-        });
+        let proven = domain.filter(|domain| self.foreign(domain.jid().as_jid()).is_ok() && self.proves(domain));
         let (Some(domain), Some(local)) = (proven, self.local.clone()) else {
             return self.deny(SaslError::NotAuthorized, "the certificate does not prove that domain");
         };

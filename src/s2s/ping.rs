@@ -36,8 +36,7 @@ pub enum Pong {
 impl Pings {
     /// Takes the answer to a ping; false: it is none. Only the one that was asked can answer.
     pub fn answered(&self, stanza: &Stanza) -> bool {
-        let (Kind::Iq(IqType::Result | IqType::Error), Some(id), Some(from)) =
-            (&stanza.kind, &stanza.id, &stanza.from)
+        let (Kind::Iq(IqType::Result | IqType::Error), Some(id), Some(from)) = (&stanza.kind, &stanza.id, &stanza.from)
         else {
             return false;
         };
