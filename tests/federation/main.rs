@@ -4,6 +4,7 @@ mod attacks;
 mod dane;
 mod delivery;
 mod doctor;
+mod domains;
 mod interop;
 mod oriole;
 mod others;
