@@ -39,6 +39,15 @@ impl Judgement {
     pub fn proves(&self) -> bool {
         self.matched.is_some() && self.fault.is_none()
     }
+
+    /// Why it does not, in words for the log; empty when it does.
+    pub fn complaint(&self) -> String {
+        match (&self.fault, &self.matched) {
+            (Some(fault), _) => fault.clone(),
+            (None, None) => format!("it is for {}", self.names.join(", ")),
+            (None, Some(_)) => String::new(),
+        }
+    }
 }
 
 impl Authorities {

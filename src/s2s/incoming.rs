@@ -1,7 +1,7 @@
 //! Streams from other servers: which domain is asked for, who the peer is, and its stanzas onto the road.
 
 use super::guests::Pass;
-use super::link::{Aloft, arrived, broken, give_back, stopped, too_late};
+use super::link::{Aloft, arrived, broken, closing_time, give_back, stopped, too_late};
 use super::open::{bid_farewell, watch};
 use super::remotes::{Carrier, Pair};
 use super::verify::{self, Claim, unanswered};
@@ -52,6 +52,9 @@ pub async fn serve(shared: &Arc<Shared>, federation: &Arc<Federation>, socket: T
 /// ones are refused.
 const CLAIMS: [usize; 2] = [4, 16];
 
+/// Bytes of answers that wait for a peer. Stanzas are taken from lines only when nothing waits: more than this is an attack.
+const UNREAD: usize = 512 * 1024;
+
 struct Incoming<'a> {
     shared: &'a Arc<Shared>,
     federation: &'a Arc<Federation>,
@@ -89,7 +92,12 @@ impl Incoming<'_> {
                 self.aloft.landed();
             }
         }
-        self.carriers.clear();
+        for carrier in self.carriers.drain(..) {
+            // Unless the server stops, another stream takes over what is left.
+            if *self.shared.stopping.borrow() {
+                give_back(self.shared, carrier.abandon(), &closing_time()).await;
+            }
+        }
         give_back(self.shared, std::mem::take(&mut self.aloft).lost(), &broken()).await;
     }
 
@@ -107,6 +115,10 @@ impl Incoming<'_> {
                         Next::Gone => return false,
                     }
                 }
+            }
+            if self.stream.output().len() > UNREAD {
+                info!("the peer asks and asks and does not read the answers: the connection is given up");
+                return false;
             }
             self.carry();
             let deliver = self.federation.config.timeouts.deliver.get();
@@ -133,6 +145,7 @@ impl Incoming<'_> {
                         give_back(self.shared, carrier.expired(now), &too_late()).await;
                     }
                     if self.aloft.deadline(deliver).is_some_and(|deadline| deadline <= now) {
+                        info!("the peer reads nothing: the connection is given up");
                         return false;
                     }
                     if let Some(Event::Closed(_)) = self.stream.handle_timeout(now) {
@@ -201,6 +214,10 @@ impl Incoming<'_> {
             Some(from) => self.proves(from) || self.learn(from).await,
             None => false,
         };
+        if let Some(from) = from.as_ref().filter(|_| !proven && !self.chain.is_empty()) {
+            let why = self.federation.complaint(&self.chain, from);
+            info!(%from, why, "the peer's certificate proves nothing");
+        }
         let local = to.domain_of();
         let policy = self.policy(local.clone(), from.as_ref(), proven);
         self.local = Some(local);

@@ -86,3 +86,9 @@ pub fn broken() -> StanzaError {
     let error = StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Wait);
     error.with_text("the connection to the other server was lost")
 }
+
+/// What the sender of a stanza is told that this server cannot deliver any more before it stops.
+pub fn closing_time() -> StanzaError {
+    let error = StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Wait);
+    error.with_text("this server stops before the other one could be reached")
+}

@@ -48,7 +48,7 @@ use guests::Guests;
 use ping::Pings;
 use policy::Lists;
 use queue::Bounds;
-use remotes::{Carrier, Limits, Remotes};
+use remotes::{Carrier, Full, Limits, Remotes};
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -120,9 +120,12 @@ impl Federation {
             return Err(StanzaError::new(Condition::NotAllowed).with_text(text));
         }
         let pair = Pair { local: from.domain_of(), remote: to.domain_of() };
-        self.remotes.send(pair, stanza.clone(), Instant::now()).map_err(|_| {
-            let text = format!("too much is waiting for {}", to.domain());
-            StanzaError::new(Condition::ResourceConstraint).with_text(text)
+        self.remotes.send(pair, stanza.clone(), Instant::now()).map_err(|why| match why {
+            Full::Room => {
+                let text = format!("too much is waiting for {}", to.domain());
+                StanzaError::new(Condition::ResourceConstraint).with_text(text)
+            }
+            Full::Time => link::closing_time(),
         })
     }
 
@@ -161,6 +164,12 @@ impl Federation {
     /// Whether a certificate proves that its owner is `domain`.
     pub(crate) fn proves(&self, chain: &[CertificateDer<'_>], domain: &DomainName) -> bool {
         self.authorities.prove(chain, domain, SystemTime::now())
+    }
+
+    /// Why a certificate does not prove that its owner is `domain`, in words for the log.
+    fn complaint(&self, chain: &[CertificateDer<'_>], domain: &DomainName) -> String {
+        let judgement = self.authorities.judge(chain, domain, SystemTime::now());
+        judgement.map_or_else(|| "it cannot be read".to_owned(), |judgement| judgement.complaint())
     }
 
     /// Whether signed records in DNS say that the certificate is that of a server of `domain` (RFC 7712 section 4.2): for

@@ -164,7 +164,16 @@ impl Dialer<'_> {
         let opened = match socket {
             Ok(socket) => {
                 watch(&socket);
-                let attempt = Attempt { dialer: self, pair, remote, place, tlsa, proven: false, known: true };
+                let attempt = Attempt {
+                    dialer: self,
+                    pair,
+                    remote,
+                    place,
+                    tlsa,
+                    proven: false,
+                    known: true,
+                    complaint: no_certificate(),
+                };
                 let negotiated = timeout(timeouts.negotiate.get(), Box::pin(attempt.negotiate(socket, purpose))).await;
                 negotiated.unwrap_or_else(|_| Err(late("negotiation")))
             }
@@ -207,6 +216,8 @@ struct Attempt<'a> {
     proven: bool,
     /// Whether it is, as far as DNSSEC knows, a certificate of that server.
     known: bool,
+    /// Why the certificate proves nothing.
+    complaint: String,
 }
 
 impl Attempt<'_> {
@@ -330,6 +341,7 @@ impl Attempt<'_> {
         self.known = dane != Some(Verdict::Mismatch);
         self.proven =
             self.known && (judgement.as_ref().is_some_and(Judgement::proves) || dane.is_some_and(Verdict::proves));
+        self.complaint = judgement.as_ref().map_or_else(no_certificate, Judgement::complaint);
         self.dialer.witness.saw(Step::Certificate { judgement, dane });
     }
 
@@ -357,8 +369,13 @@ impl Attempt<'_> {
     }
 
     fn unproven(&self) -> Trouble {
-        Trouble::Refused(format!("the server has no certificate that proves it is {}", self.remote))
+        let Attempt { remote, complaint, .. } = self;
+        Trouble::Refused(format!("the server has no certificate that proves it is {remote}: {complaint}"))
     }
+}
+
+fn no_certificate() -> String {
+    "there is none".to_owned()
 }
 
 /// What a stream's end before it was established means.

@@ -5,6 +5,7 @@ mod dane;
 mod delivery;
 mod doctor;
 mod domains;
+mod hostile;
 mod interop;
 mod oriole;
 mod others;
