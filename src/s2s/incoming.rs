@@ -148,7 +148,8 @@ impl Incoming<'_> {
                         info!("the peer reads nothing: the connection is given up");
                         return false;
                     }
-                    if let Some(Event::Closed(_)) = self.stream.handle_timeout(now) {
+                    if let Some(Event::Closed(closed)) = self.stream.handle_timeout(now) {
+                        debug!(?closed, "closed");
                         return true;
                     }
                 }

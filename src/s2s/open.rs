@@ -389,8 +389,10 @@ fn closed_early(closed: &Closed) -> Trouble {
         "resource-constraint",
         "system-shutdown",
     ];
+    // Behind them in brackets is what the peer has to say about it.
+    let conditions = |words: &'_ str| words.split(" (").next().unwrap_or_default().to_owned();
     match closed {
-        Closed::PeerError(words) if words.split(' ').any(|word| PASSING.contains(&word)) => {
+        Closed::PeerError(words) if conditions(words).split(' ').any(|word| PASSING.contains(&word)) => {
             Trouble::Unreachable(format!("the peer ended the stream: {words}"))
         }
         Closed::PeerError(words) => Trouble::Refused(format!("the peer ended the stream: {words}")),

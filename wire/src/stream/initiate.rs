@@ -248,7 +248,7 @@ impl Initiator {
     fn element(&mut self, element: &Element) -> Option<Initiated> {
         match (self.phase, element.ns(), element.name()) {
             (_, ns::STREAM, "error") => {
-                let words = element.children().map(|child| child.name()).collect::<Vec<_>>().join(" ");
+                let words = words_of(element);
                 self.finish();
                 Some(Initiated::Closed(Closed::PeerError(words)))
             }
@@ -399,6 +399,18 @@ impl Initiator {
             self.out.extend_from_slice(b"</stream:stream>");
         }
         self.phase = Phase::Closed;
+    }
+}
+
+/// The conditions in a stream error, and behind them in brackets what the peer has to say about it.
+fn words_of(error: &Element) -> String {
+    /// Characters of the text that are told.
+    const TOLD: usize = 200;
+    let conditions: Vec<&str> = error.children().map(|child| child.name()).filter(|name| *name != "text").collect();
+    let text = error.children().find(|child| child.name() == "text").map(|text| text.text());
+    match text {
+        Some(text) => format!("{} ({})", conditions.join(" "), text.chars().take(TOLD).collect::<String>()),
+        None => conditions.join(" "),
     }
 }
 

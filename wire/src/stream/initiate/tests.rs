@@ -257,10 +257,11 @@ fn a_peer_that_is_somebody_else_may_say_so() {
     let mut ours = Initiator::new(outgoing(), Timeouts::default(), Instant::now());
     let header =
         "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' from='' version='1.0'>";
-    let error = "<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>";
+    let error = "<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
+                 <text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>who?</text></stream:error>";
     ours.read(format!("{header}{error}").as_bytes(), Instant::now());
     let Some(Initiated::Closed(Closed::PeerError(words))) = ours.poll_event() else { panic!("it goes on") };
-    assert_eq!(words, "host-unknown");
+    assert_eq!(words, "host-unknown (who?)");
 }
 
 #[test]
