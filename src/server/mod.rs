@@ -40,6 +40,9 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
 /// How long connections get to say goodbye when the server stops.
 const FAREWELL: Duration = Duration::from_secs(10);
 
+/// How much of it clients wait for other servers: what cannot be delivered any more comes back to them.
+const SERVERS_FIRST: Duration = Duration::from_secs(3);
+
 async fn serve(
     loaded: Loaded,
     store: Arc<Database>,
@@ -109,7 +112,12 @@ async fn serve(
 }
 
 /// Ends every stream with `system-shutdown` (RFC 6120 section 4.9.3.23) and waits until they are gone.
-async fn take_down(engine: &Engine, shared: &Shared, carrying: Option<tokio::task::JoinHandle<()>>) {
+async fn take_down(engine: &Engine, shared: &Shared, mut carrying: Option<tokio::task::JoinHandle<()>>) {
+    if let Some(servers) = &mut carrying
+        && tokio::time::timeout(SERVERS_FIRST, servers).await.is_ok()
+    {
+        carrying = None;
+    }
     let goodbye = StreamError::from(StreamCondition::SystemShutdown);
     for entry in engine.awake.all() {
         engine.end_all(&entry, &goodbye).await;
