@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tracing::error;
 use wire::jid::{BareJid, Jid};
-use wire::stanza::{Condition, Stanza, StanzaError};
+use wire::stanza::{Condition, StanzaError};
+use wire::stream::management::Sent;
 use wire::stream::{StreamCondition, StreamError};
+use xeps::Act;
 use xeps::account::{Session, SessionId};
 use xeps::store::Position;
 
@@ -73,7 +75,14 @@ impl Engine {
             let acts = self.end_session(&mut lane, &entry, rival, &mut road).await;
             self.settle(&mut lane, &entry, acts, &mut road).await;
         } else if lane.account.sessions.len() >= self.sessions_per_account {
-            return Err(StanzaError::new(Condition::ResourceConstraint).with_text("too many sessions of this account"));
+            let oldest = lane.asleep().next();
+            let Some(oldest) = oldest else {
+                let error = StanzaError::new(Condition::ResourceConstraint);
+                return Err(error.with_text("too many sessions of this account"));
+            };
+            // Whoever comes back must not find all places taken by sessions that wait for it.
+            let end = vec![Act::Close(oldest, StreamCondition::ResourceConstraint)];
+            self.settle(&mut lane, &entry, end, &mut road).await;
         }
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let outbox = Arc::new(Outbox::new(self.outbox_bytes));
@@ -86,7 +95,7 @@ impl Engine {
 
     /// The connection of a session has ended, properly or not. What it was sent and did not acknowledge goes back on the
     /// road, before what was never written.
-    pub async fn unbind(&self, client: Client, unacknowledged: Vec<Stanza>) {
+    pub async fn unbind(&self, client: Client, unacknowledged: Vec<Sent>) {
         let Client { id, entry, address, outbox, temporary, .. } = client;
         {
             let _turn = entry.turn().await;
@@ -98,7 +107,7 @@ impl Engine {
                 unacknowledged
                     .into_iter()
                     .chain(outbox.finish())
-                    .for_each(|stanza| road.undelivered(stanza, &entry.user));
+                    .for_each(|sent| road.undelivered(sent, &entry.user));
             }
             self.travel(&mut road).await;
         }

@@ -19,6 +19,13 @@ pub struct Sent {
     pub receipt: Option<Receipt>,
 }
 
+impl Sent {
+    /// What it counts among the bytes that wait. What was sent for a receipt is bounded by whoever waits for that.
+    fn weight(&self) -> usize {
+        if self.receipt.is_some() { 0 } else { self.stanza.weight() }
+    }
+}
+
 /// The peer claims to have handled more than it was sent, or takes back what it has said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooHigh {
@@ -35,6 +42,7 @@ pub(in crate::stream) struct Management {
     pub(super) sent: u32,
     pub(super) acknowledged: u32,
     pub(super) unacknowledged: VecDeque<Sent>,
+    /// Bytes of those that nobody else keeps.
     bytes: usize,
     /// When the oldest of them was sent.
     pub(super) oldest: Option<Instant>,
@@ -67,8 +75,9 @@ impl Management {
     /// Keeps a stanza until the peer acknowledges it.
     pub fn keep(&mut self, stanza: &Stanza, receipt: Option<Receipt>) {
         self.sent = self.sent.wrapping_add(1);
-        self.bytes = self.bytes.saturating_add(stanza.weight());
-        self.unacknowledged.push_back(Sent { stanza: stanza.clone(), receipt });
+        let sent = Sent { stanza: stanza.clone(), receipt };
+        self.bytes = self.bytes.saturating_add(sent.weight());
+        self.unacknowledged.push_back(sent);
     }
 
     /// Whether the peer may say that it has handled so many.
@@ -83,7 +92,7 @@ impl Management {
         let newly = h.wrapping_sub(self.acknowledged) as usize;
         let mut receipts = Vec::new();
         for sent in self.unacknowledged.drain(..newly) {
-            self.bytes = self.bytes.saturating_sub(sent.stanza.weight());
+            self.bytes = self.bytes.saturating_sub(sent.weight());
             receipts.extend(sent.receipt);
         }
         self.acknowledged = h;
