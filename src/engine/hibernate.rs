@@ -51,6 +51,7 @@ impl Engine {
         let grant = Grant { id: self.clock.id().into(), max: wished.min(self.resumption) };
         let mut lane = client.entry.lane().await;
         let outlet = lane.outlet(client.id)?;
+        outlet.outbox.keep();
         outlet.resumable = Some(Box::new(Resumable::new(&grant, outlet.outbox.len())));
         Some(grant)
     }
@@ -107,8 +108,7 @@ impl Engine {
             {
                 outlet.outbox.rest();
                 let deadline = Instant::now() + resumable.max;
-                resumable.rest =
-                    Some(Rest { suspended, address: client.address, written: client.written, deadline });
+                resumable.rest = Some(Rest { suspended, address: client.address, written: client.written, deadline });
                 self.sleepers.add(deadline, client.id, client.entry.clone());
                 resumable.let_go.notify_one();
                 debug!(jid = %client.jid, max = resumable.max.as_secs(), "the session waits for its client");
@@ -157,6 +157,7 @@ impl Engine {
         let rest = outlet.resumable.as_mut().and_then(|resumable| resumable.rest.take());
         let Rest { suspended, written, deadline, .. } = rest.ok_or_else(unknown)?;
         self.sleepers.remove(deadline, id);
+        outbox.keep();
         let jid = lane.account.session(id).map(|session| session.jid.clone()).ok_or_else(unknown)?;
         drop(lane);
         drop(_turn);

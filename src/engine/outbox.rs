@@ -24,6 +24,19 @@ struct State {
     detach: Option<StreamError>,
     /// Set by the task when it takes nothing any more.
     finished: bool,
+    keeping: Keeping,
+}
+
+/// What becomes of the session when its connection is cut.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Keeping {
+    /// It ends.
+    #[default]
+    No,
+    /// It goes on without it (XEP-0198).
+    Resumable,
+    /// It has no connection now.
+    Resting,
 }
 
 /// A stanza on its way to a connection.
@@ -75,6 +88,15 @@ impl Outbox {
         state.bytes = state.bytes.saturating_add(parcel.weight());
         if state.bytes > self.limit {
             let text = "too much is waiting for this connection: it does not read";
+            // What the connection has taken comes back when it has let go, and must come before what comes now.
+            if state.keeping == Keeping::Resumable && state.bytes <= self.limit.saturating_mul(2) {
+                let error = StreamError::with_text(StreamCondition::ResourceConstraint, text);
+                state.detach.get_or_insert(error);
+                state.waiting.push(parcel);
+                drop(state);
+                self.wake.notify_one();
+                return Ok(());
+            }
             state.end = Some(StreamError::with_text(StreamCondition::PolicyViolation, text));
             drop(state);
             self.wake.notify_one();
@@ -102,9 +124,16 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// The session may outlive its connection.
+    pub fn keep(&self) {
+        self.state.lock().keeping = Keeping::Resumable;
+    }
+
     /// No connection has it any more, and the next one may take it over.
     pub fn rest(&self) {
-        self.state.lock().detach = None;
+        let mut state = self.state.lock();
+        state.detach = None;
+        state.keeping = Keeping::Resting;
     }
 
     /// Whether the session is to end, or has ended.
@@ -215,5 +244,20 @@ mod tests {
         outbox.rest();
         let taken = outbox.take();
         assert!(taken.parcels.len() == 1 && taken.end.is_none() && !outbox.is_ending());
+    }
+
+    #[test]
+    fn a_slow_reader_that_may_resume_is_parted_from_its_session_first() {
+        let weight = parcel().stanza.weight();
+        let outbox = Outbox::new(3 * weight);
+        outbox.keep();
+        for _ in 0..5 {
+            outbox.push(parcel()).unwrap();
+        }
+        assert_eq!(outbox.take().end.map(|e| e.condition), Some(StreamCondition::ResourceConstraint));
+        outbox.rest();
+        let taken = (0..9).take_while(|_| outbox.push(parcel()).is_ok()).count();
+        assert_eq!(taken, 3, "without a connection there is nothing to wait for");
+        assert!(outbox.is_ending());
     }
 }

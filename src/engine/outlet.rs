@@ -32,7 +32,11 @@ impl Outlet {
         let Some(held) = &mut self.held else { return self.send(parcel) };
         match urgency(&parcel.stanza) {
             Urgency::Later(later) if !self.outbox.is_ending() => {
-                if held.take(later, parcel) { Ok(()) } else { self.flush() }
+                if held.take(later, parcel) {
+                    Ok(())
+                } else {
+                    self.flush()
+                }
             }
             Urgency::Later(_) => Err(NotTaken),
             Urgency::Now => {

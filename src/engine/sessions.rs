@@ -104,10 +104,7 @@ impl Engine {
                 let mut lane = entry.lane().await;
                 let acts = self.end_session(&mut lane, &entry, id, &mut road).await;
                 self.settle(&mut lane, &entry, acts, &mut road).await;
-                unacknowledged
-                    .into_iter()
-                    .chain(outbox.finish())
-                    .for_each(|sent| road.undelivered(sent, &entry.user));
+                unacknowledged.into_iter().chain(outbox.finish()).for_each(|sent| road.undelivered(sent, &entry.user));
             }
             self.travel(&mut road).await;
         }

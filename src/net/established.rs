@@ -3,12 +3,12 @@
 use super::Shared;
 use super::io::Io;
 use crate::engine::{Client, Outbox, Parcel, admit_from_component};
-use wire::stream::management::Receipt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tracing::{debug, error};
+use wire::stream::management::Receipt;
 use wire::stream::{Closed, Event, Stream, StreamCondition, StreamError};
 use xeps::store::{Position, StoreError};
 
@@ -50,7 +50,10 @@ impl End {
             End::Gone => true,
             End::Closed(Closed::WithError(error)) => matches!(
                 error.condition,
-                StreamCondition::ConnectionTimeout | StreamCondition::Conflict | StreamCondition::SystemShutdown
+                StreamCondition::ConnectionTimeout
+                    | StreamCondition::Conflict
+                    | StreamCondition::ResourceConstraint
+                    | StreamCondition::SystemShutdown
             ),
             End::Closed(_) => false,
         }

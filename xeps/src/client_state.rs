@@ -71,7 +71,10 @@ mod tests {
             ("<presence type='unsubscribed'/>".to_owned(), now),
             ("<presence type='error'/>".to_owned(), now),
             (format!("<message type='chat'>{state}</message>"), chat_state),
-            (format!("<message type='chat'>{state}<thread>t</thread><no-store xmlns='urn:xmpp:hints'/></message>"), chat_state),
+            (
+                format!("<message type='chat'>{state}<thread>t</thread><no-store xmlns='urn:xmpp:hints'/></message>"),
+                chat_state,
+            ),
             (format!("<message type='groupchat'>{state}</message>"), chat_state),
             (format!("<message type='chat'>{state}<body>Hi</body></message>"), now),
             (format!("<message type='chat'>{state}<propose xmlns='urn:xmpp:jingle-message:0'/></message>"), now),

@@ -19,8 +19,8 @@ use crate::context::{Act, Cx, Host};
 use crate::delivery::{self, Delivery, Incoming};
 use crate::feature::{Answer, At, Feature, Halt, Hook, Outcome, Request, Scope};
 use crate::registry::Registry;
-use crate::store::{Batch, Seq};
 use crate::store::memory::Memory;
+use crate::store::{Batch, Seq};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -165,11 +165,15 @@ impl World {
     pub fn confirms(&mut self, full: &str, count: usize) {
         let id = self.session(full);
         let mut left = count;
-        let confirmed: Vec<Seq> = self.given.extract_if(.., |(session, _)| {
-            let one = *session == id && left > 0;
-            left -= usize::from(one);
-            one
-        }).map(|(_, entry)| entry).collect();
+        let confirmed: Vec<Seq> = self
+            .given
+            .extract_if(.., |(session, _)| {
+                let one = *session == id && left > 0;
+                left -= usize::from(one);
+                one
+            })
+            .map(|(_, entry)| entry)
+            .collect();
         assert_eq!(confirmed.len(), count, "so much was not given");
         let outcome = self.hook(Hook::SessionConfirmed, full, async |feature, cx, account| {
             feature.session_confirmed(cx, account, id, &confirmed).await
