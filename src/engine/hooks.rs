@@ -58,8 +58,9 @@ impl Engine {
                         acts.push_back(Act::Close(id, StreamCondition::ResourceConstraint));
                     }
                 }
-                Act::Give(id, stanza, entry) => {
-                    let parcel = Parcel { receipt: Some(Receipt(entry.0)), ..stanza.into() };
+                Act::Give(id, stanza, at) => {
+                    self.record_given(lane, id, &stanza, at).await;
+                    let parcel = Parcel { receipt: Some(Receipt(at.0)), ..stanza.into() };
                     if lane.push(id, parcel).is_err() {
                         acts.push_back(Act::Close(id, StreamCondition::ResourceConstraint));
                     }
@@ -96,7 +97,7 @@ impl Engine {
             report(outcome, feature.about().name);
         }
         let acts = road.close_quietly(cx).await;
-        self.bury(&mut outlet, entry, road);
+        self.bury(lane, &mut outlet, entry, road).await;
         acts
     }
 
@@ -146,6 +147,17 @@ impl Engine {
         }
         drop(lane);
         self.end_asleep(entry, None).await;
+    }
+
+    /// The server stops: every stream of an account is ended. Sessions whose streams may be resumed outlive even that.
+    pub async fn part_all(&self, entry: &Entry, error: &StreamError) {
+        let mut lane = entry.lane().await;
+        for outlet in &mut lane.outlets {
+            match outlet.resumable {
+                Some(_) => outlet.outbox.detach(error.clone()),
+                None => outlet.outbox.end(error.clone()),
+            }
+        }
     }
 }
 

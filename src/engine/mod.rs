@@ -122,12 +122,12 @@ impl Engine {
         let entry = client.entry.clone();
         let _turn = entry.turn().await;
         let mut road = Road::new(Some(client.id), client.address, client.written);
+        road.staged = client.stage_count(&stanza);
         {
             let mut lane = entry.lane().await;
             self.sent(&mut lane, &entry, client.id, stanza, &mut road).await;
         }
         self.travel(&mut road).await;
-        self.leave(&mut road).await;
         client.written = road.written;
         Ok(())
     }
@@ -168,6 +168,9 @@ impl Engine {
             Kind::Presence(_) => hooks::presence_sent(&mut cx, &mut lane.account, id, &mut stanza).await,
             Kind::Iq(_) => Ok(()),
         };
+        if matches!(stanza.kind, Kind::Presence(_)) {
+            lane.stage_session(&mut cx, id);
+        }
         let (outcome, acts) = road.close(cx, outcome).await;
         match outcome {
             Ok(()) if stanza.to.is_some() => road.pending.push_back(stanza),
@@ -187,6 +190,7 @@ impl Engine {
         while let Some(stanza) = road.pending.pop_front() {
             self.route(stanza, road).await;
         }
+        self.leave(road).await;
     }
 
     /// Commits what went to nobody's account.
@@ -285,6 +289,9 @@ impl Engine {
             Kind::Presence(_) => hooks::presence_received(&mut cx, &mut lane.account, &mut incoming).await,
             Kind::Iq(_) => Ok(()),
         };
+        if let (Ok(()), Delivery::Sessions(targets)) = (&outcome, &incoming.delivery) {
+            lane.record_message(&mut cx, targets, &incoming.stanza);
+        }
         let (outcome, mut acts) = road.close(cx, outcome).await;
         match outcome {
             Ok(()) => hand_over(lane, incoming, &mut acts, road),

@@ -1,6 +1,7 @@
 //! Sessions begin and end: resource binding (RFC 6120 section 7) and what a disconnect leaves behind.
 
 use super::awake::Entry;
+use super::hibernate::Handled;
 use super::outbox::Outbox;
 use super::served::Served;
 use super::{Engine, Road};
@@ -27,6 +28,8 @@ pub struct Client {
     pub(super) temporary: bool,
     /// The latest write that the session has caused: what it sent is safe once this is on disk.
     pub(super) written: Position,
+    /// Set when its stream may be resumed.
+    pub(super) handled: Option<Handled>,
 }
 
 impl Client {
@@ -90,7 +93,7 @@ impl Engine {
         drop(lane);
         self.travel(&mut road).await;
         drop(_turn);
-        Ok(Client { id, jid, outbox, entry, address, temporary: false, written: Position::default() })
+        Ok(Client { id, jid, outbox, entry, address, temporary: false, written: Position::default(), handled: None })
     }
 
     /// The connection of a session has ended, properly or not. What it was sent and did not acknowledge goes back on the

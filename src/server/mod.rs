@@ -77,6 +77,7 @@ async fn serve(
     });
     let carrying =
         federation.zip(lines).map(|(federation, lines)| tokio::spawn(carry_all(shared.clone(), federation, lines)));
+    engine.restore_sessions().await.map_err(|error| format!("the store cannot be used: {error}"))?;
     let listening = listeners.addresses();
     let (health, watched_health) = watch::channel(Health::Starting);
     let mut accepting = listeners.start(&shared, metrics, watched_health)?;
@@ -112,7 +113,7 @@ async fn serve(
 async fn take_down(engine: &Engine, shared: &Shared, carrying: Option<tokio::task::JoinHandle<()>>) {
     let goodbye = StreamError::from(StreamCondition::SystemShutdown);
     for entry in engine.awake.all() {
-        engine.end_all(&entry, &goodbye).await;
+        engine.part_all(&entry, &goodbye).await;
     }
     engine.domains.connected().iter().for_each(|outbox| outbox.end(goodbye.clone()));
     let all_gone = async {
@@ -124,6 +125,7 @@ async fn take_down(engine: &Engine, shared: &Shared, carrying: Option<tokio::tas
     if tokio::time::timeout(FAREWELL, all_gone).await.is_err() {
         warn!(connections = shared.open.connections(), "some peers did not say goodbye in time");
     }
+    engine.put_away().await;
 }
 
 async fn reload_at_hangup(shared: Arc<Shared>, config: Arc<Config>) {

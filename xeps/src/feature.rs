@@ -157,6 +157,7 @@ pub enum Hook {
     PresenceReceived,
     SessionAvailable,
     SessionConfirmed,
+    Recall,
     SessionEnded,
     AccountRemoved,
 }
@@ -226,6 +227,28 @@ pub trait Feature: Send + Sync {
     async fn session_confirmed(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId, _: &[Seq]) -> Outcome {
         Ok(())
     }
+
+    /// The stanza that this feature keeps as that entry of the store, as a session is handed it; None if the entry is none of
+    /// its own, or gone. Asked after a restart of the server, for a session whose client has come back and has not received
+    /// it (XEP-0198); or without a session, when no client has come back and the stanza needs another way.
+    async fn recall(
+        &self,
+        _: &mut Cx<'_>,
+        _: &mut Account,
+        _: Option<SessionId>,
+        _: Seq,
+    ) -> Result<Option<Stanza>, Halt> {
+        Ok(None)
+    }
+
+    /// What must be remembered of a session over a restart of the server, besides what [`Session`] says; short. None if there
+    /// is nothing. Asked after each presence and each request of the session.
+    fn save_session(&self, _: &Session) -> Option<String> {
+        None
+    }
+
+    /// Puts into a session what [`Feature::save_session`] has returned.
+    fn restore_session(&self, _: &mut Session, _: &str) {}
 
     /// A session is over and already gone from `account.sessions`.
     async fn session_ended(&self, _: &mut Cx<'_>, _: &mut Account, _: &Session) -> Outcome {
