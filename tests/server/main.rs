@@ -15,3 +15,4 @@ mod spoilt;
 mod stanzas;
 mod streams;
 mod trace;
+mod web;
