@@ -1,6 +1,7 @@
 //! Sessions begin and end: resource binding (RFC 6120 section 7) and what a disconnect leaves behind.
 
 use super::awake::Entry;
+use super::hibernate::Handled;
 use super::outbox::Outbox;
 use super::served::Served;
 use super::{Engine, Road};
@@ -9,8 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tracing::error;
 use wire::jid::{BareJid, Jid};
-use wire::stanza::{Condition, Stanza, StanzaError};
+use wire::stanza::{Condition, StanzaError};
+use wire::stream::management::Sent;
 use wire::stream::{StreamCondition, StreamError};
+use xeps::Act;
 use xeps::account::{Session, SessionId};
 use xeps::store::Position;
 
@@ -25,6 +28,8 @@ pub struct Client {
     pub(super) temporary: bool,
     /// The latest write that the session has caused: what it sent is safe once this is on disk.
     pub(super) written: Position,
+    /// Set when its stream may be resumed.
+    pub(super) handled: Option<Handled>,
 }
 
 impl Client {
@@ -73,7 +78,14 @@ impl Engine {
             let acts = self.end_session(&mut lane, &entry, rival, &mut road).await;
             self.settle(&mut lane, &entry, acts, &mut road).await;
         } else if lane.account.sessions.len() >= self.sessions_per_account {
-            return Err(StanzaError::new(Condition::ResourceConstraint).with_text("too many sessions of this account"));
+            let oldest = lane.asleep().next();
+            let Some(oldest) = oldest else {
+                let error = StanzaError::new(Condition::ResourceConstraint);
+                return Err(error.with_text("too many sessions of this account"));
+            };
+            // Whoever comes back must not find all places taken by sessions that wait for it.
+            let end = vec![Act::Close(oldest, StreamCondition::ResourceConstraint)];
+            self.settle(&mut lane, &entry, end, &mut road).await;
         }
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let outbox = Arc::new(Outbox::new(self.outbox_bytes));
@@ -81,12 +93,12 @@ impl Engine {
         drop(lane);
         self.travel(&mut road).await;
         drop(_turn);
-        Ok(Client { id, jid, outbox, entry, address, temporary: false, written: Position::default() })
+        Ok(Client { id, jid, outbox, entry, address, temporary: false, written: Position::default(), handled: None })
     }
 
     /// The connection of a session has ended, properly or not. What it was sent and did not acknowledge goes back on the
     /// road, before what was never written.
-    pub async fn unbind(&self, client: Client, unacknowledged: Vec<Stanza>) {
+    pub async fn unbind(&self, client: Client, unacknowledged: Vec<Sent>) {
         let Client { id, entry, address, outbox, temporary, .. } = client;
         {
             let _turn = entry.turn().await;
@@ -95,10 +107,7 @@ impl Engine {
                 let mut lane = entry.lane().await;
                 let acts = self.end_session(&mut lane, &entry, id, &mut road).await;
                 self.settle(&mut lane, &entry, acts, &mut road).await;
-                unacknowledged
-                    .into_iter()
-                    .chain(outbox.finish())
-                    .for_each(|stanza| road.undelivered(stanza, &entry.user));
+                unacknowledged.into_iter().chain(outbox.finish()).for_each(|sent| road.undelivered(sent, &entry.user));
             }
             self.travel(&mut road).await;
         }

@@ -3,7 +3,7 @@
 use super::established::{Connection, Peer, say_goodbye};
 use super::io::Io;
 use super::{Kind, Shared, anonymous_user};
-use crate::engine::{Outbox, Served};
+use crate::engine::{NotResumed, Outbox, Served};
 use crate::tls::{Begin, HostTls};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tracing::{Span, debug, error, info};
 use wire::jid::BareJid;
 use wire::sasl::{ChannelBindings, Credentials, Hash, Identity, Principal, SaslError, Verdict};
+use wire::stream::management::Resume;
 use wire::stream::{Event, Header, Role, Stream, StreamCondition, StreamError, Timeouts};
 use wire::xml::Limits as XmlLimits;
 use xeps::accounts::{self, AccountRecord};
@@ -160,10 +161,17 @@ impl Negotiation<'_> {
                     replies.iter().for_each(|reply| self.stream.send(reply));
                 }
             }
+            Event::Resume(resume) => return self.resume(&resume).await,
             Event::Bind { resource, .. } => return self.bind(resource.as_deref()).await,
             Event::Component => return self.connect_component(then),
             // Of established streams, or of other servers, only.
-            Event::Stanza(_) | Event::Answer(_) | Event::AckWanted | Event::Dialback(_) => {}
+            Event::Stanza(_)
+            | Event::Answer(_)
+            | Event::AckWanted
+            | Event::Dialback(_)
+            | Event::Enable(_)
+            | Event::Acknowledged(_)
+            | Event::ClientState(_) => {}
             Event::Closed(closed) => {
                 debug!(?closed, "closed during negotiation");
                 return Next::Over;
@@ -307,6 +315,27 @@ impl Negotiation<'_> {
             Err(error) => {
                 self.stream.not_bound(&error);
                 Next::Go
+            }
+        }
+    }
+
+    /// Goes on with a session whose connection broke.
+    async fn resume(&mut self, wish: &Resume) -> Next {
+        let Some(user) = &self.user else { return Next::Over };
+        match Box::pin(self.shared.engine.resume(user, wish, Some(self.peer.ip()))).await {
+            Ok((client, suspended)) => {
+                Span::current().record("id", self.stream.id()).record("jid", client.jid.as_str());
+                info!(jid = %client.jid, "the session goes on");
+                self.stream.resumed(suspended);
+                Next::Established(Peer::Client(client))
+            }
+            Err(NotResumed::Failed(failed)) => {
+                self.stream.not_managed(failed);
+                Next::Go
+            }
+            Err(NotResumed::TooHigh(too_high)) => {
+                self.stream.fail_too_high(too_high);
+                Next::Over
             }
         }
     }

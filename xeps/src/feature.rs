@@ -7,7 +7,7 @@ use crate::account::{Account, Session, SessionId};
 use crate::context::Cx;
 use crate::delivery::Incoming;
 use crate::info::Info;
-use crate::store::StoreError;
+use crate::store::{Seq, StoreError};
 use async_trait::async_trait;
 use std::net::IpAddr;
 use wire::stanza::{Child, Condition, IqType, Stanza, StanzaError};
@@ -156,6 +156,8 @@ pub enum Hook {
     PresenceSent,
     PresenceReceived,
     SessionAvailable,
+    SessionConfirmed,
+    Recall,
     SessionEnded,
     AccountRemoved,
 }
@@ -219,6 +221,34 @@ pub trait Feature: Send + Sync {
     async fn session_available(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId) -> Outcome {
         Ok(())
     }
+
+    /// The client of a session has what it was given of these entries by [`Cx::give`](crate::Cx::give): it has acknowledged
+    /// them (XEP-0198), or, where it does not do that, they have been written to its connection. The session may be over.
+    async fn session_confirmed(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId, _: &[Seq]) -> Outcome {
+        Ok(())
+    }
+
+    /// The stanza that this feature keeps as that entry of the store, as a session is handed it; None if the entry is none of
+    /// its own, or gone. Asked after a restart of the server, for a session whose client has come back and has not received
+    /// it (XEP-0198); or without a session, when no client has come back and the stanza needs another way.
+    async fn recall(
+        &self,
+        _: &mut Cx<'_>,
+        _: &mut Account,
+        _: Option<SessionId>,
+        _: Seq,
+    ) -> Result<Option<Stanza>, Halt> {
+        Ok(None)
+    }
+
+    /// What must be remembered of a session over a restart of the server, besides what [`Session`] says; short. None if there
+    /// is nothing. Asked after each presence and each request of the session.
+    fn save_session(&self, _: &Session) -> Option<String> {
+        None
+    }
+
+    /// Puts into a session what [`Feature::save_session`] has returned.
+    fn restore_session(&self, _: &mut Session, _: &str) {}
 
     /// A session is over and already gone from `account.sessions`.
     async fn session_ended(&self, _: &mut Cx<'_>, _: &mut Account, _: &Session) -> Outcome {

@@ -64,6 +64,8 @@ pub(super) enum StreamFeature {
     Session,
     /// XEP-0198.
     Management,
+    /// XEP-0352.
+    ClientState,
     /// What the server's features offer after it.
     Late,
     /// XEP-0220 section 2.4.2.
@@ -78,7 +80,7 @@ struct Row {
     forbids: Facts,
 }
 
-const TABLE: [Row; 10] = [
+const TABLE: [Row; 11] = [
     Row { feature: StreamFeature::StartTls, needs: Facts::TLS_POSSIBLE, forbids: Facts(1 | 8) },
     Row { feature: StreamFeature::Mechanisms, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::ChannelBinding, needs: Facts(4 | 1), forbids: Facts::AUTHENTICATED },
@@ -88,6 +90,7 @@ const TABLE: [Row; 10] = [
     Row { feature: StreamFeature::Bind, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
     Row { feature: StreamFeature::Session, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
     Row { feature: StreamFeature::Management, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
+    Row { feature: StreamFeature::ClientState, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
     Row { feature: StreamFeature::Late, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
 ];
 
@@ -135,6 +138,7 @@ pub(super) fn advertise(
             }
             StreamFeature::Bidi => features.push(Element::new("bidi", federation::BIDI_FEATURE)),
             StreamFeature::Management => features.push(Element::new("sm", management::NS)),
+            StreamFeature::ClientState => features.push(Element::new("csi", super::CLIENT_STATE)),
             StreamFeature::Early => {
                 policy.early_features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns)))
             }
@@ -159,7 +163,7 @@ mod tests {
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::PROTECTED), [StartTls, Mechanisms, Early]);
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED), [Mechanisms, ChannelBinding, Early]);
         let authenticated = Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED | Facts::AUTHENTICATED;
-        assert_eq!(offered(authenticated), [Bind, Session, Management, Late]);
+        assert_eq!(offered(authenticated), [Bind, Session, Management, ClientState, Late]);
         let server = Facts::TLS | Facts::PROTECTED | Facts::SERVER | Facts::DIALBACK | Facts::BIDI;
         assert_eq!(offered(server), [Mechanisms, ChannelBinding, Dialback, Bidi]);
         assert_eq!(offered(server | Facts::AUTHENTICATED), [Dialback]);

@@ -99,6 +99,8 @@ pub(super) enum Negotiating {
     Authorizing(Option<Vec<u8>>),
     /// [`Event::Bind`] awaits its answer.
     Binding(Option<CompactString>),
+    /// [`Event::Resume`] awaits its answer.
+    Resuming,
 }
 
 impl Negotiation {
@@ -297,9 +299,7 @@ impl Stream {
                 None
             }
             (ns::SASL, _) => self.authenticate(element),
-            // XEP-0198 section 3: only after binding.
-            (management::NS, "enable") => self.not_managed(Condition::UnexpectedRequest),
-            (management::NS, "resume") => self.not_managed(Condition::FeatureNotImplemented),
+            (management::NS, _) => self.manage_early(element),
             _ => Some(self.fail(unsupported(element))),
         }
     }
