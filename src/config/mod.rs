@@ -18,7 +18,7 @@ mod units;
 pub use check::warnings;
 pub use error::ConfigError;
 pub use federation::{Exception, Federation, FederationLimits, FederationTimeouts, Proof, Route};
-pub use host::{Contact, HostConfig, Mechanism, Registration, RegistrationMode};
+pub use host::{Archive, ArchivePolicy, Contact, HostConfig, Mechanism, Push, Registration, RegistrationMode};
 pub use limits::{AccountLimits, AddressLimits, Limits, SessionLimits, StreamLimits};
 pub use listen::{Listen, ListenOn};
 pub use load::{Loaded, load, parse};

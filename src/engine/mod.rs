@@ -29,6 +29,8 @@ pub use residents::{Seat, Serving};
 pub use served::{Destination, Domains, Served, Services};
 pub use sessions::{Client, NotBound};
 
+use admit::Door;
+
 use crate::s2s::Federation;
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -100,6 +102,7 @@ impl Engine {
     /// Takes a stanza from a bound client and sees it and its consequences through. An error ends the client's stream.
     pub async fn receive(&self, client: &mut Client, stanza: Stanza) -> Result<(), StreamError> {
         let stanza = admit::client(stanza, &client.jid)?;
+        let stanza = admit::without_forgeries(stanza, Door::Client, &self.domains);
         let entry = client.entry.clone();
         let _turn = entry.turn().await;
         let mut road = Road::new(Some(client.id), client.address, client.written);
@@ -116,7 +119,7 @@ impl Engine {
     /// Takes a stanza from a component or another server; its addresses have been checked against what the peer has proved.
     pub async fn receive_from_outside(&self, stanza: Stanza) {
         let mut road = Road::new(None, None, Position::default());
-        road.pending.push_back(stanza);
+        road.pending.push_back(admit::without_forgeries(stanza, Door::Outside, &self.domains));
         self.travel(&mut road).await;
     }
 

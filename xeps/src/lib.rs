@@ -30,6 +30,8 @@ pub mod offline;
 pub mod ping;
 pub mod presence;
 pub mod private;
+pub mod push;
+pub mod reach;
 pub mod register;
 pub mod registry;
 pub mod roster;
@@ -66,6 +68,7 @@ pub struct Settings {
     pub disco: disco::Settings,
     pub offline: offline::Config,
     pub private: private::Config,
+    pub push: push::Config,
     pub register: register::Config,
     pub roster: roster::Config,
     pub vcard: vcard::Config,
@@ -82,6 +85,7 @@ impl Settings {
             disco: Default::default(),
             offline: Default::default(),
             private: Default::default(),
+            push: Default::default(),
             register: Default::default(),
             roster: Default::default(),
             vcard: Default::default(),
@@ -107,6 +111,8 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         Box::new(carbons::Carbons),
         // Only when no session took the message, so after everything that may still change that.
         Box::new(offline::Offline::new(settings.offline)),
+        // Wakes a phone for what is by now safely stored.
+        Box::new(push::Push::new(settings.push)),
         // From here on features only answer requests; their order says nothing.
         Box::new(disco::Disco::new(settings.disco)),
         Box::new(ping::Ping),
