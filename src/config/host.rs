@@ -1,6 +1,7 @@
 //! `[default_host]` and `[hosts."example.org"]`: what one served domain offers, and to whom.
 
-use super::units::Period;
+use super::http::Upload;
+use super::messages::{Archive, Push};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf};
@@ -29,6 +30,11 @@ pub struct HostConfig {
     pub push: Push,
     /// Whom to turn to (XEP-0157).
     pub contact: Contact,
+    /// Where web clients and links to files reach this host, `https://example.org` or with a port. The host's name and the
+    /// port of `listen.https` when absent.
+    pub public_url: Option<String>,
+    /// File upload.
+    pub upload: Upload,
 }
 
 impl Default for HostConfig {
@@ -44,6 +50,8 @@ impl Default for HostConfig {
             archive: Archive::default(),
             push: Push::default(),
             contact: Contact::default(),
+            public_url: None,
+            upload: Upload::default(),
         }
     }
 }
@@ -112,47 +120,6 @@ impl Registration {
             }
         }
     }
-}
-
-/// `[hosts."example.org".archive]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Archive {
-    /// What is archived for users who have not chosen (XEP-0441).
-    pub default: ArchivePolicy,
-    /// When a message is removed.
-    pub expiry: Period,
-    /// Messages of one user; with more, the oldest are removed.
-    pub max_messages: u32,
-}
-
-impl Default for Archive {
-    fn default() -> Self {
-        Self { default: ArchivePolicy::Always, expiry: Period::days(365), max_messages: 1_000_000 }
-    }
-}
-
-/// Whose messages are archived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ArchivePolicy {
-    /// Everybody's.
-    #[default]
-    Always,
-    /// Nobody's.
-    Never,
-    /// Those of contacts.
-    Roster,
-}
-
-/// `[hosts."example.org".push]`: what a notification tells the push services of clients (XEP-0357 section 9).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Push {
-    /// Who the last message is from.
-    pub sender: bool,
-    /// What the last message says.
-    pub body: bool,
 }
 
 /// `[hosts."example.org".contact]`: lists of URIs (`xmpp:`, `mailto:`, `https:`), one list per purpose (XEP-0157).
