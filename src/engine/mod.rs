@@ -145,8 +145,15 @@ impl Engine {
         {
             return self.serve_near(lane, entry, id, scope, &stanza, road).await;
         }
-        if let Err(halt) = hooks::leaving(&entry.served.host, self.store.as_ref(), &mut lane.account, &stanza).await {
-            return road.answer(&stanza, halt);
+        match hooks::leaving(&entry.served.host, self.store.as_ref(), &mut lane.account, &stanza).await {
+            Ok(()) => {}
+            // Straight back: as if it came from there, it might be held back on its way in.
+            Err(Halt::Refuse(error)) => {
+                let reply = stanza.error(&error);
+                let _ = reply.map(|reply| road.push(lane, id, reply));
+                return;
+            }
+            Err(halt) => return road.answer(&stanza, halt),
         }
         let mut cx = self.context(&entry.served, road);
         let outcome = match stanza.kind {
