@@ -146,6 +146,12 @@ impl Stream {
         }
     }
 
+    /// Section 9.1: enables acknowledgements along with a login, and gives the answer to it.
+    pub(super) fn enable_inline(&mut self) -> Element {
+        self.management = Some(Box::default());
+        Element::new("enabled", NS)
+    }
+
     /// Section 6: it cannot be done; the stream goes on.
     pub(super) fn not_managed(&mut self, condition: stanza::Condition) -> Option<Event> {
         self.put(&Element::new("failed", NS).with_child(Element::new(condition.name(), ns::STANZA_ERROR)));
