@@ -138,7 +138,7 @@ impl Engine {
 
 impl Road {
     /// Ends a visit that has no stanza to answer.
-    async fn close_quietly(&mut self, cx: Cx<'_>) -> Vec<Act> {
+    pub(super) async fn close_quietly(&mut self, cx: Cx<'_>) -> Vec<Act> {
         let (outcome, acts) = self.close(cx, Ok(())).await;
         report(outcome, "engine");
         acts
@@ -166,7 +166,7 @@ fn prepend(acts: &mut VecDeque<Act>, before: Vec<Act>) {
 }
 
 /// Hooks without a stanza have nobody to answer to.
-fn report(outcome: Outcome, feature: &'static str) {
+pub(super) fn report(outcome: Outcome, feature: &'static str) {
     match outcome {
         Ok(()) => {}
         Err(Halt::Silent(reason)) => debug!(feature, reason, "stopped"),

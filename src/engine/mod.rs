@@ -27,7 +27,7 @@ pub use awake::{Awake, Entry, Lane};
 pub use outbox::{NotTaken, Outbox, Parcel, Taken};
 pub use residents::{Seat, Serving};
 pub use served::{Destination, Domains, Served, Services};
-pub use sessions::{Client, NotBound};
+pub use sessions::{Binding, Client, NotBound};
 
 use crate::s2s::Federation;
 use std::collections::VecDeque;

@@ -14,6 +14,7 @@ pub mod accounts;
 pub mod clock;
 pub mod context;
 pub mod delivery;
+pub mod devices;
 pub mod disco;
 pub mod feature;
 pub mod form;
@@ -52,6 +53,7 @@ use wire::jid::BareJid;
 pub struct Settings {
     /// When the server began to run.
     pub started: Timestamp,
+    pub devices: devices::Config,
     pub disco: disco::Settings,
     pub offline: offline::Config,
     pub private: private::Config,
@@ -66,6 +68,7 @@ impl Settings {
     pub fn new(started: Timestamp) -> Self {
         Settings {
             started,
+            devices: Default::default(),
             disco: Default::default(),
             offline: Default::default(),
             private: Default::default(),
@@ -89,6 +92,7 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         // Only when no session took the message, so after everything that may still change that.
         Box::new(offline::Offline::new(settings.offline)),
         // From here on features only answer requests; their order says nothing.
+        Box::new(devices::Devices::new(settings.devices)),
         Box::new(disco::Disco::new(settings.disco)),
         Box::new(ping::Ping),
         Box::new(private::Private::new(settings.private)),

@@ -43,7 +43,7 @@ mod scram;
 mod token;
 
 pub use channel_binding::{BindingType, ChannelBindings};
-pub use credentials::{Credentials, CredentialsError, Salts};
+pub use credentials::{Credentials, CredentialsError, Fingerprint, Salts};
 pub use decoy::Decoys;
 pub use error::SaslError;
 pub use exchange::{Context, Exchange, Identity, MAX_MESSAGE, NONCE_LEN, Principal, Step, Verdict};

@@ -1,0 +1,182 @@
+//! Logging in by SASL2 (XEP-0388): tokens are looked up, the client is noted among the account's, and a session is bound at once when
+//! that is asked for (XEP-0386).
+
+use super::negotiate::{Negotiation, Next};
+use crate::engine::{Binding, Client};
+use tracing::{debug, error};
+use wire::jid::BareJid;
+use wire::sasl::{Fingerprint, Identity, SaslError, TokenMechanism};
+use wire::stream::{Authenticate, BIND2, Event, Welcome};
+use wire::xml::Element;
+use xeps::accounts::AccountRecord;
+use xeps::devices::{self, Admission, Attempt, Login, Method, Proof, Refused, Salt};
+
+impl Negotiation<'_> {
+    /// Answers [`Event::NeedTokens`].
+    pub(super) async fn look_up_tokens(
+        &mut self,
+        username: &str,
+        mechanism: TokenMechanism,
+        request: &Authenticate,
+    ) -> Option<Event> {
+        self.method = Method::Token;
+        self.salts.clear();
+        if self.is_blocked(username) {
+            return self.try_later();
+        }
+        let Ok(found) = self.account(username).await else { return self.try_later() };
+        let Some((user, record)) = found else { return self.stream.tokens(&[]) };
+        let shared = self.shared;
+        let now = shared.engine.clock.now();
+        let attempt = Attempt { user: &user, password: fingerprint(&record), request, now };
+        match devices::candidates(shared.engine.store.as_ref(), &shared.tokens, &attempt, mechanism).await {
+            Ok(known) => {
+                let (salts, candidates): (Vec<Salt>, Vec<_>) = known.into_iter().unzip();
+                self.salts = salts;
+                self.stream.tokens(&candidates)
+            }
+            Err(error) => {
+                error!(%error, "the store failed: a login was refused");
+                self.try_later()
+            }
+        }
+    }
+
+    /// Answers [`Event::Welcome`]: does all that the client wants done with its login, and lets it in.
+    pub(super) async fn welcome(
+        &mut self,
+        identity: Identity,
+        request: &Authenticate,
+        then: &mut Option<Event>,
+    ) -> Next {
+        let token = identity.token.and_then(|index| self.salts.get(index).copied());
+        let (user, record) = match self.admitted(identity.principal).await {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                *then = refused;
+                return Next::Go;
+            }
+        };
+        let admission = match record {
+            Some(record) => self.note_device(&user, &record, request, token).await,
+            // A guest comes once.
+            None => Ok(Admission::default()),
+        };
+        let admission = match admission {
+            Ok(admission) => admission,
+            Err(refused) => {
+                *then = refused;
+                return Next::Go;
+            }
+        };
+        self.device = admission.device;
+        let bound = match &request.bind {
+            Some(bind) => match self.bind_inline(&user, request, bind).await {
+                Ok(bound) => Some(bound),
+                Err(refused) => {
+                    *then = refused;
+                    return Next::Go;
+                }
+            },
+            None => None,
+        };
+        self.logged_in(&user);
+        let (mut client, element) = bound.unzip();
+        let bound = client.as_ref().map(|client| client.jid.clone()).zip(element);
+        if let Some(client) = &mut client {
+            self.record(client);
+        }
+        self.stream.welcome(Welcome { user, bound, children: admission.token.into_iter().collect() });
+        client.map_or(Next::Go, Next::client)
+    }
+
+    /// Notes the client among the account's, and makes it a token if need be. What it is told about tokens is true on disk.
+    async fn note_device(
+        &mut self,
+        user: &BareJid,
+        record: &AccountRecord,
+        request: &Authenticate,
+        token: Option<Salt>,
+    ) -> Result<Admission, Option<Event>> {
+        let proof = match (self.method, token) {
+            (Method::Token, Some(salt)) => Proof::Token(salt),
+            (Method::Certificate, _) => Proof::Certificate,
+            _ => Proof::Password,
+        };
+        let shared = self.shared;
+        let store = shared.engine.store.as_ref();
+        let attempt = Attempt { user, password: fingerprint(record), request, now: shared.engine.clock.now() };
+        let mut fresh = Salt::default();
+        super::random(&mut fresh);
+        let admitted = devices::admit(store, &shared.tokens, &shared.devices, &attempt, proof, fresh).await;
+        let stored = match admitted {
+            Ok(admission) if admission.token.is_some() || request.fast.is_some_and(|fast| fast.invalidate) => {
+                store.durable(admission.written).await.map(|()| admission)
+            }
+            Ok(admission) => Ok(admission),
+            Err(Refused::Void) => {
+                return Err(self.stream.denied(SaslError::NotAuthorized, "the token is void, or this is a replay"));
+            }
+            Err(Refused::Store(error)) => Err(error),
+        };
+        stored.map_err(|error| {
+            error!(%error, "the store failed: a login was refused");
+            self.try_later()
+        })
+    }
+
+    async fn bind_inline(
+        &mut self,
+        user: &BareJid,
+        request: &Authenticate,
+        bind: &Element,
+    ) -> Result<(Client, Element), Option<Event>> {
+        let Some(served) = &self.served else { return Err(self.try_later()) };
+        let engine = &self.shared.engine;
+        let made = match &request.agent.id {
+            Some(agent) if !self.anonymous => devices::resource_part(user, agent),
+            _ => engine.clock.id(),
+        };
+        let tag = bind.child("tag", BIND2).map(Element::text).unwrap_or_default();
+        let resource = resource(user, &tag, &made);
+        let binding = Binding { resource: Some(&resource), login: self.login(), request: Some(bind) };
+        let bound = Box::pin(engine.bind(served, user, binding, Some(self.peer.ip()))).await;
+        bound.map_err(|error| {
+            debug!(condition = error.condition.name(), "no session was bound");
+            self.stream.denied(SaslError::TemporaryAuthFailure, "no session could be bound")
+        })
+    }
+
+    /// How the client has logged in, for its session.
+    pub(super) fn login(&self) -> Login {
+        let method = if self.anonymous { Method::Nothing } else { self.method };
+        Login { device: self.device.clone(), method, since: self.shared.engine.clock.now() }
+    }
+}
+
+fn fingerprint(record: &AccountRecord) -> Option<Fingerprint> {
+    record.credentials.as_ref().and_then(|credentials| credentials.fingerprint())
+}
+
+/// XEP-0386 section 3.2.1: what the client wants to be seen as, then what tells it from others. A tag that cannot be in an address, or is
+/// longer than anybody would read, is left out.
+fn resource(user: &BareJid, tag: &str, made: &str) -> String {
+    const LONGEST_TAG: usize = 256;
+    let tagged = format!("{tag}/{made}");
+    let fits = !tag.is_empty() && tag.len() <= LONGEST_TAG && user.with_resource(&tagged).is_ok();
+    if fits { tagged } else { made.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tag_comes_first_if_it_can_be_in_an_address() {
+        let juliet = BareJid::parse("juliet@example.org").unwrap();
+        assert_eq!(resource(&juliet, "AwesomeXMPP", "x1"), "AwesomeXMPP/x1");
+        assert_eq!(resource(&juliet, "", "x1"), "x1");
+        assert_eq!(resource(&juliet, "bad\u{0}tag", "x1"), "x1");
+        assert_eq!(resource(&juliet, &"long".repeat(100), "x1"), "x1");
+    }
+}
