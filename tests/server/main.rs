@@ -7,6 +7,7 @@ mod acknowledgements;
 mod crash;
 mod lifecycle;
 mod limits;
+mod sasl2;
 mod spoilt;
 mod stanzas;
 mod streams;
