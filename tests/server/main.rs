@@ -12,3 +12,4 @@ mod spoilt;
 mod stanzas;
 mod streams;
 mod trace;
+mod web;
