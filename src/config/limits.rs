@@ -58,11 +58,19 @@ pub struct SessionLimits {
     pub ping_timeout: Period,
     /// What may wait to be written to a peer that reads slowly; beyond it the connection is closed.
     pub outbox: Size,
+    /// How long a session waits for its client to come back when the connection has broken (XEP-0198), unless the client
+    /// wants it to be shorter. Zero: sessions end with their connections.
+    pub resumption: Period,
 }
 
 impl Default for SessionLimits {
     fn default() -> Self {
-        Self { ping_after: Period::seconds(300), ping_timeout: Period::seconds(30), outbox: Size::bytes(4 << 20) }
+        Self {
+            ping_after: Period::seconds(300),
+            ping_timeout: Period::seconds(30),
+            outbox: Size::bytes(4 << 20),
+            resumption: Period::seconds(600),
+        }
     }
 }
 

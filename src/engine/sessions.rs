@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tracing::error;
 use wire::jid::{BareJid, Jid};
-use wire::stanza::{Condition, Stanza, StanzaError};
+use wire::stanza::{Condition, StanzaError};
+use wire::stream::management::Sent;
 use wire::stream::{BIND2, StreamCondition, StreamError};
 use wire::xml::Element;
+use xeps::Act;
 use xeps::account::{Account, Session, SessionId};
 use xeps::devices::Login;
 use xeps::feature::Hook;
@@ -35,11 +37,6 @@ impl Client {
     pub fn written(&self) -> Position {
         self.written
     }
-
-    /// Has the account forgotten when the session ends.
-    pub fn make_temporary(&mut self) {
-        self.temporary = true;
-    }
 }
 
 /// What a session is bound with.
@@ -51,6 +48,8 @@ pub struct Binding<'a> {
     pub login: Login,
     /// The request of Bind 2 (XEP-0386), which features are shown.
     pub request: Option<&'a Element>,
+    /// The account was made up for this session (XEP-0175), and is forgotten when it ends.
+    pub guest: bool,
 }
 
 /// Why a resource was not bound.
@@ -67,7 +66,7 @@ impl Engine {
         binding: Binding<'_>,
         address: Option<IpAddr>,
     ) -> Result<(Client, Element), NotBound> {
-        let Binding { resource, login, request } = binding;
+        let Binding { resource, login, request, guest } = binding;
         let made_up;
         let resource = match resource {
             Some(resource) => resource,
@@ -85,7 +84,14 @@ impl Engine {
         let mut lane = entry.lane().await;
         let rivals = rivals(&lane.account, &jid, &login);
         if rivals.is_empty() && lane.account.sessions.len() >= self.sessions_per_account {
-            return Err(StanzaError::new(Condition::ResourceConstraint).with_text("too many sessions of this account"));
+            let oldest = lane.asleep().next();
+            let Some(oldest) = oldest else {
+                let error = StanzaError::new(Condition::ResourceConstraint);
+                return Err(error.with_text("too many sessions of this account"));
+            };
+            // Whoever comes back must not find all places taken by sessions that wait for it.
+            let end = vec![Act::Close(oldest, StreamCondition::ResourceConstraint)];
+            self.settle(&mut lane, &entry, end, &mut road).await;
         }
         for rival in rivals {
             let text = "another connection has taken this resource";
@@ -111,12 +117,12 @@ impl Engine {
         drop(lane);
         self.travel(&mut road).await;
         drop(_turn);
-        Ok((Client { id, jid, outbox, entry, address, temporary: false, written: road.written }, bound))
+        Ok((Client { id, jid, outbox, entry, address, temporary: guest, written: road.written }, bound))
     }
 
     /// The connection of a session has ended, properly or not. What it was sent and did not acknowledge goes back on the
     /// road, before what was never written.
-    pub async fn unbind(&self, client: Client, unacknowledged: Vec<Stanza>) {
+    pub async fn unbind(&self, client: Client, unacknowledged: Vec<Sent>) {
         let Client { id, entry, address, outbox, temporary, .. } = client;
         {
             let _turn = entry.turn().await;
@@ -125,10 +131,7 @@ impl Engine {
                 let mut lane = entry.lane().await;
                 let acts = self.end_session(&mut lane, &entry, id, &mut road).await;
                 self.settle(&mut lane, &entry, acts, &mut road).await;
-                unacknowledged
-                    .into_iter()
-                    .chain(outbox.finish())
-                    .for_each(|stanza| road.undelivered(stanza, &entry.user));
+                unacknowledged.into_iter().chain(outbox.finish()).for_each(|sent| road.undelivered(sent, &entry.user));
             }
             self.travel(&mut road).await;
         }

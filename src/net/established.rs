@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tracing::{debug, error};
+use wire::stream::management::Receipt;
 use wire::stream::{Closed, Event, Stream, StreamCondition, StreamError};
 use xeps::store::{Position, StoreError};
 
@@ -41,6 +42,24 @@ enum End {
     Gone,
 }
 
+impl End {
+    /// Whether the stream has broken, so that its session may go on without it (XEP-0198 section 7). A peer that closes it
+    /// or breaks its rules ends its session.
+    fn is_break(&self) -> bool {
+        match self {
+            End::Gone => true,
+            End::Closed(Closed::WithError(error)) => matches!(
+                error.condition,
+                StreamCondition::ConnectionTimeout
+                    | StreamCondition::Conflict
+                    | StreamCondition::ResourceConstraint
+                    | StreamCondition::SystemShutdown
+            ),
+            End::Closed(_) => false,
+        }
+    }
+}
+
 pub async fn run(shared: &Shared, mut connection: Connection) {
     let is_client = matches!(connection.peer, Peer::Client(_));
     if is_client {
@@ -52,7 +71,11 @@ pub async fn run(shared: &Shared, mut connection: Connection) {
     // The session ends before the goodbye is said: whoever hears it may come back at once.
     match peer {
         Peer::Client(client) => {
-            Box::pin(shared.engine.unbind(client, stream.take_unacknowledged())).await;
+            let suspended = if end.is_break() { stream.suspend() } else { None };
+            match suspended {
+                Some(suspended) => Box::pin(shared.engine.hibernate(client, suspended)).await,
+                None => Box::pin(shared.engine.unbind(client, stream.take_unacknowledged())).await,
+            }
             shared.meters.sessions.decrement(1);
             shared.open.sessions.fetch_sub(1, Ordering::Relaxed);
         }
@@ -86,6 +109,8 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
     let deadline = |stream: &Stream| stream.poll_timeout().unwrap_or_else(|| Instant::now() + A_DAY);
     let mut timer = Box::pin(tokio::time::sleep_until(deadline(&connection.stream).into()));
     let mut acks = Acks::default();
+    // What the connection has been given, of a peer that does not acknowledge.
+    let mut given = Vec::new();
     loop {
         while let Some(event) = connection.stream.poll_event() {
             if matches!(event, Event::AckWanted) {
@@ -94,7 +119,7 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
                 return end;
             }
         }
-        if let Some(end) = send_waiting(shared, connection, &outbox).await {
+        if let Some(end) = send_waiting(shared, connection, &outbox, &mut given).await {
             return end;
         }
         if let Some(Event::Closed(closed)) = connection.stream.request_acks(Instant::now()) {
@@ -102,6 +127,9 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
         }
         if !write(connection, &outbox).await {
             return End::Gone;
+        }
+        if !given.is_empty() {
+            confirm(shared, connection, &std::mem::take(&mut given)).await;
         }
         if outbox.is_waiting() {
             continue;
@@ -215,28 +243,67 @@ async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> O
                 Err(error) => ended(connection.stream.fail(error)),
             }
         }
+        Event::Enable(wish) => {
+            let grant = match &connection.peer {
+                Peer::Client(client) => Box::pin(shared.engine.enable(client, &wish)).await,
+                Peer::Component { .. } => None,
+            };
+            connection.stream.enabled(grant.as_ref());
+            None
+        }
+        Event::Acknowledged(receipts) => {
+            confirm(shared, connection, &receipts).await;
+            None
+        }
+        Event::ClientState(state) => {
+            if let Peer::Client(client) = &connection.peer {
+                Box::pin(shared.engine.client_state(client, state)).await;
+            }
+            None
+        }
+        Event::Answer(reply) => {
+            if let Peer::Client(client) = &connection.peer {
+                Box::pin(shared.engine.answer(client, reply)).await;
+            }
+            None
+        }
         Event::Closed(closed) => Some(End::Closed(closed)),
         // The other events belong to negotiation, which is over.
         _ => None,
     }
 }
 
+/// The peer has what it was given under these receipts.
+async fn confirm(shared: &Shared, connection: &Connection, receipts: &[Receipt]) {
+    if let Peer::Client(client) = &connection.peer {
+        Box::pin(shared.engine.confirmed(client, receipts)).await;
+    }
+}
+
 /// Moves what is queued into the stream. What acknowledges something waits until that is on disk, and what is queued
 /// behind it waits with it: order is kept.
-async fn send_waiting(shared: &Shared, connection: &mut Connection, outbox: &Arc<Outbox>) -> Option<End> {
+/// The receipts of what nobody will acknowledge are added to `given`.
+async fn send_waiting(
+    shared: &Shared,
+    connection: &mut Connection,
+    outbox: &Arc<Outbox>,
+    given: &mut Vec<Receipt>,
+) -> Option<End> {
     let taken = outbox.take();
     if !taken.parcels.is_empty() {
         shared.meters.stanzas_out.increment(taken.parcels.len() as u64);
     }
     let mut durable = Position::default();
-    for Parcel { stanza, after } in taken.parcels {
+    let unmanaged = !connection.stream.is_managed();
+    for Parcel { stanza, after, receipt } in taken.parcels {
         if after > durable {
             if let Err(error) = shared.engine.store.durable(after).await {
                 return ended(not_stored(connection, &error));
             }
             durable = after;
         }
-        connection.stream.send(&stanza);
+        connection.stream.send_for(&stanza, receipt);
+        given.extend(receipt.filter(|_| unmanaged));
     }
     match taken.end {
         Some(error) => ended(connection.stream.fail(error)),

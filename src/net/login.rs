@@ -2,11 +2,12 @@
 //! that is asked for (XEP-0386).
 
 use super::negotiate::{Negotiation, Next};
-use crate::engine::{Binding, Client};
-use tracing::{debug, error};
+use crate::engine::{Binding, Client, NotResumed};
+use tracing::{debug, error, info};
 use wire::jid::BareJid;
 use wire::sasl::{Fingerprint, Identity, SaslError, TokenMechanism};
-use wire::stream::{Authenticate, BIND2, Event, Welcome};
+use wire::stream::management::{self, Enable, Resume};
+use wire::stream::{Authenticate, BIND2, CLIENT_STATE, ClientState, Event, Session, Welcome};
 use wire::xml::Element;
 use xeps::accounts::AccountRecord;
 use xeps::devices::{self, Admission, Attempt, Login, Method, Proof, Refused, Salt};
@@ -70,23 +71,44 @@ impl Negotiation<'_> {
             }
         };
         self.device = admission.device;
-        let bound = match &request.bind {
-            Some(bind) => match self.bind_inline(&user, request, bind).await {
-                Ok(bound) => Some(bound),
-                Err(refused) => {
-                    *then = refused;
-                    return Next::Go;
+        let mut children: Vec<Element> = admission.token.into_iter().collect();
+        // XEP-0386 section 3.2: resumption first, and binding if that fails.
+        let resumed = match request.resume.as_ref().map(Resume::parse) {
+            Some(Ok(wish)) => Box::pin(self.shared.engine.resume(&user, &wish, Some(self.peer.ip()))).await.map(Some),
+            Some(Err(failed)) => Err(NotResumed::Failed(failed)),
+            None => Ok(None),
+        };
+        let (client, session) = match (resumed, &request.bind) {
+            (Ok(Some((client, suspended))), _) => {
+                info!(jid = %client.jid, "the session goes on");
+                let jid = client.jid.clone();
+                (Some(client), Session::Resumed { jid, suspended })
+            }
+            (Err(NotResumed::TooHigh(too_high)), _) => {
+                self.stream.fail_too_high(too_high);
+                return Next::Over;
+            }
+            (resumed, bind) => {
+                if let Err(NotResumed::Failed(failed)) = resumed {
+                    children.push(failed.to_element());
                 }
-            },
-            None => None,
+                match bind {
+                    None => (None, Session::Unbound),
+                    Some(bind) => match self.bind_inline(&user, request, bind).await {
+                        Ok((client, session)) => (Some(client), session),
+                        Err(refused) => {
+                            *then = refused;
+                            return Next::Go;
+                        }
+                    },
+                }
+            }
         };
         self.logged_in(&user);
-        let (mut client, element) = bound.unzip();
-        let bound = client.as_ref().map(|client| client.jid.clone()).zip(element);
-        if let Some(client) = &mut client {
+        if let Some(client) = &client {
             self.record(client);
         }
-        self.stream.welcome(Welcome { user, bound, children: admission.token.into_iter().collect() });
+        self.stream.welcome(Welcome { user, session, children });
         client.map_or(Next::Go, Next::client)
     }
 
@@ -130,7 +152,7 @@ impl Negotiation<'_> {
         user: &BareJid,
         request: &Authenticate,
         bind: &Element,
-    ) -> Result<(Client, Element), Option<Event>> {
+    ) -> Result<(Client, Session), Option<Event>> {
         let Some(served) = &self.served else { return Err(self.try_later()) };
         let engine = &self.shared.engine;
         let made = match &request.agent.id {
@@ -139,12 +161,25 @@ impl Negotiation<'_> {
         };
         let tag = bind.child("tag", BIND2).map(Element::text).unwrap_or_default();
         let resource = resource(user, &tag, &made);
-        let binding = Binding { resource: Some(&resource), login: self.login(), request: Some(bind) };
-        let bound = Box::pin(engine.bind(served, user, binding, Some(self.peer.ip()))).await;
-        bound.map_err(|error| {
-            debug!(condition = error.condition.name(), "no session was bound");
-            self.stream.denied(SaslError::TemporaryAuthFailure, "no session could be bound")
-        })
+        let binding =
+            Binding { resource: Some(&resource), login: self.login(), request: Some(bind), guest: self.anonymous };
+        let (client, bound) = match Box::pin(engine.bind(served, user, binding, Some(self.peer.ip()))).await {
+            Ok(bound) => bound,
+            Err(error) => {
+                debug!(condition = error.condition.name(), "no session was bound");
+                return Err(self.stream.denied(SaslError::TemporaryAuthFailure, "no session could be bound"));
+            }
+        };
+        // XEP-0198 section 9.1, XEP-0352.
+        let managed = match bind.child("enable", management::NS).map(Enable::parse) {
+            Some(wish) => Some(engine.enable(&client, &wish).await),
+            None => None,
+        };
+        if bind.child("inactive", CLIENT_STATE).is_some() {
+            engine.client_state(&client, ClientState::Inactive).await;
+        }
+        let jid = client.jid.clone();
+        Ok((client, Session::Bound { jid, bound, managed }))
     }
 
     /// How the client has logged in, for its session.

@@ -3,7 +3,7 @@
 use super::established::{Connection, Peer, say_goodbye};
 use super::io::Io;
 use super::{Kind, Shared, anonymous_user};
-use crate::engine::{Binding, Client, Outbox, Served};
+use crate::engine::{Binding, Client, NotResumed, Outbox, Served};
 use crate::tls::{Begin, HostTls};
 use compact_str::CompactString;
 use std::net::SocketAddr;
@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tracing::{Span, debug, error, info};
 use wire::jid::BareJid;
 use wire::sasl::{ChannelBindings, Credentials, Hash, Identity, Principal, SaslError, Verdict};
+use wire::stream::management::Resume;
 use wire::stream::{Event, Header, Role, Stream, StreamCondition, StreamError, Timeouts};
 use wire::xml::Limits as XmlLimits;
 use xeps::accounts::{self, AccountRecord};
@@ -190,10 +191,17 @@ impl Negotiation<'_> {
                     replies.iter().for_each(|reply| self.stream.send(reply));
                 }
             }
+            Event::Resume(resume) => return self.resume(&resume).await,
             Event::Bind { resource, .. } => return self.bind(resource.as_deref()).await,
             Event::Component => return self.connect_component(then),
             // Of established streams, or of other servers, only.
-            Event::Stanza(_) | Event::Answer(_) | Event::AckWanted | Event::Dialback(_) => {}
+            Event::Stanza(_)
+            | Event::Answer(_)
+            | Event::AckWanted
+            | Event::Dialback(_)
+            | Event::Enable(_)
+            | Event::Acknowledged(_)
+            | Event::ClientState(_) => {}
             Event::Closed(closed) => {
                 debug!(?closed, "closed during negotiation");
                 return Next::Over;
@@ -340,11 +348,11 @@ impl Negotiation<'_> {
 
     async fn bind(&mut self, resource: Option<&str>) -> Next {
         let (Some(served), Some(user)) = (&self.served, &self.user) else { return Next::Over };
-        let binding = Binding { resource, login: self.login(), request: None };
+        let binding = Binding { resource, login: self.login(), request: None, guest: self.anonymous };
         let bound = Box::pin(self.shared.engine.bind(served, user, binding, Some(self.peer.ip()))).await;
         match bound {
-            Ok((mut client, _)) => {
-                self.record(&mut client);
+            Ok((client, _)) => {
+                self.record(&client);
                 self.stream.bound(&client.jid);
                 Next::client(client)
             }
@@ -356,12 +364,30 @@ impl Negotiation<'_> {
     }
 
     /// Notes whose connection this is from now on.
-    pub(super) fn record(&self, client: &mut Client) {
-        if self.anonymous {
-            client.make_temporary();
-        }
+    pub(super) fn record(&self, client: &Client) {
         // The id of the stream as it goes on from here; earlier headers had others.
         Span::current().record("id", self.stream.id()).record("jid", client.jid.as_str());
+    }
+
+    /// Goes on with a session whose connection broke.
+    async fn resume(&mut self, wish: &Resume) -> Next {
+        let Some(user) = &self.user else { return Next::Over };
+        match Box::pin(self.shared.engine.resume(user, wish, Some(self.peer.ip()))).await {
+            Ok((client, suspended)) => {
+                self.record(&client);
+                info!(jid = %client.jid, "the session goes on");
+                self.stream.resumed(suspended);
+                Next::client(client)
+            }
+            Err(NotResumed::Failed(failed)) => {
+                self.stream.not_managed(failed);
+                Next::Go
+            }
+            Err(NotResumed::TooHigh(too_high)) => {
+                self.stream.fail_too_high(too_high);
+                Next::Over
+            }
+        }
     }
 
     fn connect_component(&mut self, then: &mut Option<Event>) -> Next {

@@ -2,7 +2,7 @@
 
 use super::ports::{self, Hasher, SystemClock};
 use crate::config::{self, Config, DomainName, HostConfig};
-use crate::engine::{Domains, Engine};
+use crate::engine::{Domains, Engine, Limits};
 use crate::http::public_url;
 use crate::net::mechanisms;
 use crate::store::{Database, EngineKind, Options, open};
@@ -50,7 +50,11 @@ pub fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads) -> Resu
         hosts.push((Host { domain: domain.jid().clone(), registry }, services));
     }
     let domains = Domains::new(hosts, config.components.keys().map(|domain| domain.as_str().to_owned()));
-    let limits = (config.limits.session.outbox.as_usize(), config.limits.account.sessions as usize);
+    let limits = Limits {
+        outbox_bytes: config.limits.session.outbox.as_usize(),
+        sessions_per_account: config.limits.account.sessions as usize,
+        resumption: config.limits.session.resumption.get(),
+    };
     Ok(Engine::new(domains, store, clock, Arc::new(Hasher), limits))
 }
 
@@ -82,6 +86,7 @@ pub fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashM
             sasl2: Some(Sasl2Policy {
                 bind_features: registry.bind_features().collect(),
                 tokens: devices(config).max_devices > 0,
+                resume: !config.limits.session.resumption.get().is_zero(),
             }),
             federation: None,
         };

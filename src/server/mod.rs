@@ -94,6 +94,10 @@ async fn serve(
     let socket = AdminSocket::open(&config.admin_socket()).map_err(|error| error.to_string())?;
     let administration = tokio::spawn(async move { socket.serve(Arc::new(operator)).await });
     let stop_signal = stop_requested().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    let sleepers = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.end_sleepers().await }
+    });
     let reloading = tokio::spawn(reload_at_hangup(shared.clone(), config.clone()));
     let certificates = config.hosts.keys().map(|d| shared.tls.host(Some(d.as_str())).certificate().clone()).collect();
     eprintln!("{}", banner(&config, &Facts { source, listening, certificates, accounts }));
@@ -105,6 +109,7 @@ async fn serve(
     let _ = health.send(Health::Stopping);
     administration.abort();
     reloading.abort();
+    sleepers.abort();
     let _ = stop.send(true);
     take_down(&engine, &shared, carrying).await;
     accepting.shutdown().await;

@@ -4,9 +4,12 @@
 mod support;
 
 mod acknowledgements;
+mod client_state;
 mod crash;
 mod lifecycle;
 mod limits;
+mod phone;
+mod resumption;
 mod sasl2;
 mod spoilt;
 mod stanzas;

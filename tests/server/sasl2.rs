@@ -86,6 +86,73 @@ fn one_request_is_enough() {
     client.settle();
 }
 
+/// XEP-0198 section 9.2, XEP-0386 section 3.2.
+#[test]
+fn a_broken_session_goes_on_in_one_request() {
+    let server = started();
+    let resumable =
+        "<bind xmlns='urn:xmpp:bind:0'><tag>Awesome</tag><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>";
+    let mut client = secured(&server);
+    let success =
+        client.authenticate2(Mechanism::ScramSha256Plus, "juliet", PASSWORD, &format!("{PHONE}{resumable}")).unwrap();
+    let enabled = success.child("bound", BIND2).unwrap().child("enabled", "urn:xmpp:sm:3").unwrap();
+    let id = enabled.attr("id").expect("it may be resumed").to_owned();
+    let jid = client.jid.clone();
+    client.next();
+    client.send("<presence/>");
+    client.find(|element| element.name() == "presence");
+    client.drop_connection();
+
+    let mut other = server.log_in("juliet", "other");
+    other.send(format!("<message to='{jid}' type='chat' id='m1'><body>Art thou there?</body></message>"));
+    other.settle();
+
+    let mut client = secured(&server);
+    let resume = format!("{PHONE}<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='1'/>{resumable}");
+    let success = client.authenticate2(Mechanism::Plain, "juliet", PASSWORD, &resume).unwrap();
+    let resumed = success.child("resumed", "urn:xmpp:sm:3").unwrap_or_else(|| panic!("not resumed: {success:?}"));
+    assert_eq!((resumed.attr("previd"), resumed.attr("h")), (Some(&*id), Some("1")));
+    assert!(success.child("bound", BIND2).is_none(), "the session is bound already: {success:?}");
+    assert_eq!(client.jid, jid);
+    let first = client.next().element();
+    assert_eq!(first.attr("id"), Some("m1"), "no features come before what waits: {first:?}");
+    client.settle();
+
+    let mut late = secured(&server);
+    let gone = format!("{LAPTOP}<resume xmlns='urn:xmpp:sm:3' previd='no-such-stream' h='0'/>{resumable}");
+    let success = late.authenticate2(Mechanism::Plain, "juliet", PASSWORD, &gone).unwrap();
+    assert!(
+        success.child("failed", "urn:xmpp:sm:3").is_some() && success.child("bound", BIND2).is_some(),
+        "{success:?}"
+    );
+    late.settle();
+    let mut alone = secured(&server);
+    let gone = "<resume xmlns='urn:xmpp:sm:3' previd='no-such-stream'/>";
+    let success = alone.authenticate2(Mechanism::Plain, "juliet", PASSWORD, gone).unwrap();
+    assert!(success.child("failed", "urn:xmpp:sm:3").is_some(), "{success:?}");
+    alone.next();
+    alone.bind("balcony").unwrap();
+}
+
+/// XEP-0386 section 3.2.1 with XEP-0352: the session MUST begin in that state.
+#[test]
+fn a_session_may_begin_inactive() {
+    let server = started();
+    server.add_user("romeo");
+    let mut client = secured(&server);
+    let bind = "<bind xmlns='urn:xmpp:bind:0'><inactive xmlns='urn:xmpp:csi:0'/></bind>";
+    client.authenticate2(Mechanism::Plain, "juliet", PASSWORD, bind).unwrap();
+    client.next();
+    let mut other = server.log_in("juliet", "other");
+    let jid = client.jid.clone();
+    other.send(format!("<presence to='{jid}'/>"));
+    other.settle();
+    client.settle();
+    assert!(client.settled().is_empty(), "presence waits for a client that nobody looks at");
+    client.send("<active xmlns='urn:xmpp:csi:0'/>");
+    client.find(|element| element.name() == "presence");
+}
+
 #[test]
 fn a_client_that_comes_back_has_its_resource_and_ends_its_former_session() {
     let server = started();

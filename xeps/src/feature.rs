@@ -7,7 +7,7 @@ use crate::account::{Account, Session, SessionId};
 use crate::context::Cx;
 use crate::delivery::Incoming;
 use crate::info::Info;
-use crate::store::StoreError;
+use crate::store::{Seq, StoreError};
 use async_trait::async_trait;
 use std::net::IpAddr;
 use wire::stanza::{Child, Condition, IqType, Stanza, StanzaError};
@@ -157,6 +157,7 @@ pub enum Hook {
     PresenceReceived,
     SessionBound,
     SessionAvailable,
+    SessionConfirmed,
     SessionEnded,
     AccountRemoved,
 }
@@ -235,6 +236,12 @@ pub trait Feature: Send + Sync {
 
     /// A session has sent its initial presence (RFC 6121 section 4.2) and may now be given what waited for it.
     async fn session_available(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId) -> Outcome {
+        Ok(())
+    }
+
+    /// The client of a session has what it was given of these entries by [`Cx::give`](crate::Cx::give): it has acknowledged
+    /// them (XEP-0198), or, where it does not do that, they have been written to its connection. The session may be over.
+    async fn session_confirmed(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId, _: &[Seq]) -> Outcome {
         Ok(())
     }
 

@@ -11,6 +11,7 @@
 pub mod access;
 pub mod account;
 pub mod accounts;
+pub mod client_state;
 pub mod clock;
 pub mod context;
 pub mod delivery;

@@ -72,7 +72,11 @@ fn comes_by_password(world: &World, request: &Authenticate, fresh: u8) -> Admiss
 fn usable(world: &World, agent: char) -> Vec<(u8, bool)> {
     let (user, key, request) = (juliet(), key(), by_token(agent));
     let attempt = attempt(world, &user, &request);
-    now_or_never(candidates(&world.store, &key, &attempt, TokenMechanism::Unbound)).unwrap().into_iter().map(|(salt, candidate)| (salt[0], candidate.expired)).collect()
+    now_or_never(candidates(&world.store, &key, &attempt, TokenMechanism::Unbound))
+        .unwrap()
+        .into_iter()
+        .map(|(salt, candidate)| (salt[0], candidate.expired))
+        .collect()
 }
 
 fn known(world: &World) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! What a server offers in `<stream:features/>` (RFC 6120 section 4.3.2): a table of features with what each needs and what
 //! rules it out, in the order recommended by XEP-0170.
 
-use super::{BIND2, FAST, Policy, Sasl2Policy, dialback, federation, management};
+use super::{BIND2, CLIENT_STATE, FAST, Policy, Sasl2Policy, dialback, federation, management};
 use crate::ns;
 use crate::sasl::{ChannelBindings, Mechanism, TokenMechanism};
 use crate::xml::Element;
@@ -70,6 +70,8 @@ pub(super) enum StreamFeature {
     Session,
     /// XEP-0198.
     Management,
+    /// XEP-0352.
+    ClientState,
     /// What the server's features offer after it.
     Late,
     /// XEP-0220 section 2.4.2.
@@ -84,7 +86,7 @@ struct Row {
     forbids: Facts,
 }
 
-const TABLE: [Row; 11] = [
+const TABLE: [Row; 12] = [
     Row { feature: StreamFeature::StartTls, needs: Facts::TLS_POSSIBLE, forbids: Facts(1 | 8) },
     Row { feature: StreamFeature::Mechanisms, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::Authentication, needs: Facts(4 | 1 | 128), forbids: Facts(8 | 16) },
@@ -95,6 +97,7 @@ const TABLE: [Row; 11] = [
     Row { feature: StreamFeature::Bind, needs: Facts::AUTHENTICATED, forbids: Facts(16 | 256) },
     Row { feature: StreamFeature::Session, needs: Facts::AUTHENTICATED, forbids: Facts(16 | 256) },
     Row { feature: StreamFeature::Management, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
+    Row { feature: StreamFeature::ClientState, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
     Row { feature: StreamFeature::Late, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
 ];
 
@@ -152,6 +155,7 @@ pub(super) fn advertise(facts: Facts, offer: &Offer<'_>) -> Element {
             StreamFeature::Bidi => features.push(Element::new("bidi", federation::BIDI_FEATURE)),
             StreamFeature::Management if offer.managed => {}
             StreamFeature::Management => features.push(Element::new("sm", management::NS)),
+            StreamFeature::ClientState => features.push(Element::new("csi", super::CLIENT_STATE)),
             StreamFeature::Early => {
                 policy.early_features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns)))
             }
@@ -168,13 +172,15 @@ fn authentication(offer: &Offer<'_>, policy: Option<&Sasl2Policy>) -> Element {
     let mechanism = |name: &str, ns: &'static str| Element::new("mechanism", ns).with_text(name);
     let feature = |name: &&'static str| Element::new("feature", BIND2).with_attr("var", name);
     let bindable = policy.map(|policy| policy.bind_features.iter()).into_iter().flatten();
-    let bind = Element::new("bind", BIND2)
-        .with_child(Element::new("inline", BIND2).with_children(bindable.chain([&management::NS]).map(feature)));
+    let bind = Element::new("bind", BIND2).with_child(
+        Element::new("inline", BIND2).with_children(bindable.chain([&management::NS, &CLIENT_STATE]).map(feature)),
+    );
+    let resume = policy.is_some_and(|policy| policy.resume).then(|| Element::new("sm", management::NS));
     let tokens = offer.tokens.iter().map(|one| mechanism(one.name(), FAST));
     let fast = (!offer.tokens.is_empty()).then(|| Element::new("fast", FAST).with_children(tokens));
     Element::new("authentication", ns::SASL2)
         .with_children(offer.mechanisms.iter().map(|one| mechanism(one.name(), ns::SASL2)))
-        .with_child(Element::new("inline", ns::SASL2).with_child(bind).maybe_child(fast))
+        .with_child(Element::new("inline", ns::SASL2).maybe_child(resume).with_child(bind).maybe_child(fast))
 }
 
 #[cfg(test)]
@@ -190,7 +196,7 @@ mod tests {
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::PROTECTED), [StartTls, Mechanisms, Early]);
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED), [Mechanisms, ChannelBinding, Early]);
         let authenticated = Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED | Facts::AUTHENTICATED;
-        assert_eq!(offered(authenticated), [Bind, Session, Management, Late]);
+        assert_eq!(offered(authenticated), [Bind, Session, Management, ClientState, Late]);
         let server = Facts::TLS | Facts::PROTECTED | Facts::SERVER | Facts::DIALBACK | Facts::BIDI;
         assert_eq!(offered(server), [Mechanisms, ChannelBinding, Dialback, Bidi]);
         assert_eq!(offered(server | Facts::AUTHENTICATED), [Dialback]);

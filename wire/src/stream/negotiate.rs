@@ -108,6 +108,8 @@ pub(super) enum Negotiating {
     Authorizing(Option<Vec<u8>>),
     /// [`Event::Bind`] awaits its answer.
     Binding(Option<CompactString>),
+    /// [`Event::Resume`] awaits its answer.
+    Resuming,
 }
 
 impl Negotiation {
@@ -323,9 +325,7 @@ impl Stream {
             }
             (ns::SASL, _) => self.authenticate(element),
             (ns::SASL2, _) if negotiation.role == Role::Client => self.authenticate(element),
-            // XEP-0198 section 3: only after binding.
-            (management::NS, "enable") => self.not_managed(Condition::UnexpectedRequest),
-            (management::NS, "resume") => self.not_managed(Condition::FeatureNotImplemented),
+            (management::NS, _) => self.manage_early(element),
             _ => Some(self.fail(unsupported(element))),
         }
     }

@@ -9,7 +9,7 @@ use wire::sasl::{
     ChannelBindings, Credentials, Decoys, Iterations, Mechanism, Salts, SaslError, Token, TokenCandidate, Verdict,
 };
 use wire::stanza::{Condition, StanzaError};
-use wire::stream::{Event, Policy, Role, Sasl2Policy, Stream, StreamCondition, Timeouts, Welcome};
+use wire::stream::{Event, Policy, Role, Sasl2Policy, Session, Stream, StreamCondition, Timeouts, Welcome};
 use wire::xml::{Element, Limits};
 
 /// Small enough that mutations reach every limit.
@@ -135,13 +135,17 @@ impl Driver<'_> {
             }
             Event::Welcome { request, .. } => match self.whims.pick(2) {
                 0 => {
-                    let bound = request
-                        .bind
-                        .is_some()
-                        .then(|| (format!("{user}/r").parse().unwrap(), Element::new("bound", wire::stream::BIND2)));
-                    self.outcome.bound = bound.is_some();
+                    let session = match &request.bind {
+                        Some(bind) => Session::Bound {
+                            jid: format!("{user}/r").parse().unwrap(),
+                            bound: Element::new("bound", wire::stream::BIND2),
+                            managed: bind.child("enable", wire::stream::management::NS).map(|_| None),
+                        },
+                        None => Session::Unbound,
+                    };
+                    self.outcome.bound = request.bind.is_some();
                     let children = vec![Element::new("token", wire::stream::FAST)];
-                    self.stream.welcome(Welcome { user: user.parse().unwrap(), bound, children });
+                    self.stream.welcome(Welcome { user: user.parse().unwrap(), session, children });
                 }
                 _ => return self.stream.denied(SaslError::AccountDisabled, "at whim"),
             },
@@ -179,6 +183,9 @@ impl Driver<'_> {
             }
             Event::AckWanted => self.stream.acknowledge(self.stream.received().unwrap()),
             Event::AuthenticationFailed { condition, .. } => assert!(!condition.is_empty()),
+            Event::Enable(_) => self.stream.enabled(None),
+            Event::Resume(_) => self.stream.not_managed(Condition::ItemNotFound),
+            Event::Acknowledged(_) | Event::ClientState(_) => {}
             Event::Dialback(request) => panic!("no server is here: {request:?}"),
             Event::Answer(stanza) => panic!("no server is here: {stanza:?}"),
             Event::Closed(_) => {
@@ -227,8 +234,11 @@ fn policy(role: Role, require_tls: bool) -> Policy {
         early_namespaces: &["jabber:iq:register"],
         features: Arc::from([("ver", "urn:xmpp:features:rosterver")]),
         limits: LIMITS,
-        sasl2: (role == Role::Client)
-            .then(|| Sasl2Policy { bind_features: Arc::from(["urn:xmpp:carbons:2"]), tokens: true }),
+        sasl2: (role == Role::Client).then(|| Sasl2Policy {
+            bind_features: Arc::from(["urn:xmpp:carbons:2"]),
+            tokens: true,
+            resume: true,
+        }),
         component_secret: (role == Role::Component).then(|| "secret".into()),
         federation: None,
     }

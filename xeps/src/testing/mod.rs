@@ -19,8 +19,8 @@ use crate::context::{Act, Cx, Host};
 use crate::delivery::{self, Delivery, Incoming};
 use crate::feature::{Answer, At, Feature, Halt, Hook, Outcome, Request, Scope};
 use crate::registry::Registry;
-use crate::store::Batch;
 use crate::store::memory::Memory;
+use crate::store::{Batch, Seq};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub struct World {
     accounts: BTreeMap<String, Account>,
     sessions: u64,
     acts: Vec<String>,
+    /// What sessions were given and have not confirmed.
+    given: Vec<(SessionId, Seq)>,
 }
 
 impl World {
@@ -57,6 +59,7 @@ impl World {
             accounts: BTreeMap::new(),
             sessions: 0,
             acts: Vec::new(),
+            given: Vec::new(),
         }
     }
 
@@ -172,6 +175,26 @@ impl World {
         outcome.expect("no hook stops the presence");
     }
 
+    /// A session confirms the first so many of the stored stanzas that it was given and has not confirmed.
+    pub fn confirms(&mut self, full: &str, count: usize) {
+        let id = self.session(full);
+        let mut left = count;
+        let confirmed: Vec<Seq> = self
+            .given
+            .extract_if(.., |(session, _)| {
+                let one = *session == id && left > 0;
+                left -= usize::from(one);
+                one
+            })
+            .map(|(_, entry)| entry)
+            .collect();
+        assert_eq!(confirmed.len(), count, "so much was not given");
+        let outcome = self.hook(Hook::SessionConfirmed, full, async |feature, cx, account| {
+            feature.session_confirmed(cx, account, id, &confirmed).await
+        });
+        outcome.expect("no hook minds");
+    }
+
     /// A session is over.
     pub fn leaves(&mut self, full: &str) {
         let id = self.session(full);
@@ -245,6 +268,10 @@ impl World {
         let result = now_or_never(call(&mut cx, account));
         now_or_never(cx.commit_staged()).expect("what is staged can be committed");
         self.acts.extend(cx.out.iter().map(|act| describe(account, act)));
+        self.given.extend(cx.out.iter().filter_map(|act| match act {
+            Act::Give(id, _, entry) => Some((*id, *entry)),
+            _ => None,
+        }));
         result
     }
 }
@@ -262,7 +289,7 @@ fn describe(account: &Account, act: &Act) -> String {
     let name = |id: &SessionId| account.session(*id).map_or("nobody", |session| session.jid.as_str());
     match act {
         Act::Route(stanza) => format!("sent: {}", canonical_stanza(stanza)),
-        Act::Push(id, stanza) => format!("{} gets {}", name(id), canonical_stanza(stanza)),
+        Act::Push(id, stanza) | Act::Give(id, stanza, _) => format!("{} gets {}", name(id), canonical_stanza(stanza)),
         Act::Close(id, condition) => format!("{} is closed: {}", name(id), condition.name()),
         Act::Available(id) => format!("{} is available", name(id)),
         Act::RemoveAccount => format!("{} is removed", account.user),

@@ -13,8 +13,9 @@ mod request;
 pub use request::{Authenticate, BIND2, FAST, Fast, UserAgent};
 
 use super::authenticate::success_data;
+use super::management::{Grant, Suspended};
 use super::negotiate::{Negotiating, Negotiation};
-use super::{Event, Phase, Stream, StreamCondition, StreamError, management};
+use super::{Event, Phase, Stream, StreamCondition, StreamError};
 use crate::jid::{BareJid, Jid};
 use crate::ns;
 use crate::sasl::{Identity, TokenCandidate, TokenMechanism};
@@ -28,16 +29,27 @@ pub struct Sasl2Policy {
     pub bind_features: Arc<[&'static str]>,
     /// Whether tokens are given and taken (XEP-0484).
     pub tokens: bool,
+    /// Whether streams can be resumed (XEP-0198 section 9.2).
+    pub resume: bool,
 }
 
 /// How a login ends well.
-#[derive(Debug)]
 pub struct Welcome {
     pub user: BareJid,
-    /// The session that was bound, with `<bound/>` for it.
-    pub bound: Option<(Jid, Element)>,
+    pub session: Session,
     /// What else belongs into `<success/>`.
     pub children: Vec<Element>,
+}
+
+/// The session that a client has when it has logged in.
+pub enum Session {
+    /// None: the client has still to bind one, on the same stream.
+    Unbound,
+    /// A new one, with `<bound/>` for it. Its stanzas are counted if the client has asked for it (XEP-0198 section 9.1); it can then be resumed if
+    /// that is granted.
+    Bound { jid: Jid, bound: Element, managed: Option<Option<Grant>> },
+    /// One of before, whose stream had broken (XEP-0198 section 9.2).
+    Resumed { jid: Jid, suspended: Suspended },
 }
 
 impl Negotiation {
@@ -74,7 +86,7 @@ impl Stream {
         self.resume_exchange(|exchange| exchange.tokens(candidates))
     }
 
-    /// Answers [`Event::Welcome`]: come in. Without a bound session the peer has still to bind one, on the same stream.
+    /// Answers [`Event::Welcome`]: come in. Unless a session goes on, the features of the stream follow at once (section 2.6.1).
     pub fn welcome(&mut self, welcome: Welcome) {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return };
         if !matches!(negotiation.step, Negotiating::Authorizing(_)) {
@@ -83,29 +95,39 @@ impl Stream {
         let Negotiating::Authorizing(data) = std::mem::replace(&mut negotiation.step, Negotiating::Idle) else {
             return;
         };
-        let Some(request) = negotiation.request.take() else { return };
-        let Welcome { user, bound, children } = welcome;
+        if negotiation.request.take().is_none() {
+            return;
+        }
+        let Welcome { user, session, children } = welcome;
         let limits = negotiation.policy.as_ref().map_or(Limits::AFTER_AUTH, |policy| policy.limits);
-        let identifier = bound.as_ref().map_or(user.as_str(), |(jid, _)| jid.as_str());
-        let mut success = Element::new("success", ns::SASL2)
+        let identifier = match &session {
+            Session::Unbound => user.as_str(),
+            Session::Bound { jid, .. } | Session::Resumed { jid, .. } => jid.as_str(),
+        };
+        let success = Element::new("success", ns::SASL2)
             .maybe_child(data.map(|data| Element::new("additional-data", ns::SASL2).with_text(success_data(&data))))
             .with_child(Element::new("authorization-identifier", ns::SASL2).with_text(identifier))
             .with_children(children);
         negotiation.user = Some(user);
-        let Some((_, mut element)) = bound else {
-            self.put(&success);
-            self.set_limits(limits);
-            return self.offer();
-        };
-        negotiation.bound = true;
-        let enable = request.bind.as_ref().and_then(|bind| bind.child("enable", management::NS));
-        if enable.is_some() {
-            element.push(self.enable_inline());
+        match session {
+            Session::Unbound => {
+                self.put(&success);
+                self.set_limits(limits);
+                self.offer();
+            }
+            Session::Bound { bound, managed, .. } => {
+                negotiation.bound = true;
+                let enabled = managed.map(|grant| self.enable_inline(grant.as_ref()));
+                self.put(&success.with_child(bound.maybe_child(enabled)));
+                self.offer();
+                self.establish(limits);
+            }
+            Session::Resumed { suspended, .. } => {
+                let resumed = self.resume_inline(suspended);
+                self.put(&success.with_child(resumed));
+                self.resend();
+            }
         }
-        success.push(element);
-        self.put(&success);
-        self.offer();
-        self.establish(limits);
     }
 
     /// `<authenticate/>`.

@@ -4,10 +4,13 @@ use crate::sasl::{
     ChannelBindings, Credentials, Decoys, Iterations, Mechanism, Principal, Salts, SaslError, Token, TokenCandidate,
     TokenMechanism, Verdict,
 };
+use crate::stanza::MessageType;
+use crate::stream::management::Grant;
 use crate::stream::*;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::sync::Arc;
+use std::time::Duration;
 
 const OPEN: &str = "<stream:stream to='example.org' from='juliet@example.org' version='1.0' xmlns='jabber:client' \
                     xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -91,15 +94,22 @@ fn policy() -> Policy {
         early_namespaces: &["jabber:iq:register"],
         features: Arc::from([("ver", "urn:xmpp:features:rosterver")]),
         limits: Limits::AFTER_AUTH,
-        sasl2: Some(Sasl2Policy { bind_features: Arc::from(["urn:xmpp:carbons:2"]), tokens: true }),
+        sasl2: Some(Sasl2Policy { bind_features: Arc::from(["urn:xmpp:carbons:2"]), tokens: true, resume: true }),
         component_secret: None,
         federation: None,
     }
 }
 
 fn juliet(bound: Option<&str>) -> Welcome {
-    let bound = bound.map(|jid| (jid.parse().unwrap(), Element::new("bound", BIND2)));
-    Welcome { user: "juliet@example.org".parse().unwrap(), bound, children: Vec::new() }
+    let session = match bound {
+        Some(jid) => bound_to(jid, None),
+        None => Session::Unbound,
+    };
+    Welcome { user: "juliet@example.org".parse().unwrap(), session, children: Vec::new() }
+}
+
+fn bound_to(jid: &str, managed: Option<Option<Grant>>) -> Session {
+    Session::Bound { jid: jid.parse().unwrap(), bound: Element::new("bound", BIND2), managed }
 }
 
 fn ended(event: Option<Event>) -> StreamCondition {
@@ -122,8 +132,8 @@ fn what_is_offered_and_when() {
     let (mut play, _) = Play::opened_with(true, OPEN, policy());
     let heard = play.hears();
     let expected = "<authentication xmlns='urn:xmpp:sasl:2'><mechanism>SCRAM-SHA-1-PLUS</mechanism>\
-        <mechanism>SCRAM-SHA-1</mechanism><mechanism>PLAIN</mechanism><inline><bind xmlns='urn:xmpp:bind:0'><inline>\
-        <feature var='urn:xmpp:carbons:2'/><feature var='urn:xmpp:sm:3'/></inline></bind><fast xmlns='urn:xmpp:fast:0'>\
+        <mechanism>SCRAM-SHA-1</mechanism><mechanism>PLAIN</mechanism><inline><sm xmlns='urn:xmpp:sm:3'/><bind xmlns='urn:xmpp:bind:0'><inline>\
+        <feature var='urn:xmpp:carbons:2'/><feature var='urn:xmpp:sm:3'/><feature var='urn:xmpp:csi:0'/></inline></bind><fast xmlns='urn:xmpp:fast:0'>\
         <mechanism>HT-SHA-256-EXPR</mechanism><mechanism>HT-SHA-256-ENDP</mechanism><mechanism>HT-SHA-256-NONE</mechanism>\
         </fast></inline></authentication>";
     assert!(heard.contains(expected), "{heard}");
@@ -163,14 +173,39 @@ fn a_session_is_bound_and_managed_along_with_the_login() {
     let mut play = Play::opened();
     let request = play.asks_for("<bind xmlns='urn:xmpp:bind:0'><tag>Tag</tag><enable xmlns='urn:xmpp:sm:3'/></bind>");
     assert_eq!(request.bind.unwrap().child("tag", BIND2).unwrap().text(), "Tag");
-    play.stream.welcome(juliet(Some("juliet@example.org/Tag/1")));
+    let welcome = Welcome { session: bound_to("juliet@example.org/Tag/1", Some(None)), ..juliet(None) };
+    play.stream.welcome(welcome);
     let expected = "<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>juliet@example.org/Tag/1\
         </authorization-identifier><bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3'/></bound></success>\
-        <stream:features><ver xmlns='urn:xmpp:features:rosterver'/></stream:features>";
+        <stream:features><csi xmlns='urn:xmpp:csi:0'/><ver xmlns='urn:xmpp:features:rosterver'/></stream:features>";
     assert_eq!(play.hears(), expected);
     assert!(play.stream.is_established());
     assert!(matches!(play.says("<presence/><r xmlns='urn:xmpp:sm:3'/>"), Some(Event::Stanza(_))));
     assert_eq!(play.stream.received(), Some(1), "counted from the first stanza on");
+}
+
+/// XEP-0198 section 9.2: `<resumed/>` is in `<success/>`, nothing is bound, and stream features MUST NOT be sent.
+#[test]
+fn a_broken_stream_goes_on_along_with_the_login() {
+    let mut play = Play::opened();
+    play.asks_for("<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>");
+    let grant = Grant { id: "some-id".into(), max: Duration::from_secs(60) };
+    let session = bound_to("juliet@example.org/x", Some(Some(grant)));
+    play.stream.welcome(Welcome { session, ..juliet(None) });
+    assert!(play.hears().contains("<enabled xmlns='urn:xmpp:sm:3' id='some-id' resume='true' max='60'/></bound>"));
+    play.stream.send(&Stanza::new(MessageType::Chat).with_id("unseen"));
+    let suspended = play.stream.suspend().unwrap();
+
+    let mut play = Play::opened();
+    let request =
+        play.asks_for("<resume xmlns='urn:xmpp:sm:3' previd='some-id' h='0'/><bind xmlns='urn:xmpp:bind:0'/>");
+    assert_eq!(request.resume.unwrap().attr("previd"), Some("some-id"));
+    let session = Session::Resumed { jid: "juliet@example.org/x".parse().unwrap(), suspended };
+    play.stream.welcome(Welcome { session, ..juliet(None) });
+    let expected = "<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>juliet@example.org/x</authorization-identifier>\
+        <resumed xmlns='urn:xmpp:sm:3' previd='some-id' h='0'/></success><message id='unseen' type='chat'/>";
+    assert_eq!(play.hears(), expected);
+    assert!(play.stream.is_established() && play.stream.is_resumable());
 }
 
 /// XEP-0388 section 2.6.1: additional data of the mechanism, and what features have to say.
