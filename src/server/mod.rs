@@ -3,6 +3,7 @@
 mod admin;
 mod assemble;
 mod ports;
+mod token_key;
 
 pub use admin::{Offline, Operator};
 pub use assemble::{abouts, open_store};
@@ -20,6 +21,7 @@ use crate::tls::Tls;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use token_key::token_key;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use wire::stream::{StreamCondition, StreamError};
@@ -74,6 +76,8 @@ async fn serve(
         federation: federation.clone(),
         limits: config.limits.clone(),
         decoys,
+        tokens: token_key(&config)?,
+        devices: assemble::devices(&config),
         account_failures: throttle(config.limits.account.auth_failures),
         address_failures: throttle(config.limits.address.auth_failures),
         stopping: stopping.clone(),

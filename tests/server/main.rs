@@ -11,6 +11,7 @@ mod limits;
 mod phone;
 mod restart;
 mod resumption;
+mod sasl2;
 mod spoilt;
 mod stanzas;
 mod streams;
