@@ -31,6 +31,8 @@ fn defaults(dir: &Path) -> String {
         listen.component.addresses = ["127.0.0.1:0"]
         listen.s2s.addresses = []
         listen.s2s_tls.addresses = []
+        listen.https.addresses = ["127.0.0.1:0"]
+        listen.http.addresses = ["127.0.0.1:0"]
         listen.metrics.addresses = ["127.0.0.1:0"]
         log.level = "debug"
         limits.address.registrations = "1000000/1h"
@@ -129,6 +131,11 @@ impl Server {
     /// Where other servers connect.
     pub fn s2s(&self) -> SocketAddr {
         self.listening("servers")
+    }
+
+    /// Where HTTP without TLS is, as for a reverse proxy.
+    pub fn web(&self) -> SocketAddr {
+        self.listening("web (no TLS)")
     }
 
     /// Where the operator's HTTP is.

@@ -26,12 +26,15 @@ pub mod private;
 pub mod register;
 pub mod registry;
 pub mod roster;
+pub mod service;
 pub mod session;
+pub mod state;
 pub mod store;
 pub mod stored;
 pub mod stream;
 pub mod table;
 pub mod time;
+pub mod upload;
 pub mod vcard;
 pub mod version;
 
@@ -40,8 +43,10 @@ pub mod testing;
 
 pub use context::{Act, Cx, Host};
 pub use feature::{About, Answer, At, Feature, Halt, Outcome, Request, Scope};
+pub use service::{Resident, Service};
 
 use wire::datetime::Timestamp;
+use wire::jid::BareJid;
 
 /// What the features of one host are told, a part each.
 #[derive(Clone, Debug)]
@@ -94,4 +99,22 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         Box::new(vcard::VCard::new(settings.vcard)),
         Box::new(version::Version::new(settings.version)),
     ]
+}
+
+/// What the services of one host are told, a part each. A service that the host does not have is absent.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceSettings {
+    pub upload: Option<upload::Config>,
+}
+
+/// What the services say of themselves, as [`features`] do.
+pub static SERVICES: &[&About] = &[&upload::ABOUT];
+
+/// The services of a host, each with its domain.
+pub fn services(settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
+    let mut services: Vec<(BareJid, Box<dyn Service>)> = Vec::new();
+    if let Some(config) = settings.upload {
+        services.push((config.domain.clone(), Box::new(upload::Upload::new(config))));
+    }
+    services
 }
