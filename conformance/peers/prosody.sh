@@ -2,7 +2,7 @@
 # Runs Prosody in the foreground with everything it has switched on, open registration and no rate limits.
 #   prosody.sh ADDRESS [DIRECTORY]
 # STARTTLS on 5222, direct TLS on 5223, components on 5347 (c1.localhost to c8.localhost, secret "secret"), HTTP on 5280.
-# PLAINTEXT=1 allows logins without TLS.
+# PLAINTEXT=1 allows logins without TLS. The administrator is admin@localhost, password "secret".
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
 # Out of the box only administrators create nodes at mod_pubsub, and no option says otherwise.
@@ -69,4 +69,5 @@ Component "proxy.localhost" "proxy65"
     proxy65_address = "$addr"
     proxy65_ports = { 5000 }
 CFG
+prosodyctl --config "$dir/prosody.cfg.lua" register admin localhost secret
 exec prosody --config "$dir/prosody.cfg.lua"

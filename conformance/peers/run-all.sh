@@ -46,7 +46,7 @@ for peer in ${peers//,/ }; do
     # ejabberd 23.01 answers "Database failure" when several nodes are created at the same time.
     parallel=16; [ "$peer" = ejabberd ] && parallel=2
     "$suite" run --parallel "$parallel" --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 --websocket "$websocket" \
-        --component "${components%,}" \
+        --component "${components%,}" --admin admin@localhost --admin-password secret --register \
         --json "$out/$peer.json" --html "$out/$peer.html" --junit "$out/$peer.xml" "$@" | tee "$out/$peer.txt"
     stop
     [ -s "$out/$peer.json" ] && reports+=("$out/$peer.json")

@@ -4,7 +4,7 @@ use super::accounts::Accounts;
 use super::stagehand::ask;
 use crate::net::Security;
 use crate::net::{Log, Session, Target};
-use crate::play::{Condition, Place, Requirement, RunOption, Stage};
+use crate::play::{Actor, Condition, Place, Requirement, RunOption, Stage};
 use crate::report::{Detail, Outcome, ServerInfo, Status};
 use crate::xml::Element;
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ pub struct PlaceInfo {
 
 /// Asks the server.
 pub async fn survey(target: &Arc<Target>, accounts: &Accounts) -> Profile {
-    let mut profile = Profile { options: options(target), ..Profile::default() };
+    let mut profile = Profile { options: options(target, accounts), ..Profile::default() };
     let log = Log::default();
     let account = match accounts.obtain(target, "survey", &log).await {
         Ok(account) => account,
@@ -53,7 +53,7 @@ pub async fn survey(target: &Arc<Target>, accounts: &Accounts) -> Profile {
     profile
 }
 
-fn options(target: &Target) -> Vec<RunOption> {
+fn options(target: &Target, accounts: &Accounts) -> Vec<RunOption> {
     let mut options = Vec::new();
     match target.security {
         Security::Starttls => options.push(RunOption::Starttls),
@@ -68,6 +68,9 @@ fn options(target: &Target) -> Vec<RunOption> {
     }
     if !target.components.is_empty() {
         options.push(RunOption::Component);
+    }
+    if accounts.admin().is_some() {
+        options.push(RunOption::Admin);
     }
     options
 }
@@ -165,6 +168,9 @@ impl Profile {
         let component = requirement.cast.iter().any(|actor| actor.stage == Stage::Component);
         if component && !self.options.contains(&RunOption::Component) {
             return outcome(Status::Untestable, "needs access for a component".to_owned());
+        }
+        if requirement.cast.iter().any(Actor::is_admin) && !self.options.contains(&RunOption::Admin) {
+            return outcome(Status::Untestable, "needs an administrator".to_owned());
         }
         if requirement.cast.iter().any(|actor| actor.over_websocket) && !self.options.contains(&RunOption::Websocket) {
             return outcome(Status::Untestable, "needs a WebSocket address".to_owned());
