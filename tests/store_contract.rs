@@ -39,6 +39,8 @@ contract! {
     a_trimmed_log_goes_on
     a_forgotten_owner_leaves_nothing_and_may_come_back
     ids_grow_when_the_clock_goes_back
+    a_reserved_id_is_given_once_and_kept_for_its_entry
+    what_changes_nothing_takes_no_version
     long_values_come_back_byte_for_byte
     what_is_too_large_is_refused
     an_empty_batch_changes_nothing
@@ -397,6 +399,32 @@ async fn ids_grow_when_the_clock_goes_back(Bench { store, clock }: Bench) {
     }
     assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
     assert!(seqs[8].micros() >= NOON + 1_000_000, "the clock is followed when it is ahead");
+}
+
+async fn a_reserved_id_is_given_once_and_kept_for_its_entry(Bench { store, .. }: Bench) {
+    let reserved = store.reserve();
+    let other = commit(&*store, Batch::new().append(LogKey::new("other", "log"), &[], "x")).await.seqs[0];
+    assert!(reserved < other && other < store.reserve());
+    let done = commit(
+        &*store,
+        &mut batch(|batch| {
+            batch.append_at(ARCHIVE, reserved, &["tag"], "kept").append(ARCHIVE, &[], "next");
+        }),
+    )
+    .await;
+    assert_eq!(done.seqs.len(), 2);
+    assert_eq!(done.seqs[0], reserved);
+    assert!(done.seqs[1] > other);
+    assert_eq!(texts(&*store, LogQuery::forward(9)).await, ["kept", "next"]);
+    assert_eq!(texts(&*store, LogQuery::forward(9).tag("tag")).await, ["kept"]);
+}
+
+async fn what_changes_nothing_takes_no_version(Bench { store, .. }: Bench) {
+    let before = commit(&*store, Batch::new().put(item("romeo"), "", Expect::Any)).await;
+    let nothing = commit(&*store, Batch::new().remove(ARCHIVE, Seq(1))).await;
+    assert_eq!(nothing.position, before.position);
+    let after = commit(&*store, Batch::new().put(item("romeo"), "", Expect::Any)).await;
+    assert!(after.version > before.version && after.position > before.position);
 }
 
 async fn long_values_come_back_byte_for_byte(Bench { store, .. }: Bench) {

@@ -206,6 +206,16 @@ fn play(engine: EngineKind, cases: u32, longest: usize) {
     proptest!(config, |(moves in proptest::collection::vec(step(), 1..longest))| check(engine, &moves));
 }
 
+/// What no disk has seen cannot be known after a restart: it must not count before it either.
+#[test]
+fn a_removal_of_nothing_leaves_no_trace() {
+    let nothing = || Move::Commit(vec![Change::Remove { owner: 0, entry: 0 }]);
+    let append = || Move::Commit(vec![Change::Append { owner: 0, tags: 0, length: 1 }]);
+    for engine in [EngineKind::Sled, EngineKind::Fjall] {
+        check(engine, &[nothing(), Move::Reopen, nothing(), append(), Move::Reopen, append()]);
+    }
+}
+
 #[test]
 fn over_the_memory_engine() {
     play(EngineKind::Memory, 200, 60);

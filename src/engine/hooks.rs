@@ -67,7 +67,7 @@ impl Engine {
                         let outcome = feature.session_available(&mut cx, &mut lane.account, id).await;
                         report(outcome, feature.about().name);
                     }
-                    prepend(&mut acts, road.collect(cx));
+                    prepend(&mut acts, road.close_quietly(cx).await);
                 }
                 Act::RemoveAccount => match self.remove_account(lane, entry, road).await {
                     Ok(after) => prepend(&mut acts, after),
@@ -86,7 +86,7 @@ impl Engine {
             let outcome = feature.session_ended(&mut cx, &mut lane.account, &session).await;
             report(outcome, feature.about().name);
         }
-        road.collect(cx)
+        road.close_quietly(cx).await
     }
 
     /// Deletes the account and everything stored for it; its sessions end when the acts are carried out.
@@ -105,7 +105,7 @@ impl Engine {
         let forgotten = self.store.forget(entry.user.as_str()).await?;
         cx.written = cx.written.max(forgotten);
         lane.forget_existence();
-        let mut acts = road.collect(cx);
+        let mut acts = road.close_quietly(cx).await;
         let sessions = lane.account.sessions.iter().map(|session| session.id);
         acts.extend(sessions.map(|id| Act::Close(id, StreamCondition::NotAuthorized)));
         Ok(acts)
@@ -137,6 +137,13 @@ impl Engine {
 }
 
 impl Road {
+    /// Ends a visit that has no stanza to answer.
+    async fn close_quietly(&mut self, cx: Cx<'_>) -> Vec<Act> {
+        let (outcome, acts) = self.close(cx, Ok(())).await;
+        report(outcome, "engine");
+        acts
+    }
+
     /// What a connection never wrote, or its peer never acknowledged, is not lost: messages go to whom there is, or wait;
     /// requests are answered. Presence is of the moment, and an answer is for the session that has asked.
     pub(super) fn undelivered(&mut self, stanza: Stanza, user: &BareJid) {

@@ -3,6 +3,7 @@
 //! ```text
 //! receive -> admit -> sent hooks -> travel -> route -> received hooks -> hand over -> outboxes
 //!                                             route -> a host itself
+//!                                             route -> a resident of a service: a room, a node
 //!                                             route -> an external component
 //!                                             route -> another server
 //! ```
@@ -16,6 +17,7 @@ mod admit;
 mod awake;
 mod hooks;
 mod outbox;
+mod residents;
 mod serve;
 mod served;
 mod sessions;
@@ -23,7 +25,8 @@ mod sessions;
 pub use admit::component as admit_from_component;
 pub use awake::{Awake, Entry, Lane};
 pub use outbox::{NotTaken, Outbox, Parcel, Taken};
-pub use served::{Destination, Domains, Served};
+pub use residents::{Seat, Serving};
+pub use served::{Destination, Domains, Served, Services};
 pub use sessions::{Client, NotBound};
 
 use crate::s2s::Federation;
@@ -39,7 +42,7 @@ use xeps::account::SessionId;
 use xeps::accounts::Passwords;
 use xeps::clock::Clock;
 use xeps::delivery::{Delivery, Incoming, decide, may_ask, nobody};
-use xeps::store::{Position, Store, StoreError};
+use xeps::store::{Batch, Position, Store, StoreError};
 use xeps::{Act, At, Cx, Halt};
 
 /// Everything that moves stanzas. Shared by all connections.
@@ -67,6 +70,8 @@ struct Road {
     address: Option<IpAddr>,
     /// The latest write that this session has caused, now or earlier. A result for it leaves only when that is on disk.
     written: Position,
+    /// What is to be committed together with what the stanza writes at its recipient, or else at the end of the road.
+    staged: Batch,
 }
 
 impl Engine {
@@ -103,6 +108,7 @@ impl Engine {
             self.sent(&mut lane, &entry, client.id, stanza, &mut road).await;
         }
         self.travel(&mut road).await;
+        self.leave(&mut road).await;
         client.written = road.written;
         Ok(())
     }
@@ -142,7 +148,7 @@ impl Engine {
             Kind::Presence(_) => hooks::presence_sent(&mut cx, &mut lane.account, id, &mut stanza).await,
             Kind::Iq(_) => Ok(()),
         };
-        let acts = road.collect(cx);
+        let (outcome, acts) = road.close(cx, outcome).await;
         match outcome {
             Ok(()) if stanza.to.is_some() => road.pending.push_back(stanza),
             // RFC 6120 section 10.3: without an address a message is for the sender's own account, and presence is for
@@ -163,12 +169,24 @@ impl Engine {
         }
     }
 
+    /// Commits what went to nobody's account.
+    async fn leave(&self, road: &mut Road) {
+        if road.staged.is_empty() {
+            return;
+        }
+        match self.store.commit(std::mem::take(&mut road.staged)).await {
+            Ok(committed) => road.written = road.written.max(committed.position),
+            Err(error) => error!(%error, "the store failed at the end of a stanza's road"),
+        }
+    }
+
     /// The one place that decides where a stanza goes.
     async fn route(&self, stanza: Stanza, road: &mut Road) {
         let Some(to) = stanza.to.clone() else { return };
         match self.domains.destination(&to) {
             Destination::Account(served) => self.to_account(&served, &to, stanza, road).await,
             Destination::Host(served) => self.to_host(&served, &to, stanza, road).await,
+            Destination::Service(serving) => self.to_service(&serving, &to, stanza, road).await,
             Destination::Component(outbox) => {
                 let parcel = Parcel { stanza: stanza.clone(), after: Position::default() };
                 if outbox.push(parcel).is_err() {
@@ -242,12 +260,13 @@ impl Engine {
         let delivery = decide(&lane.account, &stanza);
         let mut incoming = Incoming { stanza, delivery };
         let mut cx = self.context(&entry.served, road);
+        cx.staged = std::mem::take(&mut road.staged);
         let outcome = match incoming.stanza.kind {
             Kind::Message(_) => hooks::message_received(&mut cx, &mut lane.account, &mut incoming).await,
             Kind::Presence(_) => hooks::presence_received(&mut cx, &mut lane.account, &mut incoming).await,
             Kind::Iq(_) => Ok(()),
         };
-        let mut acts = road.collect(cx);
+        let (outcome, mut acts) = road.close(cx, outcome).await;
         match outcome {
             Ok(()) => hand_over(lane, incoming, &mut acts, road),
             Err(halt) => road.answer(&incoming.stanza, halt),
@@ -275,16 +294,28 @@ impl Engine {
         }
     }
 
-    fn context<'a>(&'a self, served: &'a Served, road: &Road) -> Cx<'a> {
-        Cx {
-            host: &served.host,
-            store: self.store.as_ref(),
-            clock: self.clock.as_ref(),
-            passwords: self.passwords.as_ref(),
-            address: road.address,
-            out: Vec::new(),
-            written: road.written,
+    /// A resident of a service takes whatever comes; what it wants sent goes on the road.
+    async fn to_service(&self, serving: &Serving, to: &Jid, stanza: Stanza, road: &mut Road) {
+        let seat = serving.wake(to.to_bare());
+        {
+            let mut resident = seat.lane().await;
+            let mut cx = self.context(&serving.host, road);
+            cx.staged = std::mem::take(&mut road.staged);
+            let outcome = resident.receive(&mut cx, stanza.clone()).await;
+            let (outcome, acts) = road.close(cx, outcome).await;
+            road.follow(acts);
+            if let Err(halt) = outcome {
+                road.answer(&stanza, halt);
+            }
         }
+        serving.release(seat);
+    }
+
+    fn context<'a>(&'a self, served: &'a Served, road: &Road) -> Cx<'a> {
+        let mut cx = Cx::new(&served.host, self.store.as_ref(), self.clock.as_ref(), self.passwords.as_ref());
+        cx.address = road.address;
+        cx.written = road.written;
+        cx
     }
 }
 
@@ -314,13 +345,29 @@ fn hand_over(lane: &Lane, incoming: Incoming, acts: &mut Vec<Act>, road: &mut Ro
 
 impl Road {
     fn new(origin: Option<SessionId>, address: Option<IpAddr>, written: Position) -> Road {
-        Road { pending: VecDeque::new(), origin, address, written }
+        Road { pending: VecDeque::new(), origin, address, written, staged: Batch::new() }
     }
 
-    /// Takes over what hooks have left behind.
-    fn collect(&mut self, cx: Cx<'_>) -> Vec<Act> {
+    /// Ends a visit: what is staged is committed, and what hooks want done is taken over. If it cannot be committed, nothing of
+    /// it is done.
+    async fn close<T>(&mut self, mut cx: Cx<'_>, outcome: Result<T, Halt>) -> (Result<T, Halt>, Vec<Act>) {
+        let outcome = match cx.commit_staged().await {
+            Ok(()) => outcome,
+            Err(error) => {
+                cx.out.clear();
+                Err(Halt::Broken(error))
+            }
+        };
         self.written = self.written.max(cx.written);
-        cx.out
+        (outcome, cx.out)
+    }
+
+    /// Takes on what something without sessions wants sent.
+    fn follow(&mut self, acts: Vec<Act>) {
+        self.pending.extend(acts.into_iter().filter_map(|act| match act {
+            Act::Route(stanza) => Some(stanza),
+            _ => None,
+        }));
     }
 
     /// Queues a stanza for a session. An answer to the session whose stanza this road is for is an acknowledgement: it must

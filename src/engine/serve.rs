@@ -43,7 +43,7 @@ impl Engine {
             _ => At::Own(&mut lane.account),
         };
         let reply = dispatch(&mut cx, at, stanza, Some(id)).await;
-        let mut acts = road.collect(cx);
+        let (reply, mut acts) = road.close(cx, reply).await;
         // The answer that an account is gone must not leave before it is.
         if let Some(index) = acts.iter().position(|act| matches!(act, Act::RemoveAccount)) {
             acts.swap_remove(index);
@@ -67,7 +67,7 @@ impl Engine {
     pub(super) async fn serve_other(&self, lane: &mut Lane, entry: &Entry, stanza: &Stanza, road: &mut Road) {
         let mut cx = self.context(&entry.served, road);
         let reply = dispatch(&mut cx, At::Other(&mut lane.account), stanza, road.origin).await;
-        let acts = road.collect(cx);
+        let (reply, acts) = road.close(cx, reply).await;
         match reply {
             Ok(reply) => road.pending.extend(reply),
             Err(halt) => road.answer(stanza, halt),
@@ -79,15 +79,12 @@ impl Engine {
     pub(super) async fn serve_host(&self, served: &Arc<Served>, at: At<'_>, stanza: &Stanza, road: &mut Road) {
         let mut cx = self.context(served, road);
         let reply = dispatch(&mut cx, at, stanza, road.origin).await;
-        let acts = road.collect(cx);
+        let (reply, acts) = road.close(cx, reply).await;
         match reply {
             Ok(reply) => road.pending.extend(reply),
             Err(halt) => road.answer(stanza, halt),
         }
-        road.pending.extend(acts.into_iter().filter_map(|act| match act {
-            Act::Route(stanza) => Some(stanza),
-            _ => None,
-        }));
+        road.follow(acts);
     }
 
     /// A connection that has not authenticated asks its host (XEP-0077). Returns the answers, once they are true on disk.
@@ -95,7 +92,7 @@ impl Engine {
         let mut road = Road::new(None, address, Position::default());
         let mut cx = self.context(served, &road);
         let reply = dispatch(&mut cx, At::Stream, stanza, None).await;
-        let _ = road.collect(cx);
+        let (reply, _) = road.close(cx, reply).await;
         let reply = match reply {
             Ok(reply) => reply,
             Err(halt) => {

@@ -1,16 +1,21 @@
-//! The domains this server answers for: hosts with accounts, and external components.
+//! The domains this server answers for: hosts with accounts, their services, and external components.
 
 use super::outbox::Outbox;
+use super::residents::Serving;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
+use wire::jid::BareJid;
 use wire::jid::Jid;
-use xeps::Host;
+use xeps::{Host, Service};
 
 /// A host as the engine holds it.
 pub struct Served {
     pub host: Host,
 }
+
+/// The services of a host, each with its domain.
+pub type Services = Vec<(BareJid, Box<dyn Service>)>;
 
 /// Where an address leads.
 pub enum Destination {
@@ -18,6 +23,8 @@ pub enum Destination {
     Account(Arc<Served>),
     /// A host itself.
     Host(Arc<Served>),
+    /// A service of a host here.
+    Service(Arc<Serving>),
     /// An external component that is connected.
     Component(Arc<Outbox>),
     /// An external component that is configured and not connected.
@@ -29,14 +36,27 @@ pub enum Destination {
 #[derive(Default)]
 pub struct Domains {
     hosts: HashMap<String, Arc<Served>>,
+    services: HashMap<String, Arc<Serving>>,
     components: RwLock<HashMap<String, Option<Arc<Outbox>>>>,
 }
 
 impl Domains {
-    pub fn new(hosts: impl IntoIterator<Item = Host>, components: impl IntoIterator<Item = String>) -> Domains {
-        let hosts =
-            hosts.into_iter().map(|host| (host.domain.as_str().to_owned(), Arc::new(Served { host }))).collect();
-        Domains { hosts, components: RwLock::new(components.into_iter().map(|domain| (domain, None)).collect()) }
+    /// Hosts, each with its services, and the domains of external components.
+    pub fn new(
+        hosts: impl IntoIterator<Item = (Host, Services)>,
+        components: impl IntoIterator<Item = String>,
+    ) -> Domains {
+        let mut domains = Domains::default();
+        for (host, services) in hosts {
+            let served = Arc::new(Served { host });
+            for (domain, service) in services {
+                let serving = Serving::new(served.clone(), domain.clone(), service);
+                domains.services.insert(domain.as_str().to_owned(), Arc::new(serving));
+            }
+            domains.hosts.insert(served.host.domain.as_str().to_owned(), served);
+        }
+        domains.components = RwLock::new(components.into_iter().map(|domain| (domain, None)).collect());
+        domains
     }
 
     pub fn host(&self, domain: &str) -> Option<&Arc<Served>> {
@@ -47,15 +67,25 @@ impl Domains {
         self.hosts.values()
     }
 
-    /// Whether this server answers for the domain, as a host or by a component.
+    /// The service of that domain.
+    pub fn service(&self, domain: &str) -> Option<&Arc<Serving>> {
+        self.services.get(domain)
+    }
+
+    /// Whether this server answers for the domain, as a host, by a service or by a component.
     pub fn serves(&self, domain: &str) -> bool {
-        self.hosts.contains_key(domain) || self.components.read().contains_key(domain)
+        self.hosts.contains_key(domain)
+            || self.services.contains_key(domain)
+            || self.components.read().contains_key(domain)
     }
 
     pub fn destination(&self, to: &Jid) -> Destination {
         if let Some(served) = self.hosts.get(to.domain()) {
             let served = served.clone();
             return if to.local().is_some() { Destination::Account(served) } else { Destination::Host(served) };
+        }
+        if let Some(serving) = self.services.get(to.domain()) {
+            return Destination::Service(serving.clone());
         }
         match self.components.read().get(to.domain()) {
             Some(Some(outbox)) => Destination::Component(outbox.clone()),

@@ -16,7 +16,7 @@ use xeps::disco::{self, Contacts, Service};
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
-use xeps::{About, Host, Settings, features, offline};
+use xeps::{About, Host, ServiceSettings, Settings, features, offline, services};
 
 /// Where and how the configuration wants its data kept.
 pub fn store_options(config: &Config) -> Options {
@@ -40,9 +40,12 @@ pub fn engine(config: &Config, store: Arc<dyn Store>) -> Result<Engine, String> 
     let clock = Arc::new(SystemClock);
     let mut hosts = Vec::new();
     for (domain, host) in &config.hosts {
-        let registry = Registry::new(features(settings(config, host, clock.as_ref())));
+        let services = services(service_settings(host));
+        let mut settings = settings(config, host, clock.as_ref());
+        settings.disco.services.extend(services.iter().map(|(domain, own)| service(domain, Some(own.title()))));
+        let registry = Registry::new(features(settings));
         let registry = registry.map_err(|error| format!("this build is broken: {error}"))?;
-        hosts.push(Host { domain: domain.jid().clone(), registry });
+        hosts.push((Host { domain: domain.jid().clone(), registry }, services));
     }
     let domains = Domains::new(hosts, config.components.keys().map(|domain| domain.as_str().to_owned()));
     let limits = (config.limits.session.outbox.as_usize(), config.limits.account.sessions as usize);
@@ -53,7 +56,7 @@ pub fn engine(config: &Config, store: Arc<dyn Store>) -> Result<Engine, String> 
 pub fn abouts() -> Result<Vec<&'static About>, String> {
     let registry = Registry::new(features(Settings::new(SystemClock.now())));
     let registry = registry.map_err(|error| format!("this build is broken: {error}"))?;
-    Ok(registry.abouts().chain(&xeps::stream::ABOUTS).collect())
+    Ok(registry.abouts().chain(&xeps::stream::ABOUTS).chain(xeps::SERVICES.iter().copied()).collect())
 }
 
 /// How each host treats the streams of its clients.
@@ -144,7 +147,7 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
     let (account, address) = (&config.limits.account, &config.limits.address);
     let mut settings = Settings::new(clock.now());
     settings.disco = disco::Settings {
-        services: config.components.keys().map(|domain| service(domain.jid())).collect(),
+        services: config.components.keys().map(|domain| service(domain.jid(), None)).collect(),
         contacts: contacts(&host.contact),
     };
     settings.offline = offline::Config {
@@ -164,8 +167,12 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
     settings
 }
 
-fn service(domain: &BareJid) -> Service {
-    Service { jid: domain.clone().into(), name: None }
+fn service_settings(_: &HostConfig) -> ServiceSettings {
+    ServiceSettings::default()
+}
+
+fn service(domain: &BareJid, name: Option<&str>) -> Service {
+    Service { jid: domain.clone().into(), name: name.map(str::to_owned) }
 }
 
 fn contacts(contact: &config::Contact) -> Contacts {

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use xeps::store::{Committed, Micros, Position, Result, StoreError};
+use xeps::store::{Committed, Micros, Position, Result, Seq, StoreError};
 
 /// The longest pause that lets a load gather.
 const GATHER_AT_MOST: Duration = Duration::from_micros(500);
@@ -175,10 +175,21 @@ impl Shared {
         let mut stage = Stage::new(&self.view, order.mark.saturating_add(1).max((self.now)()));
         build(&mut stage)?;
         let Stage { changes, version, mark, seqs, .. } = stage;
-        order.mark = mark;
         let mut overlay = self.view.overlay.write();
-        let position = if changes.is_empty() { overlay.newest() } else { overlay.add(changes, mark) };
+        if changes.is_empty() {
+            // The mark stays where the disk will have it: what no change carries there is not given.
+            return Ok(Some(Committed { position: Position(overlay.newest()), version, seqs }));
+        }
+        order.mark = mark;
+        let position = overlay.add(changes, mark);
         Ok(Some(Committed { position: Position(position), version, seqs }))
+    }
+
+    /// Gives an id for an entry that will be committed later.
+    pub fn reserve(&self) -> Seq {
+        let mut order = self.order.lock();
+        order.mark = order.mark.saturating_add(1).max((self.now)());
+        Seq(order.mark)
     }
 
     fn wait_for_room(&self) {

@@ -109,6 +109,10 @@ impl Store for Database {
         self.inner.committer.commit(|stage| batch.ops().iter().try_for_each(|op| stage.apply(op))).await
     }
 
+    fn reserve(&self) -> Seq {
+        self.inner.committer.shared.reserve()
+    }
+
     async fn read(&self, log: LogKey<'_>, query: LogQuery<'_>) -> Result<Vec<Entry>> {
         log.check()?;
         let Some((from, to)) = bounds(&query) else { return Ok(Vec::new()) };

@@ -33,7 +33,7 @@ impl<'a> Stage<'a> {
         match op {
             Op::Put { key, value, expect } => self.put(key.as_key(), value, *expect),
             Op::Delete { key, expect } => self.delete(key.as_key(), *expect),
-            Op::Append { log, tags, value } => self.append(log.as_key(), tags, value),
+            Op::Append { log, seq, tags, value } => self.append(log.as_key(), *seq, tags, value),
             Op::Amend { log, seq, value } => self.amend(log.as_key(), *seq, value),
             Op::Remove { log, seq } => self.remove(log.as_key(), *seq),
         }
@@ -74,9 +74,11 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    fn append(&mut self, log: LogKey<'_>, tags: &[CompactString], value: &Bytes) -> Result<()> {
-        self.mark += 1;
-        let seq = Seq(self.mark);
+    fn append(&mut self, log: LogKey<'_>, reserved: Option<Seq>, tags: &[CompactString], value: &Bytes) -> Result<()> {
+        let seq = reserved.unwrap_or_else(|| {
+            self.mark += 1;
+            Seq(self.mark)
+        });
         self.set(keys::entry(log, seq), Some(values::entry(tags, value)));
         for tag in tags {
             self.set(keys::tagged(log, tag, seq), Some(Bytes::new()));

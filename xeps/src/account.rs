@@ -10,6 +10,7 @@ mod storage;
 pub use contact::{Contact, Groups, Subscription};
 pub use roster::Roster;
 
+use crate::state::States;
 use std::collections::BTreeSet;
 use wire::datetime::Timestamp;
 use wire::jid::{BareJid, Jid};
@@ -26,11 +27,13 @@ pub struct Account {
     pub sessions: Vec<Session>,
     /// The roster, once something has needed it. See [`Account::roster`].
     pub(crate) roster: Option<Roster>,
+    /// What features remember of the account while it is awake.
+    pub states: States,
 }
 
 impl Account {
     pub fn new(user: BareJid) -> Self {
-        Account { user, sessions: Vec::new(), roster: None }
+        Account { user, sessions: Vec::new(), roster: None, states: States::default() }
     }
 
     pub fn session(&self, id: SessionId) -> Option<&Session> {
@@ -81,11 +84,13 @@ pub struct Session {
     /// Whom it has sent directed presence (RFC 6121 section 4.6): they hear when it becomes unavailable. The presence
     /// feature bounds it.
     pub directed: BTreeSet<Jid>,
+    /// What features remember of the session.
+    pub states: States,
 }
 
 impl Session {
     pub fn new(id: SessionId, jid: Jid) -> Self {
-        Session { id, jid, presence: None, interested: false, directed: BTreeSet::new() }
+        Session { id, jid, presence: None, interested: false, directed: BTreeSet::new(), states: States::default() }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::account::SessionId;
 use crate::accounts::Passwords;
 use crate::clock::Clock;
 use crate::registry::Registry;
-use crate::store::{Batch, Committed, Position, Store, StoreError};
+use crate::store::{Batch, Committed, Position, Seq, Store, StoreError};
 use std::net::IpAddr;
 use wire::jid::BareJid;
 use wire::stanza::Stanza;
@@ -30,14 +30,52 @@ pub struct Cx<'a> {
     pub out: Vec<Act>,
     /// The latest write that the stanza has caused: it counts as handled when this is on disk.
     pub written: Position,
+    /// What goes to the store with the next commit. See [`Cx::stage`].
+    pub staged: Batch,
+}
+
+impl<'a> Cx<'a> {
+    /// The context of a stanza that has caused nothing yet and comes from nowhere in particular.
+    pub fn new(host: &'a Host, store: &'a dyn Store, clock: &'a dyn Clock, passwords: &'a dyn Passwords) -> Self {
+        let (out, written, staged) = (Vec::new(), Position::default(), Batch::new());
+        Cx { host, store, clock, passwords, address: None, out, written, staged }
+    }
 }
 
 impl Cx<'_> {
-    /// Commits, and ties the stanza's acknowledgement to the durability of what was written.
+    /// Puts changes aside for the next commit: all that a stanza writes at one place belongs together, so that a crash leaves
+    /// all of it or nothing. What no hook commits the engine does, after the hooks and before anything is handed over.
+    pub fn stage(&mut self, changes: Batch) {
+        self.staged.extend(changes);
+    }
+
+    /// Commits what is staged and the batch as one, and ties the stanza's acknowledgement to the durability of what was
+    /// written. The ids returned are the batch's own. After an error what was staged still is.
     pub async fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
-        let committed = self.store.commit(batch).await?;
+        let before = self.staged.appends();
+        let all = if self.staged.is_empty() {
+            batch
+        } else {
+            let mut all = self.staged.clone();
+            all.extend(batch);
+            all
+        };
+        let mut committed = self.store.commit(all).await?;
+        self.staged = Batch::new();
+        committed.seqs.drain(..before.min(committed.seqs.len()));
         self.written = self.written.max(committed.position);
         Ok(committed)
+    }
+
+    /// Commits what is staged, if anything is.
+    pub async fn commit_staged(&mut self) -> Result<(), StoreError> {
+        if self.staged.is_empty() { Ok(()) } else { self.commit(Batch::new()).await.map(|_| ()) }
+    }
+
+    /// An id for an entry that is staged later in the same visit, for a stanza that carries it (XEP-0359). Only for logs of
+    /// the account or resident that is held.
+    pub fn reserve(&self) -> Seq {
+        self.store.reserve()
     }
 
     /// Sends a stanza along the road. It must have a `from` and a `to`.
@@ -64,4 +102,43 @@ pub enum Act {
     Available(SessionId),
     /// Delete the account and all that is stored for it, and end its sessions.
     RemoveAccount,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::Memory;
+    use crate::store::{Expect, Key, LogKey, LogQuery};
+    use crate::testing::{CheapPasswords, StillClock, now_or_never};
+
+    const LOG: LogKey<'static> = LogKey::new("juliet@example.org", "log");
+
+    fn one(text: &'static str) -> Batch {
+        let mut batch = Batch::new();
+        batch.append(LOG, &[], text);
+        batch
+    }
+
+    #[test]
+    fn what_is_staged_goes_with_the_next_commit_or_not_at_all() {
+        let host =
+            Host { domain: BareJid::parse("example.org").unwrap(), registry: Registry::new(Vec::new()).unwrap() };
+        let (store, clock) = (Memory::at(1), StillClock::default());
+        let mut cx = Cx::new(&host, &store, &clock, &CheapPasswords);
+        cx.stage(one("staged"));
+        assert_eq!(now_or_never(store.summary(LOG)).unwrap().entries, 0);
+
+        let mut refused = Batch::new();
+        refused.put(Key::new("a", "b", "c"), "", Expect::Version(7));
+        now_or_never(cx.commit(refused)).unwrap_err();
+        assert_eq!(now_or_never(store.summary(LOG)).unwrap().entries, 0);
+
+        let committed = now_or_never(cx.commit(one("own"))).unwrap();
+        let entries = now_or_never(store.read(LOG, LogQuery::forward(9))).unwrap();
+        assert_eq!(entries.iter().map(|entry| entry.value.as_ref()).collect::<Vec<_>>(), [&b"staged"[..], b"own"]);
+        assert_eq!(committed.seqs, [entries[1].seq], "the ids are the batch's own");
+        assert_eq!(cx.written, committed.position);
+        now_or_never(cx.commit_staged()).unwrap();
+        assert_eq!(now_or_never(store.summary(LOG)).unwrap().entries, 2);
+    }
 }

@@ -26,7 +26,9 @@ pub mod private;
 pub mod register;
 pub mod registry;
 pub mod roster;
+pub mod service;
 pub mod session;
+pub mod state;
 pub mod store;
 pub mod stored;
 pub mod stream;
@@ -40,8 +42,10 @@ pub mod testing;
 
 pub use context::{Act, Cx, Host};
 pub use feature::{About, Answer, At, Feature, Halt, Outcome, Request, Scope};
+pub use service::{Resident, Service};
 
 use wire::datetime::Timestamp;
+use wire::jid::BareJid;
 
 /// What the features of one host are told, a part each.
 #[derive(Clone, Debug)]
@@ -94,4 +98,16 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         Box::new(vcard::VCard::new(settings.vcard)),
         Box::new(version::Version::new(settings.version)),
     ]
+}
+
+/// What the services of one host are told, a part each. A service that the host does not have is absent.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceSettings {}
+
+/// What the services say of themselves, as [`features`] do.
+pub static SERVICES: &[&About] = &[];
+
+/// The services of a host, each with its domain.
+pub fn services(_settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
+    vec![]
 }

@@ -279,5 +279,5 @@ fn items_and_sessions_are_small() {
     assert!(size_of::<Contact>() <= 72, "{}", size_of::<Contact>());
     assert!(size_of::<Roster>() <= 48, "{}", size_of::<Roster>());
     assert!(size_of::<xeps::account::Session>() <= 240, "{}", size_of::<xeps::account::Session>());
-    assert!(size_of::<Account>() <= 104, "{}", size_of::<Account>());
+    assert!(size_of::<Account>() <= 112, "{}", size_of::<Account>());
 }

@@ -49,6 +49,8 @@ pub enum Op {
     Append {
         /// Which log.
         log: OwnedLogKey,
+        /// The reserved id that it gets; the store gives it one if there is none.
+        seq: Option<Seq>,
         /// What the entry can be found by.
         tags: Vec<CompactString>,
         /// What it holds.
@@ -97,13 +99,23 @@ impl Batch {
     /// Adds an entry at the end of a log, to be found by each of `tags`. Its id comes with
     /// [`Committed::seqs`](super::Committed::seqs). A tag that is given twice counts once.
     pub fn append(&mut self, log: LogKey<'_>, tags: &[&str], value: impl Into<Bytes>) -> &mut Self {
+        self.append_as(None, log, tags, value.into())
+    }
+
+    /// Adds an entry with an id from [`Store::reserve`](super::Store::reserve). Nothing may be appended to that log between
+    /// the reservation and the commit: whoever holds the lane of its owner can promise that.
+    pub fn append_at(&mut self, log: LogKey<'_>, seq: Seq, tags: &[&str], value: impl Into<Bytes>) -> &mut Self {
+        self.append_as(Some(seq), log, tags, value.into())
+    }
+
+    fn append_as(&mut self, seq: Option<Seq>, log: LogKey<'_>, tags: &[&str], value: Bytes) -> &mut Self {
         let mut unique: Vec<CompactString> = Vec::with_capacity(tags.len());
         for tag in tags {
             if !unique.iter().any(|seen| seen == tag) {
                 unique.push((*tag).into());
             }
         }
-        self.push(Op::Append { log: log.to_owned(), tags: unique, value: value.into() })
+        self.push(Op::Append { log: log.to_owned(), seq, tags: unique, value })
     }
 
     /// Replaces the value of an entry; id and tags stay.
@@ -120,6 +132,11 @@ impl Batch {
     pub fn extend(&mut self, other: Batch) -> &mut Self {
         self.ops.extend(other.ops);
         self
+    }
+
+    /// How many ids its commit will return.
+    pub fn appends(&self) -> usize {
+        self.ops.iter().filter(|op| matches!(op, Op::Append { .. })).count()
     }
 
     /// Whether it changes nothing.
@@ -154,7 +171,7 @@ impl Op {
         let (owner, kind, name, value) = match self {
             Op::Put { key, value, .. } => (&key.owner, &key.kind, key.name.len(), value.len()),
             Op::Delete { key, .. } => (&key.owner, &key.kind, key.name.len(), 0),
-            Op::Append { log, tags, value } => (&log.owner, &log.kind, tags_len(tags)?, value.len()),
+            Op::Append { log, tags, value, .. } => (&log.owner, &log.kind, tags_len(tags)?, value.len()),
             Op::Amend { log, value, .. } => (&log.owner, &log.kind, 0, value.len()),
             Op::Remove { log, .. } => (&log.owner, &log.kind, 0, 0),
         };

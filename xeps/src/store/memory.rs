@@ -68,10 +68,18 @@ impl Store for Memory {
         let mut state = self.state();
         let version = state.last.saturating_add(1).max((self.now)());
         state.judge(&batch, version)?;
+        if !batch.ops().iter().any(|op| state.would_change(op)) {
+            return Ok(Committed { position: Position(state.position), version, seqs: Vec::new() });
+        }
         state.last = version;
-        let position = if batch.is_empty() { Position(state.position) } else { state.step() };
         let seqs = batch.ops().iter().filter_map(|op| state.apply(op, version)).collect();
-        Ok(Committed { position, version, seqs })
+        Ok(Committed { position: state.step(), version, seqs })
+    }
+
+    fn reserve(&self) -> Seq {
+        let mut state = self.state();
+        state.last = state.last.saturating_add(1).max((self.now)());
+        Seq(state.last)
     }
 
     async fn read(&self, log: LogKey<'_>, query: LogQuery<'_>) -> Result<Vec<Entry>> {
@@ -126,6 +134,13 @@ impl State {
         Position(self.position)
     }
 
+    fn would_change(&self, op: &Op) -> bool {
+        match op {
+            Op::Remove { log, seq } => self.logs.get(log).is_some_and(|entries| entries.contains_key(seq)),
+            _ => true,
+        }
+    }
+
     /// Whether every operation of the batch may be applied, each seeing those before it.
     fn judge(&self, batch: &Batch, version: u64) -> Result<()> {
         let mut versions: BTreeMap<&OwnedKey, Option<u64>> = BTreeMap::new();
@@ -162,9 +177,11 @@ impl State {
             Op::Delete { key, .. } => {
                 self.records.remove(key);
             }
-            Op::Append { log, tags, value } => {
-                self.last = self.last.saturating_add(1);
-                let seq = Seq(self.last);
+            Op::Append { log, seq, tags, value } => {
+                let seq = seq.unwrap_or_else(|| {
+                    self.last = self.last.saturating_add(1);
+                    Seq(self.last)
+                });
                 let entry = Entry { seq, value: value.clone(), tags: tags.clone() };
                 self.logs.entry(log.clone()).or_default().insert(seq, entry);
                 return Some(seq);

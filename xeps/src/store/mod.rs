@@ -89,8 +89,8 @@ pub trait Store: Send + Sync {
     async fn list(&self, owner: &str, kind: &str, after: Option<&str>, limit: usize) -> Result<Vec<(String, Record)>>;
 
     /// Applies the batch as a whole and returns at once, without waiting for the disk. The operations take effect in
-    /// their order: an expectation sees what the batch did before it. An empty batch changes nothing and returns the
-    /// newest position.
+    /// their order: an expectation sees what the batch did before it. A batch that changes nothing, because it is empty or
+    /// only removes what is not there, returns the newest position, and a version that may be given again.
     ///
     /// When writes come faster than the disk takes them, this waits until there is room. A commit whose future is
     /// dropped while it waits was not applied.
@@ -98,6 +98,10 @@ pub trait Store: Send + Sync {
     /// Errors: [`StoreError::Conflict`] if an expectation does not hold or an amended entry is gone;
     /// [`StoreError::TooLarge`] for what is beyond [`limits`]. In each case nothing was changed.
     async fn commit(&self, batch: Batch) -> Result<Committed>;
+
+    /// An id greater than all that were given so far, for an entry whose id must be known before it is committed. See
+    /// [`Batch::append_at`].
+    fn reserve(&self) -> Seq;
 
     /// Up to `query.limit` entries of the log that match the query, in its direction.
     async fn read(&self, log: LogKey<'_>, query: LogQuery<'_>) -> Result<Vec<Entry>>;

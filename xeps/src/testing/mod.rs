@@ -5,9 +5,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod hosted;
 mod ports;
 mod xml;
 
+pub use hosted::Hosted;
 pub use ports::{CheapPasswords, StillClock};
 pub use xml::{canonical, now_or_never, stanza};
 
@@ -17,8 +19,8 @@ use crate::context::{Act, Cx, Host};
 use crate::delivery::{self, Delivery, Incoming};
 use crate::feature::{Answer, At, Feature, Halt, Hook, Outcome, Request, Scope};
 use crate::registry::Registry;
+use crate::store::Batch;
 use crate::store::memory::Memory;
-use crate::store::{Batch, Position};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -224,16 +226,10 @@ impl World {
             Some(owner) => self.accounts.get_mut(jid(owner).bare_str()).expect("the account exists"),
             None => &mut none,
         };
-        let mut cx = Cx {
-            host: &self.host,
-            store: &self.store,
-            clock: &*self.clock,
-            passwords: &CheapPasswords,
-            address: self.address,
-            out: Vec::new(),
-            written: Position::default(),
-        };
+        let mut cx = Cx::new(&self.host, &self.store, &*self.clock, &CheapPasswords);
+        cx.address = self.address;
         let result = now_or_never(call(&mut cx, account));
+        now_or_never(cx.commit_staged()).expect("what is staged can be committed");
         self.acts.extend(cx.out.iter().map(|act| describe(account, act)));
         result
     }

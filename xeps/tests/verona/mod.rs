@@ -22,7 +22,7 @@ use xeps::clock::Clock;
 use xeps::delivery::{Delivery, Incoming, decide, nobody};
 use xeps::feature::{Answer, At, Feature, Halt, Hook, Outcome, Request, Scope};
 use xeps::registry::Registry;
-use xeps::store::{Position, StoreError, memory::Memory};
+use xeps::store::{StoreError, memory::Memory};
 use xeps::{Act, Cx, Host};
 
 pub struct Verona {
@@ -301,7 +301,7 @@ impl Verona {
 }
 
 fn context<'a>(host: &'a Host, store: &'a Memory, clock: &'a TestClock) -> Cx<'a> {
-    Cx { host, store, clock, passwords: &NoPasswords, address: None, out: Vec::new(), written: Position::default() }
+    Cx::new(host, store, clock, &NoPasswords)
 }
 
 fn steps(user: &str, acts: Vec<Act>) -> Vec<Step> {

@@ -1,0 +1,34 @@
+//! Services: served domains whose addresses are no accounts, such as rooms and nodes.
+//!
+//! A service is one value; behind each of its addresses stands a [`Resident`], asleep until a stanza comes for it. Whatever
+//! residents share is in the store, under the service's domain as owner.
+
+use crate::context::Cx;
+use crate::feature::{About, Outcome};
+use async_trait::async_trait;
+use wire::jid::BareJid;
+use wire::stanza::Stanza;
+
+/// A served domain with addresses of its own.
+pub trait Service: Send + Sync {
+    /// Its name and the specifications it implements; hooks and requests mean nothing here.
+    fn about(&self) -> &'static About;
+
+    /// What the host's disco#items calls it (XEP-0030 section 4).
+    fn title(&self) -> &'static str;
+
+    /// The resident of an address: of the domain itself, or of one of its localparts. Nothing is loaded yet; whether there
+    /// is such a room is for the resident to find out with its first stanza.
+    fn wake(&self, address: &BareJid) -> Box<dyn Resident>;
+}
+
+/// What lives at one bare address of a service.
+#[async_trait]
+pub trait Resident: Send {
+    /// A stanza has come for this address, with any resource. Nobody else touches the resident meanwhile. What is to be
+    /// sent, answers to requests too, goes into [`Cx::out`](crate::Cx) with [`Cx::route`](crate::Cx::route); a halt is answered by the engine.
+    async fn receive(&mut self, cx: &mut Cx<'_>, stanza: Stanza) -> Outcome;
+
+    /// Nothing that it has in memory would be missed: it may be forgotten until the next stanza comes.
+    fn is_idle(&self) -> bool;
+}

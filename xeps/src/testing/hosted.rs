@@ -1,0 +1,78 @@
+//! A service in memory: stanzas come for its addresses, and what its residents send is written down.
+
+use super::{CheapPasswords, DOMAIN, StillClock, canonical_stanza, error_of, now_or_never, stanza};
+use crate::context::{Act, Cx, Host};
+use crate::feature::Halt;
+use crate::registry::Registry;
+use crate::service::{Resident, Service};
+use crate::store::memory::Memory;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use wire::jid::BareJid;
+use wire::stanza::Stanza;
+
+/// A service of the host [`DOMAIN`] with its residents.
+pub struct Hosted {
+    pub host: Host,
+    pub store: Memory,
+    pub clock: Arc<StillClock>,
+    service: Box<dyn Service>,
+    awake: BTreeMap<BareJid, Box<dyn Resident>>,
+}
+
+impl Hosted {
+    pub fn new(service: Box<dyn Service>) -> Hosted {
+        let clock = Arc::new(StillClock::default());
+        let time = clock.clone();
+        Hosted {
+            host: Host { domain: BareJid::parse(DOMAIN).unwrap(), registry: Registry::new(Vec::new()).unwrap() },
+            store: Memory::new(Arc::new(move || time.micros())),
+            clock,
+            service,
+            awake: BTreeMap::new(),
+        }
+    }
+
+    /// A stanza comes, with `from` and `to`. What the service sends in return, in order, one line of XML each.
+    pub fn receives(&mut self, text: &str) -> Vec<String> {
+        self.takes(stanza(text)).iter().map(canonical_stanza).collect()
+    }
+
+    /// The same with stanzas as values.
+    pub fn takes(&mut self, stanza: Stanza) -> Vec<Stanza> {
+        let address = stanza.to.as_ref().expect("the stanza has a recipient").to_bare();
+        let resident = self.awake.entry(address.clone()).or_insert_with(|| self.service.wake(&address));
+        let mut cx = Cx::new(&self.host, &self.store, &*self.clock, &CheapPasswords);
+        let outcome = now_or_never(resident.receive(&mut cx, stanza.clone()));
+        now_or_never(cx.commit_staged()).expect("what is staged can be committed");
+        let routed = |act| match act {
+            Act::Route(stanza) => stanza,
+            other => panic!("a service has no sessions: {other:?}"),
+        };
+        let mut sent: Vec<Stanza> = cx.out.into_iter().map(routed).collect();
+        if resident.is_idle() {
+            self.awake.remove(&address);
+        }
+        match outcome {
+            Ok(()) | Err(Halt::Silent(_)) => {}
+            Err(halt) => sent.extend(stanza.error(&error_of(halt))),
+        }
+        sent
+    }
+
+    /// The server is stopped and started: what is not in the store is gone.
+    pub fn restarts(&mut self) {
+        self.awake.clear();
+    }
+
+    /// How many residents are awake.
+    pub fn awake(&self) -> usize {
+        self.awake.len()
+    }
+
+    /// Lets time pass.
+    pub fn wait(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+}
