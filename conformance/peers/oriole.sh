@@ -20,7 +20,7 @@ limits.address.registrations = "1000000/1h"
 limits.address.auth_failures = "1000000/1h"
 default_host.registration.mode = "open"
 default_host.require_tls = $([ -n "${PLAINTEXT:-}" ] && echo false || echo true)
-default_host.contact.abuse = ["mailto:abuse@localhost"]
+default_host.contact = { abuse = ["mailto:abuse@localhost"], admin = ["xmpp:admin@localhost"], feedback = ["https://localhost/feedback"] }
 hosts.localhost = { certificate = "$dir/cert.pem", key = "$dir/key.pem" }
 $(for i in 1 2 3 4 5 6 7 8; do printf 'components."c%d.localhost".secret = "secret"\n' $i; done)
 CFG

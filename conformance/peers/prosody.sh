@@ -47,7 +47,8 @@ archive_expires_after = "1w"
 smacks_hibernation_time = 300
 turn_external_host = "turn.localhost"
 turn_external_secret = "secret"
-contact_info = { abuse = { "mailto:abuse@localhost" } }
+contact_info = { abuse = { "mailto:abuse@localhost" }; admin = { "xmpp:admin@localhost" }; feedback = { "https://localhost/feedback" };
+    sales = { "mailto:sales@localhost" }; security = { "mailto:security@localhost" }; support = { "mailto:support@localhost" } }
 consider_websocket_secure = true
 consider_bosh_secure = true
 log = { info = "$dir/log" }
