@@ -4,6 +4,7 @@
 mod support;
 
 mod acknowledgements;
+mod archive;
 mod crash;
 mod lifecycle;
 mod limits;
