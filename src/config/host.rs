@@ -1,5 +1,6 @@
 //! `[default_host]` and `[hosts."example.org"]`: what one served domain offers, and to whom.
 
+use super::pubsub::{Pep, PubSub};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf};
@@ -24,6 +25,10 @@ pub struct HostConfig {
     pub registration: Registration,
     /// Whom to turn to (XEP-0157).
     pub contact: Contact,
+    /// The publish-subscribe service (XEP-0060).
+    pub pubsub: PubSub,
+    /// The nodes of accounts (XEP-0163).
+    pub pep: Pep,
 }
 
 impl Default for HostConfig {
@@ -37,6 +42,8 @@ impl Default for HostConfig {
             anonymous: false,
             registration: Registration::default(),
             contact: Contact::default(),
+            pubsub: PubSub::default(),
+            pep: Pep::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod limits;
 mod listen;
 mod load;
 mod names;
+mod pubsub;
 mod secret;
 mod text;
 mod units;
@@ -23,6 +24,7 @@ pub use limits::{AccountLimits, AddressLimits, Limits, SessionLimits, StreamLimi
 pub use listen::{Listen, ListenOn};
 pub use load::{Loaded, load, parse};
 pub use names::{AccountName, DomainName};
+pub use pubsub::{Pep, PubSub};
 pub use secret::Secret;
 pub use text::Malformed;
 pub use units::{Period, Rate, Size};

@@ -7,14 +7,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tracing::{debug, error};
 use wire::jid::BareJid;
-use wire::stanza::{Condition, IqType, Kind, MessageType, Stanza};
+use wire::stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 use wire::stream::{StreamCondition, StreamError};
 use xeps::account::{Account, SessionId};
 use xeps::accounts;
 use xeps::delivery::Incoming;
 use xeps::feature::Hook;
 use xeps::store::{Position, StoreError};
-use xeps::{Act, Cx, Halt, Outcome};
+use xeps::{Act, Cx, Halt, Host, Outcome};
 
 pub async fn message_sent(cx: &mut Cx<'_>, account: &mut Account, id: SessionId, stanza: &mut Stanza) -> Outcome {
     for feature in cx.host.registry.chain(Hook::MessageSent) {
@@ -42,6 +42,20 @@ pub async fn presence_received(cx: &mut Cx<'_>, account: &mut Account, incoming:
         feature.presence_received(cx, account, incoming).await?;
     }
     Ok(())
+}
+
+pub async fn answered(cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
+    for feature in cx.host.registry.chain(Hook::Answered) {
+        feature.answered(cx, account, stanza).await?;
+    }
+    Ok(())
+}
+
+/// Presence for an account that is asleep. Nobody is there to see it, and nobody would keep it.
+pub fn presence_missed(host: &Host, stanza: &Stanza) {
+    if stanza.kind == PresenceType::Available.into() {
+        host.registry.chain(Hook::PresenceMissed).for_each(|feature| feature.presence_missed(stanza));
+    }
 }
 
 impl Engine {

@@ -223,7 +223,7 @@ impl Engine {
             None if stanza.kind == PresenceType::Available.into()
                 || stanza.kind == PresenceType::Unavailable.into() =>
             {
-                return;
+                return hooks::presence_missed(&served.host, &stanza);
             }
             None => self.awake.wake(served, &to.to_bare()),
         };
@@ -256,6 +256,9 @@ impl Engine {
                 Ok(false) => return road.bounce(&stanza, Condition::ServiceUnavailable.into()),
                 Err(error) => return road.answer(&stanza, Halt::Broken(error)),
             }
+        }
+        if matches!(stanza.kind, Kind::Iq(_)) && to.is_bare() {
+            return self.answered(lane, entry, &stanza, road).await;
         }
         let delivery = decide(&lane.account, &stanza);
         let mut incoming = Incoming { stanza, delivery };

@@ -16,7 +16,7 @@ use xeps::disco::{self, Contacts, Service};
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
-use xeps::{About, Host, ServiceSettings, Settings, features, offline, services};
+use xeps::{About, Host, ServiceSettings, Settings, features, offline, pubsub, services};
 
 /// Where and how the configuration wants its data kept.
 pub fn store_options(config: &Config) -> Options {
@@ -40,7 +40,7 @@ pub fn engine(config: &Config, store: Arc<dyn Store>) -> Result<Engine, String> 
     let clock = Arc::new(SystemClock);
     let mut hosts = Vec::new();
     for (domain, host) in &config.hosts {
-        let services = services(service_settings(host));
+        let services = services(service_settings(config, domain, host));
         let mut settings = settings(config, host, clock.as_ref());
         settings.disco.services.extend(services.iter().map(|(domain, own)| service(domain, Some(own.title()))));
         let registry = Registry::new(features(settings));
@@ -164,11 +164,33 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
     settings.register.allow = host.registration.allow.clone();
     settings.register.rate =
         register::Rate { count: address.registrations.count, window: address.registrations.window.get() };
+    settings.pep = pubsub::Config {
+        max_nodes: host.pep.nodes as usize,
+        max_items: host.pep.items,
+        max_payload: host.pep.payload.as_usize(),
+        max_subscriptions: host.pep.subscriptions as usize,
+    };
     settings
 }
 
-fn service_settings(_: &HostConfig) -> ServiceSettings {
-    ServiceSettings::default()
+/// The services of a host. One whose domain is somebody else's already does not run there.
+fn service_settings(config: &Config, domain: &DomainName, host: &HostConfig) -> ServiceSettings {
+    let domain_of = |subdomain: &str| {
+        let name = BareJid::parse(&format!("{subdomain}.{}", domain.as_str())).ok()?;
+        let taken = |other: &DomainName| other.as_str() == name.as_str();
+        (name.is_domain() && !config.hosts.keys().chain(config.components.keys()).any(taken)).then_some(name)
+    };
+    let own = &host.pubsub;
+    let pubsub = domain_of(&own.subdomain).filter(|_| own.enabled).map(|domain| pubsub::Settings {
+        domain,
+        config: pubsub::Config {
+            max_nodes: own.nodes as usize,
+            max_items: own.items,
+            max_payload: own.payload.as_usize(),
+            max_subscriptions: own.subscriptions as usize,
+        },
+    });
+    ServiceSettings { pubsub }
 }
 
 fn service(domain: &BareJid, name: Option<&str>) -> Service {

@@ -10,6 +10,7 @@ use crate::info::Info;
 use crate::store::StoreError;
 use async_trait::async_trait;
 use std::net::IpAddr;
+use wire::jid::Jid;
 use wire::stanza::{Child, Condition, IqType, Stanza, StanzaError};
 use wire::xml::Element;
 
@@ -158,6 +159,9 @@ pub enum Hook {
     SessionAvailable,
     SessionEnded,
     AccountRemoved,
+    PresenceMissed,
+    Answered,
+    Nodes,
 }
 
 /// A feature's statement of conformance. Service discovery, the hook chains, the iq table, the README's list of XEPs and
@@ -215,6 +219,16 @@ pub trait Feature: Send + Sync {
         Ok(())
     }
 
+    /// Available presence has come for an account that is asleep, and goes no further. Nothing is held and nothing is read:
+    /// most accounts are asleep, and most presence is for them.
+    fn presence_missed(&self, _: &Stanza) {}
+
+    /// An iq result or error has come for the account itself: the answer to a request that some feature has sent from the
+    /// account's bare JID. Each feature knows its own by sender and id.
+    async fn answered(&self, _: &mut Cx<'_>, _: &mut Account, _: &Stanza) -> Outcome {
+        Ok(())
+    }
+
     /// A session has sent its initial presence (RFC 6121 section 4.2) and may now be given what waited for it.
     async fn session_available(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId) -> Outcome {
         Ok(())
@@ -234,6 +248,19 @@ pub trait Feature: Send + Sync {
     async fn iq(&self, _: &mut Cx<'_>, _: At<'_>, _: &Request<'_>) -> Result<Answer, Halt> {
         Err(Condition::ServiceUnavailable.into())
     }
+
+    /// The nodes of the account that somebody may know of, as items for disco#items (XEP-0030 section 4.2).
+    async fn nodes(&self, _: &mut Cx<'_>, _: &mut Account, _asker: &Jid) -> Result<Vec<Element>, Halt> {
+        Ok(Vec::new())
+    }
+
+    /// The answer to disco#info or disco#items for a node of the account; None when there is none that the asker may know of.
+    async fn node(&self, _: &mut Cx<'_>, _: &mut Account, _asker: &Jid, _query: &Element) -> Result<Option<Element>, Halt> {
+        Ok(None)
+    }
+
+    /// Adds identities and features to the disco#info of every account.
+    fn describe_account(&self, _: &mut Info) {}
 
     /// Adds what depends on configuration to the disco#info of the served domain: identities, features, forms (XEP-0128).
     fn describe_server(&self, _: &mut Info) {}

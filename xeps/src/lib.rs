@@ -11,6 +11,7 @@
 pub mod access;
 pub mod account;
 pub mod accounts;
+pub mod caps;
 pub mod clock;
 pub mod context;
 pub mod delivery;
@@ -20,6 +21,7 @@ pub mod form;
 pub mod info;
 pub mod last;
 pub mod offline;
+pub mod pep;
 pub mod ping;
 pub mod presence;
 pub mod private;
@@ -55,6 +57,7 @@ pub struct Settings {
     pub started: Timestamp,
     pub disco: disco::Settings,
     pub offline: offline::Config,
+    pub pep: pubsub::Config,
     pub private: private::Config,
     pub register: register::Config,
     pub roster: roster::Config,
@@ -69,6 +72,7 @@ impl Settings {
             started,
             disco: Default::default(),
             offline: Default::default(),
+            pep: Default::default(),
             private: Default::default(),
             register: Default::default(),
             roster: Default::default(),
@@ -85,6 +89,8 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         Box::new(roster::Rosters::new(settings.roster)),
         // Looks at presence as it was sent, and remembers when the user was last here.
         Box::new(last::Last::new(settings.started)),
+        // Sees probes before they are answered, and what contacts announce.
+        Box::new(pep::Pep::new(&settings.pep)),
         // Announces what is allowed to pass, and answers probes.
         Box::new(presence::Presence),
         // Only when no session took the message, so after everything that may still change that.
@@ -103,12 +109,18 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
 
 /// What the services of one host are told, a part each. A service that the host does not have is absent.
 #[derive(Clone, Debug, Default)]
-pub struct ServiceSettings {}
+pub struct ServiceSettings {
+    pub pubsub: Option<pubsub::Settings>,
+}
 
 /// What the services say of themselves, as [`features`] do.
-pub static SERVICES: &[&About] = &[];
+pub static SERVICES: &[&About] = &[&pubsub::service::ABOUT];
 
 /// The services of a host, each with its domain.
-pub fn services(_settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
-    vec![]
+pub fn services(settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
+    let mut services: Vec<(BareJid, Box<dyn Service>)> = Vec::new();
+    if let Some(pubsub) = settings.pubsub {
+        services.push((pubsub.domain, Box::new(pubsub::PubSub::new(&pubsub.config))));
+    }
+    services
 }

@@ -1,6 +1,7 @@
 //! Where nodes live, as the engine of nodes sees it.
 
 use super::access::Relation;
+use super::config::NodeConfig;
 use super::node::Node;
 use super::rules::Rules;
 use crate::context::Cx;
@@ -16,6 +17,11 @@ pub trait Venue: Send {
     fn at(&self) -> &BareJid;
 
     fn rules(&self) -> &Rules;
+
+    /// What a new node of that name is like.
+    fn defaults(&self, _node: &str) -> NodeConfig {
+        self.rules().defaults.clone()
+    }
 
     /// Whether somebody may make nodes here.
     fn creates(&self, cx: &Cx<'_>, who: &Jid) -> bool;

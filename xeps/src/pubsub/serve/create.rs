@@ -42,8 +42,8 @@ pub async fn create(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Re
 }
 
 /// Section 8.1.3: `<configure/>` comes after `<create/>` and names no node.
-fn requested(venue: &dyn Venue, ask: &Ask<'_>) -> Result<NodeConfig, Halt> {
-    let defaults = &venue.rules().defaults;
+fn requested(venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<NodeConfig, Halt> {
+    let defaults = &venue.defaults(ask.what.attr("node").unwrap_or_default());
     let Some(configure) = ask.root.child("configure", NS) else { return Ok(defaults.clone()) };
     if configure.attr("node").is_some() {
         return Err(Condition::BadRequest.into());

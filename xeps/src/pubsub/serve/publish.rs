@@ -69,7 +69,7 @@ async fn node_for(
         if !Node::is_name(name) {
             return Err(Condition::NotAcceptable.into());
         }
-        let mut config = venue.rules().defaults.clone();
+        let mut config = venue.defaults(name);
         if let Some(options) = options {
             config = preconditions(options, &config, venue.rules())?;
         }
