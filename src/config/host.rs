@@ -1,5 +1,6 @@
 //! `[default_host]` and `[hosts."example.org"]`: what one served domain offers, and to whom.
 
+use super::http::Upload;
 use super::pubsub::{Pep, PubSub};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,11 @@ pub struct HostConfig {
     pub pubsub: PubSub,
     /// The nodes of accounts (XEP-0163).
     pub pep: Pep,
+    /// Where web clients and links to files reach this host, `https://example.org` or with a port. The host's name and the
+    /// port of `listen.https` when absent.
+    pub public_url: Option<String>,
+    /// File upload.
+    pub upload: Upload,
 }
 
 impl Default for HostConfig {
@@ -44,6 +50,8 @@ impl Default for HostConfig {
             contact: Contact::default(),
             pubsub: PubSub::default(),
             pep: Pep::default(),
+            public_url: None,
+            upload: Upload::default(),
         }
     }
 }

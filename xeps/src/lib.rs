@@ -37,6 +37,7 @@ pub mod stored;
 pub mod stream;
 pub mod table;
 pub mod time;
+pub mod upload;
 pub mod vcard;
 pub mod version;
 
@@ -111,16 +112,20 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
 #[derive(Clone, Debug, Default)]
 pub struct ServiceSettings {
     pub pubsub: Option<pubsub::Settings>,
+    pub upload: Option<upload::Config>,
 }
 
 /// What the services say of themselves, as [`features`] do.
-pub static SERVICES: &[&About] = &[&pubsub::service::ABOUT];
+pub static SERVICES: &[&About] = &[&pubsub::service::ABOUT, &upload::ABOUT];
 
 /// The services of a host, each with its domain.
 pub fn services(settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
     let mut services: Vec<(BareJid, Box<dyn Service>)> = Vec::new();
     if let Some(pubsub) = settings.pubsub {
         services.push((pubsub.domain, Box::new(pubsub::PubSub::new(&pubsub.config))));
+    }
+    if let Some(config) = settings.upload {
+        services.push((config.domain.clone(), Box::new(upload::Upload::new(config))));
     }
     services
 }
