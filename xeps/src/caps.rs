@@ -188,9 +188,8 @@ fn sorted_without_repeats<T: Ord>(mut parts: Vec<T>) -> Option<Vec<T>> {
 
 /// XEP-0390 section 4.1. None when the answer has something in it that the algorithm does not cover.
 fn modern_text(query: &Element) -> Option<String> {
-    let known = |child: &Element| {
-        child.is("identity", info::NS) || child.is("feature", info::NS) || child.is("x", form::NS)
-    };
+    let known =
+        |child: &Element| child.is("identity", info::NS) || child.is("feature", info::NS) || child.is("x", form::NS);
     if !query.children().all(known) {
         return None;
     }

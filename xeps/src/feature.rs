@@ -255,7 +255,13 @@ pub trait Feature: Send + Sync {
     }
 
     /// The answer to disco#info or disco#items for a node of the account; None when there is none that the asker may know of.
-    async fn node(&self, _: &mut Cx<'_>, _: &mut Account, _asker: &Jid, _query: &Element) -> Result<Option<Element>, Halt> {
+    async fn node(
+        &self,
+        _: &mut Cx<'_>,
+        _: &mut Account,
+        _asker: &Jid,
+        _query: &Element,
+    ) -> Result<Option<Element>, Halt> {
         Ok(None)
     }
 

@@ -132,7 +132,9 @@ async fn to_stranger(
     query: &Element,
 ) -> Result<Answer, Halt> {
     match (query.attr("node"), query.ns()) {
-        (Some(_), _) => node(cx, account, asker, query).await?.map_or_else(|| hidden(query), |found| Ok(Answer::Result(found))),
+        (Some(_), _) => {
+            node(cx, account, asker, query).await?.map_or_else(|| hidden(query), |found| Ok(Answer::Result(found)))
+        }
         (None, INFO) => hidden(query),
         (None, _) => {
             let found = nodes(cx, account, asker).await?;

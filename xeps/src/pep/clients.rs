@@ -22,11 +22,34 @@ struct Greeted(bool);
 
 impl Pep {
     /// A device of the account announces something, to all or to one.
-    pub(super) fn own_client(&self, cx: &mut Cx<'_>, account: &mut Account, jid: &Jid, presence: &Stanza) {
-        let Some(caps) = Caps::of(presence) else { return };
-        account.states.of::<Clients>().came(&self.watch, jid, caps.clone());
-        if self.watch.known(&caps).is_none() {
-            self.ask(cx, account, jid, &caps, false);
+    pub(super) async fn own_client(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        jid: &Jid,
+        presence: &Stanza,
+    ) -> Outcome {
+        let caps = Caps::of(presence);
+        let changed = account.states.of::<Clients>().came(&self.watch, jid, caps.clone());
+        self.learn(cx, account, jid, caps, changed).await
+    }
+
+    /// Finds out what is behind an announcement; a client that has changed its mind since it came is greeted.
+    async fn learn(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        jid: &Jid,
+        caps: Option<Caps>,
+        changed: bool,
+    ) -> Outcome {
+        match caps {
+            Some(caps) if changed => self.greet_when_known(cx, account, jid, &caps).await,
+            Some(caps) if self.watch.known(&caps).is_none() => {
+                self.ask(cx, account, jid, &caps, false);
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -38,12 +61,7 @@ impl Pep {
     }
 
     /// A device of the account has become available: it gets the last items, once.
-    pub(super) async fn own_client_available(
-        &self,
-        cx: &mut Cx<'_>,
-        account: &mut Account,
-        id: SessionId,
-    ) -> Outcome {
+    pub(super) async fn own_client_available(&self, cx: &mut Cx<'_>, account: &mut Account, id: SessionId) -> Outcome {
         let Some(session) = account.session_mut(id) else { return Ok(()) };
         let jid = session.jid.clone();
         if std::mem::replace(&mut session.states.of::<Greeted>().0, true) {
@@ -67,17 +85,16 @@ impl Pep {
         if from.bare_str() == account.user.as_str() {
             return Ok(());
         }
-        let Some(caps) = Caps::of(presence).filter(|_| from.is_full()) else {
-            account.states.of::<Clients>().went(from);
+        if !from.is_full() {
             return Ok(());
-        };
-        account.states.of::<Clients>().came(&self.watch, from, caps.clone());
-        // Strangers are not asked: the question would tell them that the account is in use.
-        let shown = account.subscription(cx.store, from.bare_str()).await?.from;
-        if shown && self.watch.known(&caps).is_none() {
-            self.ask(cx, account, from, &caps, false);
         }
-        Ok(())
+        let caps = Caps::of(presence);
+        let changed = account.states.of::<Clients>().came(&self.watch, from, caps.clone());
+        // Strangers are not asked: the question would tell them that the account is in use.
+        match account.subscription(cx.store, from.bare_str()).await?.from {
+            true => self.learn(cx, account, from, caps, changed).await,
+            false => Ok(()),
+        }
     }
 
     pub(super) fn client_left(&self, account: &mut Account, from: &Jid) {

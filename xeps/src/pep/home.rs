@@ -24,19 +24,36 @@ pub struct Clients(HashMap<Jid, Client>);
 
 /// What is known of a client.
 enum Client {
-    Told(Interests),
+    /// It has announced nothing.
+    Silent,
+    Told(Caps, Interests),
     /// The answer has not come yet.
     Announced(Caps),
 }
 
 impl Clients {
-    /// A client announces what it is.
-    pub fn came(&mut self, watch: &Watch, jid: &Jid, caps: Caps) {
-        if self.0.len() >= MOST && !self.0.contains_key(jid) {
-            return;
+    /// A client is available and announces what it is. True if it was here before and has announced something else.
+    pub fn came(&mut self, watch: &Watch, jid: &Jid, caps: Option<Caps>) -> bool {
+        let before = self.0.get(jid);
+        if before.is_none() && self.0.len() >= MOST {
+            return false;
         }
-        let client = watch.known(&caps).map_or(Client::Announced(caps), Client::Told);
+        let same = match before {
+            Some(Client::Told(old, _) | Client::Announced(old)) => Some(old) == caps.as_ref(),
+            Some(Client::Silent) => caps.is_none(),
+            None => false,
+        };
+        if same {
+            return false;
+        }
+        let changed = before.is_some() && caps.is_some();
+        let client = match caps.map(|caps| (watch.known(&caps), caps)) {
+            None => Client::Silent,
+            Some((Some(interests), caps)) => Client::Told(caps, interests),
+            Some((None, caps)) => Client::Announced(caps),
+        };
         self.0.insert(jid.clone(), client);
+        changed
     }
 
     pub fn went(&mut self, jid: &Jid) {
@@ -52,8 +69,8 @@ impl Clients {
         let client = self.0.get_mut(jid)?;
         client.learn(watch);
         match client {
-            Client::Told(interests) => Some(interests.clone()),
-            Client::Announced(_) => None,
+            Client::Told(_, interests) => Some(interests.clone()),
+            Client::Announced(_) | Client::Silent => None,
         }
     }
 
@@ -61,7 +78,7 @@ impl Clients {
     pub fn announced(&self, jid: &Jid) -> Option<Caps> {
         match self.0.get(jid)? {
             Client::Announced(caps) => Some(caps.clone()),
-            Client::Told(_) => None,
+            Client::Told(..) | Client::Silent => None,
         }
     }
 
@@ -69,7 +86,7 @@ impl Clients {
     fn interested_in(&mut self, watch: &Watch, node: &str) -> Vec<Jid> {
         let wants = |client: &mut Client| {
             client.learn(watch);
-            matches!(client, Client::Told(interests) if includes(interests, node))
+            matches!(client, Client::Told(_, interests) if includes(interests, node))
         };
         self.0.iter_mut().filter_map(|(jid, client)| wants(client).then(|| jid.clone())).collect()
     }
@@ -80,7 +97,7 @@ impl Client {
         if let Client::Announced(caps) = self
             && let Some(interests) = watch.known(caps)
         {
-            *self = Client::Told(interests);
+            *self = Client::Told(caps.clone(), interests);
         }
     }
 }

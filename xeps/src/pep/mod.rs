@@ -138,11 +138,13 @@ impl Feature for Pep {
     ) -> Outcome {
         let Some(jid) = account.session(id).map(|session| session.jid.clone()) else { return Ok(()) };
         match (stanza.kind, &stanza.to) {
-            (Kind::Presence(PresenceType::Available), _) => self.own_client(cx, account, &jid, stanza),
-            (Kind::Presence(PresenceType::Unavailable), None) => self.own_client_left(account, id, &jid),
-            _ => {}
+            (Kind::Presence(PresenceType::Available), _) => self.own_client(cx, account, &jid, stanza).await,
+            (Kind::Presence(PresenceType::Unavailable), None) => {
+                self.own_client_left(account, id, &jid);
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     async fn presence_received(&self, cx: &mut Cx<'_>, account: &mut Account, incoming: &mut Incoming) -> Outcome {

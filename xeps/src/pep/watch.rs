@@ -62,7 +62,15 @@ impl Watch {
     }
 
     /// An account wants to know what a client is interested in, and to greet it then, if `greet`.
-    pub fn wonder(&self, caps: &Caps, by: &BareJid, client: &Jid, greet: bool, now: Timestamp, id: CompactString) -> Asking {
+    pub fn wonder(
+        &self,
+        caps: &Caps,
+        by: &BareJid,
+        client: &Jid,
+        greet: bool,
+        now: Timestamp,
+        id: CompactString,
+    ) -> Asking {
         let mut tables = self.tables();
         let crowded = tables.questions.len() >= QUESTIONS;
         if crowded {

@@ -377,7 +377,8 @@ mod tests {
             let mut copy = config.clone();
             let shown = config.values(field.name);
             if !shown.is_empty() {
-                copy.set(field.name, &shown, &rules.bounds()).unwrap_or_else(|error| panic!("{}: {error:?}", field.name));
+                copy.set(field.name, &shown, &rules.bounds())
+                    .unwrap_or_else(|error| panic!("{}: {error:?}", field.name));
             }
             assert_eq!(copy, config, "{}", field.name);
         }

@@ -81,9 +81,8 @@ pub async fn items(
         .with_children(found.items.iter().map(|found| item(&found.id)));
     let complete = found.items.len() as u64 == found.count;
     let (first, last) = (found.items.first(), found.items.last());
-    let paged = (set.is_some() || !complete).then(|| {
-        rsm::result(first.map(|item| item.id.as_str()), last.map(|item| item.id.as_str()), Some(found.count))
-    });
+    let paged = (set.is_some() || !complete)
+        .then(|| rsm::result(first.map(|item| item.id.as_str()), last.map(|item| item.id.as_str()), Some(found.count)));
     Ok(query.maybe_child(paged))
 }
 

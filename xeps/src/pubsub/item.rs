@@ -148,7 +148,8 @@ impl Node {
 
     /// Adds an item as the newest.
     pub fn publish(&self, batch: &mut Batch, id: &str, publisher: &str, payload: Option<&Element>) {
-        let item = Item { seq: Seq::MIN, id: id.to_owned(), publisher: publisher.to_owned(), payload: payload.cloned() };
+        let item =
+            Item { seq: Seq::MIN, id: id.to_owned(), publisher: publisher.to_owned(), payload: payload.cloned() };
         let element = item.to_element(super::NS, true, true);
         batch.append(self.log(&self.kind(KIND)), &[id], element_to_bytes(&element));
     }

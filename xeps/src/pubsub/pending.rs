@@ -80,12 +80,7 @@ pub async fn decided(cx: &mut Cx<'_>, venue: &mut dyn Venue, message: &Stanza) -
 }
 
 /// The command get-pending: first the nodes of the asker at which somebody waits, then the requests of one of them again.
-pub async fn command(
-    cx: &mut Cx<'_>,
-    venue: &mut dyn Venue,
-    from: &Jid,
-    command: &Element,
-) -> Result<Answer, Halt> {
+pub async fn command(cx: &mut Cx<'_>, venue: &mut dyn Venue, from: &Jid, command: &Element) -> Result<Answer, Halt> {
     if command.attr("action") == Some("cancel") {
         return Ok(Answer::Result(status(command, "canceled", cx)));
     }
@@ -99,9 +94,7 @@ pub async fn command(
         let form = Form::new(FormType::Form, "http://jabber.org/protocol/pubsub#subscribe_authorization").field(field);
         let next = Element::new("actions", COMMANDS).with_attr("execute", "complete");
         let next = next.with_child(Element::new("complete", COMMANDS));
-        return Ok(Answer::Result(
-            status(command, "executing", cx).with_child(next).with_child(form.to_element()),
-        ));
+        return Ok(Answer::Result(status(command, "executing", cx).with_child(next).with_child(form.to_element())));
     };
     let node = Node::load(cx.store, venue.at(), name, venue.rules()).await?.ok_or(Condition::ItemNotFound)?;
     if !node.is_owner(from.bare_str()) {

@@ -55,9 +55,9 @@ mod tests {
     use super::*;
 
     fn page(children: &[(&'static str, &str)]) -> Option<Page> {
-        let set = children.iter().fold(Element::new("set", NS), |set, (name, text)| {
-            set.with_child(Element::new(*name, NS).with_text(text))
-        });
+        let set = children
+            .iter()
+            .fold(Element::new("set", NS), |set, (name, text)| set.with_child(Element::new(*name, NS).with_text(text)));
         Page::parse(&set, 50).ok()
     }
 

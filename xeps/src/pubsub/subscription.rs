@@ -112,7 +112,8 @@ impl Options {
                 "deliver" => options.deliver = flag(value).map_err(|_| invalid())?,
                 "expire" if matches!(value, "never" | "presence") => options.expire = None,
                 "expire" => options.expire = Some(Timestamp::parse(value).map_err(|_| invalid())?),
-                _ => return Err(invalid()),
+                // What this service does not offer does not spoil what it does (XEP-0004 section 3.2).
+                _ => {}
             }
         }
         Ok(options)
@@ -212,5 +213,10 @@ fn parse(element: &Element) -> Option<Subscription> {
     };
     let expire = element.attr("expire").map(Timestamp::parse).transpose().ok()?;
     let options = Options { deliver: element.attr("deliver")? == "1", expire };
-    Some(Subscription { jid: Jid::parse(element.attr("jid")?).ok()?, subid: element.attr("subid")?.into(), state, options })
+    Some(Subscription {
+        jid: Jid::parse(element.attr("jid")?).ok()?,
+        subid: element.attr("subid")?.into(),
+        state,
+        options,
+    })
 }

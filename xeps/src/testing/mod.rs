@@ -198,9 +198,8 @@ impl World {
     pub fn answer_comes(&mut self, answer: &str) {
         let stanza = stanza(answer);
         let user = stanza.to.as_ref().expect("the answer has a recipient").bare_str().to_owned();
-        let outcome = self.hook(Hook::Answered, &user, async |feature, cx, account| {
-            feature.answered(cx, account, &stanza).await
-        });
+        let outcome =
+            self.hook(Hook::Answered, &user, async |feature, cx, account| feature.answered(cx, account, &stanza).await);
         outcome.expect("no hook stops an answer");
     }
 

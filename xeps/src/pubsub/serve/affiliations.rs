@@ -11,8 +11,8 @@ use crate::context::Cx;
 use crate::feature::{Answer, Halt};
 use crate::store::{Batch, Expect};
 use wire::jid::{BareJid, Jid};
-use wire::stanza::{Condition, Stanza, StanzaError};
 use wire::stanza::IqType;
+use wire::stanza::{Condition, Stanza, StanzaError};
 use wire::xml::Element;
 
 /// Nodes at which affiliations are listed, and changes of one request.

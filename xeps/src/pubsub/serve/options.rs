@@ -1,10 +1,10 @@
 //! The options of a subscription (XEP-0060 sections 6.3 and 6.4).
 
+use super::super::NS;
+use super::super::node::Node;
 use super::super::notify::answer;
 use super::super::subscription::{Options, Subscription};
 use super::super::venue::Venue;
-use super::super::NS;
-use super::super::node::Node;
 use super::Ask;
 use super::subscribe::one;
 use crate::context::Cx;

@@ -51,12 +51,7 @@ pub async fn publish(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> R
 }
 
 /// The node, with everything checked that does not depend on the item; or a new one (section 7.1.4), in the batch.
-async fn node_for(
-    cx: &mut Cx<'_>,
-    venue: &mut dyn Venue,
-    ask: &Ask<'_>,
-    batch: &mut Batch,
-) -> Result<Node, Halt> {
+async fn node_for(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, batch: &mut Batch) -> Result<Node, Halt> {
     let name = ask.node_name()?;
     let options = ask.root.child("publish-options", NS);
     let Some(node) = Node::load(cx.store, venue.at(), name, venue.rules()).await? else {

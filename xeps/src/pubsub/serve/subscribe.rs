@@ -1,5 +1,6 @@
 //! Subscribing and unsubscribing (XEP-0060 sections 6.1 and 6.2).
 
+use super::super::NS;
 use super::super::access::{self, Entry};
 use super::super::fault::fault;
 use super::super::node::Node;
@@ -7,7 +8,6 @@ use super::super::notify::{self, answer};
 use super::super::pending;
 use super::super::subscription::{Options, State, Subscription};
 use super::super::venue::Venue;
-use super::super::NS;
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};

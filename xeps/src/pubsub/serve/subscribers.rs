@@ -1,12 +1,12 @@
 //! The subscriptions of a node, managed by its owner (XEP-0060 sections 8.6 and 8.8).
 
+use super::super::OWNER;
 use super::super::fault::node_required;
 use super::super::node::Node;
 use super::super::notify;
 use super::super::rsm::{self, Page};
 use super::super::subscription::{Options, State, Subscription};
 use super::super::venue::Venue;
-use super::super::OWNER;
 use super::Ask;
 use super::subscribe::follow;
 use crate::context::Cx;
