@@ -162,6 +162,8 @@ pub enum Hook {
     PresenceMissed,
     Answered,
     Nodes,
+    CardChanged,
+    PrivateChanged,
 }
 
 /// A feature's statement of conformance. Service discovery, the hook chains, the iq table, the README's list of XEPs and
@@ -247,6 +249,16 @@ pub trait Feature: Send + Sync {
     /// A request that this feature's [`About::iq`] names.
     async fn iq(&self, _: &mut Cx<'_>, _: At<'_>, _: &Request<'_>) -> Result<Answer, Halt> {
         Err(Condition::ServiceUnavailable.into())
+    }
+
+    /// The user has replaced the vCard (XEP-0054), which is committed already.
+    async fn card_changed(&self, _: &mut Cx<'_>, _: &mut Account, _card: &Element) -> Outcome {
+        Ok(())
+    }
+
+    /// The user has replaced a piece of private XML (XEP-0049), which is committed already.
+    async fn private_changed(&self, _: &mut Cx<'_>, _: &mut Account, _piece: &Element) -> Outcome {
+        Ok(())
     }
 
     /// The nodes of the account that somebody may know of, as items for disco#items (XEP-0030 section 4.2).

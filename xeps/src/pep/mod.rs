@@ -11,9 +11,12 @@
 //! server sends to everybody whose presence the contact receives, and to nobody else; so this works as well for accounts that
 //! are asleep, of which nothing is in memory. What the client is interested in was in the presence that came before the probe.
 
+mod avatar;
+mod bookmarks;
 mod clients;
 mod defaults;
 pub mod home;
+mod publisher;
 pub mod watch;
 
 use crate::account::{Account, Session, SessionId};
@@ -44,9 +47,17 @@ static ABOUT: About = About {
         Xep { number: 118, version: "1.3", coverage: Coverage::Complete, note: "" },
         Xep { number: 172, version: "1.1", coverage: Coverage::Complete, note: "" },
         Xep { number: 384, version: "0.8.3", coverage: Coverage::Complete, note: "the nodes for devices and bundles" },
+        Xep { number: 398, version: "1.0.0", coverage: Coverage::Complete, note: "" },
         Xep { number: 402, version: "1.2.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 411, version: "1.1.0", coverage: Coverage::Complete, note: "" },
     ],
-    account_features: &[NS],
+    account_features: &[
+        NS,
+        "urn:xmpp:pep-vcard-conversion:0",
+        "urn:xmpp:bookmarks-conversion:0",
+        "urn:xmpp:bookmarks:1#compat",
+        "urn:xmpp:bookmarks:1#compat-pep",
+    ],
     iq: &[
         IqKey::get(Scope::Own, "pubsub", NS),
         IqKey::set(Scope::Own, "pubsub", NS),
@@ -70,6 +81,8 @@ static ABOUT: About = About {
         Hook::SessionEnded,
         Hook::Answered,
         Hook::Nodes,
+        Hook::CardChanged,
+        Hook::PrivateChanged,
     ],
     ..About::NOTHING
 };
@@ -99,6 +112,19 @@ impl Pep {
         Pep { rules: Rules::personal(config), watch: Watch::default() }
     }
 
+    /// What follows from a change for those who know the same thing in another form.
+    async fn follow(&self, cx: &mut Cx<'_>, account: &mut Account, request: &Request<'_>) -> Outcome {
+        let root = request.element()?;
+        let Some(what) = root.children().next() else { return Ok(()) };
+        let payload = || what.child("item", NS).and_then(|item| item.children().next());
+        match (what.name(), what.attr("node"), payload()) {
+            ("publish", Some(avatar::METADATA), Some(metadata)) => self.avatar_published(cx, account, metadata).await,
+            ("publish", Some(bookmarks::STORAGE), Some(storage)) => self.storage_changed(cx, account, storage).await,
+            ("publish" | "retract" | "purge", Some(bookmarks::NATIVE), _) => self.bookmarks_changed(cx, account).await,
+            _ => Ok(()),
+        }
+    }
+
     fn home<'a>(&'a self, account: &'a mut Account) -> Home<'a> {
         Home { account, rules: &self.rules, watch: &self.watch }
     }
@@ -112,7 +138,15 @@ impl Feature for Pep {
 
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
         match at {
-            At::Own(account) | At::Other(account) => serve::serve(cx, &mut self.home(account), request.stanza).await,
+            At::Own(account) | At::Other(account) => {
+                let before = cx.out.len();
+                let answer = serve::serve(cx, &mut self.home(account), request.stanza).await?;
+                let direct = matches!(answer, Answer::Sent) && cx.out.len() > before;
+                if request.is_set() && !direct {
+                    self.follow(cx, account, request).await?;
+                }
+                Ok(answer)
+            }
             // As for an account that has no such node.
             At::Nobody => Err(Condition::ItemNotFound.into()),
             At::Stream | At::Server(_) => Err(Condition::ServiceUnavailable.into()),
@@ -137,6 +171,9 @@ impl Feature for Pep {
         stanza: &mut Stanza,
     ) -> Outcome {
         let Some(jid) = account.session(id).map(|session| session.jid.clone()) else { return Ok(()) };
+        if stanza.kind == PresenceType::Available.into() {
+            self.show_hash(cx, account, stanza).await?;
+        }
         match (stanza.kind, &stanza.to) {
             (Kind::Presence(PresenceType::Available), _) => self.own_client(cx, account, &jid, stanza).await,
             (Kind::Presence(PresenceType::Unavailable), None) => {
@@ -176,6 +213,17 @@ impl Feature for Pep {
 
     async fn answered(&self, cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
         self.heard(cx, account, stanza).await
+    }
+
+    async fn card_changed(&self, cx: &mut Cx<'_>, account: &mut Account, card: &Element) -> Outcome {
+        self.photo_published(cx, account, card).await
+    }
+
+    async fn private_changed(&self, cx: &mut Cx<'_>, account: &mut Account, piece: &Element) -> Outcome {
+        match piece.is("storage", bookmarks::STORAGE) {
+            true => self.storage_changed(cx, account, piece).await,
+            false => Ok(()),
+        }
     }
 
     fn describe_account(&self, info: &mut Info) {

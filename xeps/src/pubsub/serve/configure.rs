@@ -63,8 +63,13 @@ async fn follow(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, before: &No
         node.trim(cx.store, new.into()).await?;
     }
     let closed = before.access_model != node.config.access_model && node.config.access_model != AccessModel::Open;
+    if closed { shut_out(cx, venue, node).await } else { Ok(()) }
+}
+
+/// Ends the subscriptions of those who may not have one any more.
+async fn shut_out(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node) -> Result<(), Halt> {
     let mut after: Option<String> = None;
-    while closed {
+    loop {
         let page = node.subscriptions(cx.store, after.as_deref(), PAGE).await?;
         after = page.last().map(|(name, _)| name.clone());
         let mut lost = Vec::new();
@@ -80,10 +85,9 @@ async fn follow(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, before: &No
             notify::state(cx, node, subscription, None, &subscription.jid);
         }
         if page.len() < PAGE {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Section 8.5.
