@@ -41,7 +41,7 @@ use wire::stream::StreamError;
 use xeps::account::SessionId;
 use xeps::accounts::Passwords;
 use xeps::clock::Clock;
-use xeps::delivery::{Delivery, Incoming, decide, may_ask, nobody};
+use xeps::delivery::{Delivery, Incoming, may_ask, nobody};
 use xeps::store::{Batch, Position, Store, StoreError};
 use xeps::{Act, At, Cx, Halt};
 
@@ -142,9 +142,13 @@ impl Engine {
         {
             return self.serve_near(lane, entry, id, scope, &stanza, road).await;
         }
+        if let Err(halt) = hooks::leaving(&entry.served.host, self.store.as_ref(), &mut lane.account, &stanza).await {
+            return road.answer(&stanza, halt);
+        }
         let mut cx = self.context(&entry.served, road);
         let outcome = match stanza.kind {
-            Kind::Message(_) => hooks::message_sent(&mut cx, &mut lane.account, id, &mut stanza).await,
+            // What is kept for the sender is not what the recipient gets.
+            Kind::Message(_) => hooks::message_sent(&mut cx, &mut lane.account, id, &mut stanza.clone()).await,
             Kind::Presence(_) => hooks::presence_sent(&mut cx, &mut lane.account, id, &mut stanza).await,
             Kind::Iq(_) => Ok(()),
         };
@@ -247,6 +251,9 @@ impl Engine {
             Ok(false) => return road.pending.extend(nobody(&stanza).filter(|reply| reply.to.is_some())),
             Err(error) => return road.answer(&stanza, Halt::Broken(error)),
         }
+        if let Err(halt) = hooks::entering(&entry.served.host, self.store.as_ref(), &mut lane.account, &stanza).await {
+            return road.answer(&stanza, halt);
+        }
         if stanza.is_request() && to.is_bare() {
             return self.serve_other(lane, entry, &stanza, road).await;
         }
@@ -257,13 +264,14 @@ impl Engine {
                 Err(error) => return road.answer(&stanza, Halt::Broken(error)),
             }
         }
-        let delivery = decide(&lane.account, &stanza);
-        let mut incoming = Incoming { stanza, delivery };
+        let mut incoming = Incoming::new(&lane.account, stanza);
         let mut cx = self.context(&entry.served, road);
         cx.staged = std::mem::take(&mut road.staged);
         let outcome = match incoming.stanza.kind {
             Kind::Message(_) => hooks::message_received(&mut cx, &mut lane.account, &mut incoming).await,
             Kind::Presence(_) => hooks::presence_received(&mut cx, &mut lane.account, &mut incoming).await,
+            // Requests to the bare address have been served above.
+            Kind::Iq(_) if to.is_bare() => hooks::answered(&mut cx, &mut lane.account, &incoming.stanza).await,
             Kind::Iq(_) => Ok(()),
         };
         let (outcome, mut acts) = road.close(cx, outcome).await;
@@ -322,7 +330,7 @@ impl Engine {
 /// Gives a stanza to its targets. Sessions that cannot take it are over; if none can, the stanza is decided about anew
 /// once they are gone.
 fn hand_over(lane: &Lane, incoming: Incoming, acts: &mut Vec<Act>, road: &mut Road) {
-    let Incoming { stanza, delivery } = incoming;
+    let Incoming { stanza, delivery, .. } = incoming;
     match delivery {
         Delivery::Sessions(targets) => {
             let mut taken = false;
@@ -365,7 +373,7 @@ impl Road {
     /// Takes on what something without sessions wants sent.
     fn follow(&mut self, acts: Vec<Act>) {
         self.pending.extend(acts.into_iter().filter_map(|act| match act {
-            Act::Route(stanza) => Some(stanza),
+            Act::Route(stanza) | Act::RoutePast(stanza) => Some(stanza),
             _ => None,
         }));
     }

@@ -94,6 +94,8 @@ impl Cx<'_> {
 pub enum Act {
     /// Send this from the account or service to wherever its `to` says.
     Route(Stanza),
+    /// The same past the `Leaving` hooks: what a feature that holds stanzas back has to say itself.
+    RoutePast(Stanza),
     /// Give this to one session of the account.
     Push(SessionId, Stanza),
     /// End a session with a stream error.

@@ -11,14 +11,21 @@
 pub mod access;
 pub mod account;
 pub mod accounts;
+pub mod archive;
+pub mod blocking;
+pub mod carbons;
+pub mod catch_up;
 pub mod clock;
 pub mod context;
 pub mod delivery;
 pub mod disco;
 pub mod feature;
 pub mod form;
+pub mod forward;
+pub mod hints;
 pub mod info;
 pub mod last;
+pub mod mam;
 pub mod offline;
 pub mod ping;
 pub mod presence;
@@ -26,8 +33,10 @@ pub mod private;
 pub mod register;
 pub mod registry;
 pub mod roster;
+pub mod rsm;
 pub mod service;
 pub mod session;
+pub mod stanza_id;
 pub mod state;
 pub mod store;
 pub mod stored;
@@ -52,6 +61,8 @@ use wire::jid::BareJid;
 pub struct Settings {
     /// When the server began to run.
     pub started: Timestamp,
+    pub archive: archive::Config,
+    pub blocking: blocking::Config,
     pub disco: disco::Settings,
     pub offline: offline::Config,
     pub private: private::Config,
@@ -66,6 +77,8 @@ impl Settings {
     pub fn new(started: Timestamp) -> Self {
         Settings {
             started,
+            archive: Default::default(),
+            blocking: Default::default(),
             disco: Default::default(),
             offline: Default::default(),
             private: Default::default(),
@@ -80,12 +93,18 @@ impl Settings {
 /// All features of a host, in their order: of two that are in the same chain the upper one is called first.
 pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
     vec![
+        // Nothing below may see, store, copy or announce what a user refused.
+        Box::new(blocking::Blocking::new(settings.blocking)),
         // Who may see whom is settled before anything is announced.
         Box::new(roster::Rosters::new(settings.roster)),
         // Looks at presence as it was sent, and remembers when the user was last here.
         Box::new(last::Last::new(settings.started)),
         // Announces what is allowed to pass, and answers probes.
         Box::new(presence::Presence),
+        // Before any copy is made, so that every copy carries the id under which it is kept.
+        Box::new(archive::Archive::new(settings.archive)),
+        // After the archive, before the fallbacks.
+        Box::new(carbons::Carbons),
         // Only when no session took the message, so after everything that may still change that.
         Box::new(offline::Offline::new(settings.offline)),
         // From here on features only answer requests; their order says nothing.
