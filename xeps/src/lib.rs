@@ -26,6 +26,7 @@ pub mod hints;
 pub mod info;
 pub mod last;
 pub mod mam;
+pub mod muc;
 pub mod offline;
 pub mod ping;
 pub mod presence;
@@ -121,12 +122,19 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
 
 /// What the services of one host are told, a part each. A service that the host does not have is absent.
 #[derive(Clone, Debug, Default)]
-pub struct ServiceSettings {}
+pub struct ServiceSettings {
+    /// The domain of the rooms, and what the operator says about them.
+    pub rooms: Option<(BareJid, muc::Config)>,
+}
 
 /// What the services say of themselves, as [`features`] do.
-pub static SERVICES: &[&About] = &[];
+pub static SERVICES: &[&About] = &[&muc::ABOUT];
 
 /// The services of a host, each with its domain.
-pub fn services(_settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
-    vec![]
+pub fn services(host: &BareJid, settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
+    let mut services: Vec<(BareJid, Box<dyn Service>)> = Vec::new();
+    if let Some((domain, config)) = settings.rooms {
+        services.push((domain, Box::new(muc::Rooms::new(host.clone(), config))));
+    }
+    services
 }

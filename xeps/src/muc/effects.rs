@@ -1,6 +1,6 @@
 //! What a room wants done: the outcome of its pure code, carried out by the seat that the room lives in.
 
-use super::archive::Query;
+use super::archive::Ask;
 use super::history::Wanted;
 use crate::store::{Batch, Seq};
 use compact_str::CompactString;
@@ -31,7 +31,9 @@ pub enum Step {
     /// Send this occupant the history.
     Replay { to: Jid, wanted: Wanted },
     /// Answer this request with a page of the archive.
-    Archive { request: Stanza, query: Query },
+    Archive { request: Stanza, ask: Ask },
+    /// Answer this request with the room's vCard.
+    Card { request: Stanza },
 }
 
 impl Effects {

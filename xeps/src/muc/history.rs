@@ -3,6 +3,7 @@
 
 use super::ns;
 use super::options::Options;
+use crate::mam::time_of;
 use crate::store::Seq;
 use std::time::Duration;
 use wire::datetime::Timestamp;
@@ -49,12 +50,6 @@ fn has_since(history: Option<&Element>) -> bool {
 pub fn delayed(message: &Stanza, room: &BareJid, time: Timestamp) -> Stanza {
     let delay = Element::new("delay", ns::DELAY).with_attr("from", room.as_str()).with_attr("stamp", time.format());
     message.clone().with_child(&delay)
-}
-
-/// The time of an archived message.
-pub fn time_of(seq: Seq) -> Timestamp {
-    let millis = i64::try_from(seq.micros() / 1000).unwrap_or(i64::MAX);
-    Timestamp::from_millis(millis).unwrap_or(Timestamp::MAX)
 }
 
 /// What to send to an occupant, oldest first, from messages that come newest first.

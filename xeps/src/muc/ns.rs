@@ -47,10 +47,6 @@ pub const PING: &str = "urn:xmpp:ping";
 /// XEP-0030.
 pub const INFO: &str = crate::info::NS;
 pub const ITEMS: &str = "http://jabber.org/protocol/disco#items";
-/// XEP-0059.
-pub const RSM: &str = "http://jabber.org/protocol/rsm";
 /// XEP-0313.
-pub const MAM: &str = "urn:xmpp:mam:2";
-pub const MAM_EXTENDED: &str = "urn:xmpp:mam:2#extended";
-/// XEP-0297.
-pub const FORWARD: &str = "urn:xmpp:forward:0";
+pub const MAM: &str = crate::mam::NS;
+pub const MAM_EXTENDED: &str = crate::mam::EXTENDED;

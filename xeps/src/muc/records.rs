@@ -17,6 +17,7 @@ use super::ns;
 use super::options::{Options, from_form, to_form};
 use super::standing::Affiliation;
 use crate::form::{Form, FormType};
+use crate::mam;
 use crate::store::{Batch, Expect, Key, LogKey, StoreError};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use compact_str::CompactString;
@@ -29,8 +30,6 @@ pub const PUBLIC: &str = "room-public";
 pub const AFFILIATION: &str = "affiliation";
 pub const SUBJECT: &str = "subject";
 pub const CARD: &str = "vcard";
-/// The log of messages.
-pub const ARCHIVE: &str = "archive";
 
 const FORMAT: u8 = 1;
 /// The namespace of what only the store sees.
@@ -49,7 +48,7 @@ pub struct RoomRecord {
 
 /// The log of a room's messages.
 pub fn archive(room: &BareJid) -> LogKey<'_> {
-    LogKey::new(room.as_str(), ARCHIVE)
+    mam::log(room.as_str())
 }
 
 /// Writes a room, and whether it is listed.

@@ -2,7 +2,7 @@
 
 use super::Room;
 use super::register::NICK_NODE;
-use crate::muc::archive;
+use crate::muc::archive::Ask;
 use crate::muc::changes::Standing;
 use crate::muc::effects::{Effects, Step};
 use crate::muc::ns;
@@ -51,11 +51,15 @@ impl Room {
             (ns::REGISTER, "query", false) => self.registration(fx, stanza, from),
             (ns::REGISTER, "query", true) => self.register(fx, stanza, from, &element()?),
             (ns::MODERATE, "moderate", true) => self.moderate(fx, stanza, from, &element()?),
+            (ns::VCARD, "vCard", false) => {
+                fx.steps.push(Step::Card { request: stanza.clone() });
+                Ok(())
+            }
             (ns::VCARD, "vCard", true) => self.set_card(fx, stanza, from, &element()?),
             (ns::MAM, "query" | "metadata", _) if self.options.archive => {
                 self.may_read_archive(from)?;
-                let query = archive::Query::parse(set, &element()?, &self.address)?;
-                fx.steps.push(Step::Archive { request: stanza.clone(), query });
+                let ask = Ask::parse(set, &element()?)?;
+                fx.steps.push(Step::Archive { request: stanza.clone(), ask });
                 Ok(())
             }
             (ns::PING, "ping", false) => {

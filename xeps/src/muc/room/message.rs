@@ -5,12 +5,12 @@ use super::Room;
 use super::moderate::{is_moderation, tombstone};
 use super::show::{is_the_rooms, occupant_id};
 use super::subject;
+use crate::mam;
 use crate::muc::effects::Effects;
 use crate::muc::ns;
 use crate::muc::privileges::{Privilege, may};
 use crate::muc::records::archive;
 use crate::muc::room::Taken;
-use crate::stored::stanza_to_bytes;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Child, Condition, Stanza, StanzaError};
 use wire::xml::Element;
@@ -64,9 +64,11 @@ impl Room {
 
     fn keep(&mut self, fx: &mut Effects, message: &Stanza, is_subject: bool) {
         if self.options.archive {
-            let author = message.from.as_ref().map(Jid::as_str).unwrap_or_default();
-            let tags: &[&str] = if is_subject { &[author] } else { &[author, HISTORY_TAG] };
-            fx.changes.append_at(archive(&self.address), fx.seq, tags, stanza_to_bytes(message));
+            let mut tags = mam::tags_of(message.from.as_ref());
+            if !is_subject {
+                tags.push(HISTORY_TAG);
+            }
+            fx.changes.append_at(archive(&self.address), fx.seq, &tags, mam::encode(message));
         } else if !is_subject {
             self.recent.push_back((fx.seq, message.clone()));
             while self.recent.len() > self.options.max_history as usize {
@@ -87,7 +89,7 @@ impl Room {
             if author_id(&original).as_deref() != Some(author) {
                 return Err(StanzaError::new(Condition::Forbidden).with_text("only its author retracts a message"));
             }
-            fx.changes.amend(archive(&self.address), seq, stanza_to_bytes(&tombstone(&original, &retracted)));
+            fx.changes.amend(archive(&self.address), seq, mam::encode(&tombstone(&original, &retracted)));
         }
         self.forget_recent(stanza, author);
         Ok(())

@@ -25,6 +25,7 @@ mod voice;
 
 pub use iq::refers_to;
 pub use message::HISTORY_TAG;
+pub use show::not_inside as strange_presence;
 pub use vcard::picture_hash;
 
 use super::affiliations::{Affiliate, Affiliations};
@@ -148,12 +149,8 @@ impl Room {
         self.over
     }
 
-    pub fn options(&self) -> &Options {
-        &self.options
-    }
-
     /// Messages that an occupant may be sent although the room keeps no archive, newest first.
-    pub fn recent(&self) -> impl Iterator<Item = (Seq, Stanza)> + '_ {
+    fn recent(&self) -> impl Iterator<Item = (Seq, Stanza)> + '_ {
         self.recent.iter().rev().cloned()
     }
 

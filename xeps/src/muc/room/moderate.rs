@@ -2,12 +2,12 @@
 
 use super::Room;
 use super::show::occupant_id;
+use crate::mam;
 use crate::muc::effects::Effects;
 use crate::muc::ns;
 use crate::muc::records::archive;
 use crate::muc::room::Taken;
 use crate::store::Seq;
-use crate::stored::stanza_to_bytes;
 use wire::jid::Jid;
 use wire::stanza::{Condition, MessageType, Stanza, StanzaError};
 use wire::xml::Element;
@@ -56,7 +56,7 @@ impl Room {
             .maybe_child(reason.cloned());
         match found {
             Some((seq, original)) => {
-                let stone = stanza_to_bytes(&tombstone(&original, &retracted));
+                let stone = mam::encode(&tombstone(&original, &retracted));
                 fx.changes.amend(archive(&self.address), seq, stone);
             }
             None if self.recent.len() == recent => return Err(Condition::ItemNotFound.into()),

@@ -116,7 +116,7 @@ impl Room {
 }
 
 /// Section 7.2.18, example 43: the sender believes to be in the room.
-pub(super) fn not_inside(from: &Jid, to: &Jid) -> Stanza {
+pub fn not_inside(from: &Jid, to: &Jid) -> Stanza {
     let item = item(Affiliation::None, Role::None);
     let item = item.with_child(Element::new("reason", ns::USER).with_text("You are not in the room."));
     let x = with_codes(Element::new("x", ns::USER).with_child(item), &[status::SELF, status::KICKED, status::UNREACHABLE]);
