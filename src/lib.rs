@@ -4,6 +4,7 @@ pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod http;
 pub mod net;
 pub mod s2s;
 pub mod server;

@@ -1,5 +1,7 @@
 //! `[default_host]` and `[hosts."example.org"]`: what one served domain offers, and to whom.
 
+use super::http::Upload;
+use super::rooms::Rooms;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf};
@@ -24,6 +26,13 @@ pub struct HostConfig {
     pub registration: Registration,
     /// Whom to turn to (XEP-0157).
     pub contact: Contact,
+    /// Where web clients and links to files reach this host, `https://example.org` or with a port. The host's name and the
+    /// port of `listen.https` when absent.
+    pub public_url: Option<String>,
+    /// Chat rooms.
+    pub rooms: Rooms,
+    /// File upload.
+    pub upload: Upload,
 }
 
 impl Default for HostConfig {
@@ -37,6 +46,9 @@ impl Default for HostConfig {
             anonymous: false,
             registration: Registration::default(),
             contact: Contact::default(),
+            public_url: None,
+            rooms: Rooms::default(),
+            upload: Upload::default(),
         }
     }
 }

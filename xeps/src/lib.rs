@@ -44,6 +44,7 @@ pub mod stored;
 pub mod stream;
 pub mod table;
 pub mod time;
+pub mod upload;
 pub mod vcard;
 pub mod version;
 
@@ -123,18 +124,21 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
 /// What the services of one host are told, a part each. A service that the host does not have is absent.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceSettings {
-    /// The domain of the rooms, and what the operator says about them.
-    pub rooms: Option<(BareJid, muc::Config)>,
+    pub rooms: Option<muc::Config>,
+    pub upload: Option<upload::Config>,
 }
 
 /// What the services say of themselves, as [`features`] do.
-pub static SERVICES: &[&About] = &[&muc::ABOUT];
+pub static SERVICES: &[&About] = &[&muc::ABOUT, &upload::ABOUT];
 
 /// The services of a host, each with its domain.
-pub fn services(host: &BareJid, settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
+pub fn services(settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
     let mut services: Vec<(BareJid, Box<dyn Service>)> = Vec::new();
-    if let Some((domain, config)) = settings.rooms {
-        services.push((domain, Box::new(muc::Rooms::new(host.clone(), config))));
+    if let Some(config) = settings.rooms {
+        services.push((config.domain.clone(), Box::new(muc::Rooms::new(config))));
+    }
+    if let Some(config) = settings.upload {
+        services.push((config.domain.clone(), Box::new(upload::Upload::new(config))));
     }
     services
 }

@@ -91,7 +91,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for wrong in ["<max/>", "<max>ten</max>", "<max>-1</max>", "<index>x</index>", "<max>99999999999999999999</max>"] {
+        for wrong in
+            ["<max/>", "<max>ten</max>", "<max>-1</max>", "<index>x</index>", "<max>99999999999999999999</max>"]
+        {
             let error = parse(&format!("<set xmlns='http://jabber.org/protocol/rsm'>{wrong}</set>")).unwrap_err();
             assert_eq!(error.condition, Condition::BadRequest, "{wrong}");
         }

@@ -42,7 +42,9 @@ mod tests {
     #[test]
     fn an_id_is_found_by_its_giver() {
         let juliet = BareJid::parse("juliet@example.org").unwrap();
-        let message = stanza("<message><body>Hi</body><stanza-id xmlns='urn:xmpp:sid:0' by='room@example.net' id='1'/></message>");
+        let message = stanza(
+            "<message><body>Hi</body><stanza-id xmlns='urn:xmpp:sid:0' by='room@example.net' id='1'/></message>",
+        );
         assert_eq!(given(&message, &juliet), None);
         let message = message.with_child(&element(&juliet, Seq(7)));
         assert_eq!(given(&message, &juliet), Some(Seq(7)));

@@ -44,7 +44,8 @@ fn uids(world: &World) -> Vec<Seq> {
 /// What a session is given in answer to a query: its results, and the answer at the end.
 fn query(world: &mut World, session: &str, inside: &str) -> (Vec<String>, String) {
     world.acts();
-    let answer = world.asks(session, &format!("<iq type='set' id='q'><query xmlns='{MAM}' queryid='f'>{inside}</query></iq>"));
+    let answer =
+        world.asks(session, &format!("<iq type='set' id='q'><query xmlns='{MAM}' queryid='f'>{inside}</query></iq>"));
     assert_eq!(answer, "", "the answer comes behind the results");
     let mut told = world.acts();
     let fin = told.pop().unwrap();
@@ -87,12 +88,16 @@ fn a_message_is_kept_and_carries_its_id() {
             ))
         )]
     );
-    let set = format!("<set xmlns='http://jabber.org/protocol/rsm'><first index='0'>{uid}</first><last>{uid}</last><count>1</count></set>");
+    let set = format!(
+        "<set xmlns='http://jabber.org/protocol/rsm'><first index='0'>{uid}</first><last>{uid}</last><count>1</count></set>"
+    );
     assert_eq!(
         fin,
         format!(
             "{CHAMBER} gets {}",
-            canonical(&format!("<iq type='result' id='q' to='{CHAMBER}'><fin xmlns='{MAM}' complete='true'>{set}</fin></iq>"))
+            canonical(&format!(
+                "<iq type='result' id='q' to='{CHAMBER}'><fin xmlns='{MAM}' complete='true'>{set}</fin></iq>"
+            ))
         )
     );
 }
@@ -100,7 +105,8 @@ fn a_message_is_kept_and_carries_its_id() {
 #[test]
 fn what_is_sent_is_kept_and_the_recipient_is_not_told_its_id() {
     let mut world = world();
-    let kept = world.sends(BALCONY, "<message to='romeo@example.net' type='chat' id='1'><body>Hi</body></message>").unwrap();
+    let kept =
+        world.sends(BALCONY, "<message to='romeo@example.net' type='chat' id='1'><body>Hi</body></message>").unwrap();
     assert_eq!(archived(&world), ["1"]);
     assert!(kept.contains(&format!("id='{}'", uids(&world)[0])), "the user's own copy carries it: {kept}");
     assert!(world.acts().is_empty(), "and nothing else is sent");
@@ -110,7 +116,9 @@ fn what_is_sent_is_kept_and_the_recipient_is_not_told_its_id() {
 fn what_one_sends_to_oneself_is_kept_once() {
     let mut world = world();
     world.sends(BALCONY, "<message to='juliet@example.org' type='chat' id='1'><body>Note</body></message>").unwrap();
-    world.arrives(&format!("<message from='{BALCONY}' to='juliet@example.org' type='chat' id='1'><body>Note</body></message>"));
+    world.arrives(&format!(
+        "<message from='{BALCONY}' to='juliet@example.org' type='chat' id='1'><body>Note</body></message>"
+    ));
     world.arrives(&from_romeo("2", "<body>Hi</body>"));
     assert_eq!(archived(&world), ["1", "2"]);
     for own in ["juliet@example.org", BALCONY] {
@@ -131,7 +139,9 @@ fn what_comes_back_from_a_lost_session_is_not_kept_again() {
 #[test]
 fn what_is_refused_is_not_kept() {
     let mut world = world();
-    let lost = from_romeo("1", "<body>Hi</body>").replace("type='chat'", "type='normal'").replace("juliet@example.org'", "juliet@example.org/lost'");
+    let lost = from_romeo("1", "<body>Hi</body>")
+        .replace("type='chat'", "type='normal'")
+        .replace("juliet@example.org'", "juliet@example.org/lost'");
     assert!(matches!(world.arrives(&lost), Arrival::Decided(_)));
     assert!(archived(&world).is_empty());
 }
@@ -162,7 +172,9 @@ fn a_page_of_a_correspondent() {
     world.arrives(&from_romeo("1", "<body>Hi</body>"));
     world.arrives("<message from='nurse@example.org/house' to='juliet@example.org' type='chat' id='2'><body>Madam!</body></message>");
     world.sends(BALCONY, "<message to='nurse@example.org' type='chat' id='3'><body>Anon!</body></message>").unwrap();
-    for (with, found) in [("nurse@example.org", 2), ("nurse@example.org/house", 1), (ROMEO, 1), ("paris@example.org", 0)] {
+    for (with, found) in
+        [("nurse@example.org", 2), ("nurse@example.org/house", 1), (ROMEO, 1), ("paris@example.org", 0)]
+    {
         let (results, fin) = query(&mut world, BALCONY, &field("with", with));
         assert_eq!(results.len(), found, "{with}");
         assert!(fin.contains("complete='true'"));
@@ -227,10 +239,14 @@ fn the_metadata_tell_the_ends() {
 fn preferences_decide_and_last() {
     let mut world = world();
     let set = |world: &mut World, default: &str, lists: &str| {
-        world.asks(BALCONY, &format!("<iq type='set' id='p'><prefs xmlns='{MAM}' default='{default}'>{lists}</prefs></iq>"))
+        world.asks(
+            BALCONY,
+            &format!("<iq type='set' id='p'><prefs xmlns='{MAM}' default='{default}'>{lists}</prefs></iq>"),
+        )
     };
     let answer = set(&mut world, "never", "<always><jid>romeo@example.net</jid></always>");
-    let applied = "<prefs xmlns='urn:xmpp:mam:2' default='never'><always><jid>romeo@example.net</jid></always><never/></prefs>";
+    let applied =
+        "<prefs xmlns='urn:xmpp:mam:2' default='never'><always><jid>romeo@example.net</jid></always><never/></prefs>";
     assert!(answer.contains(applied), "{answer}");
     world.arrives(&from_romeo("1", "<body>Hi</body>"));
     let stranger = from_romeo("2", "<body>Hi</body>").replace("romeo@", "tybalt@");

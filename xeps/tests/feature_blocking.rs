@@ -61,7 +61,10 @@ fn every_client_that_has_asked_is_told_of_changes() {
         let (acts, items) = (world.acts(), jids.iter().map(|jid| format!("<item jid='{jid}'/>")).collect::<String>());
         assert_eq!(acts.len(), 2, "{acts:?}");
         for (act, session) in acts.iter().zip([BALCONY, CHAMBER]) {
-            assert!(act.starts_with(&format!("{session} gets <iq from='{JULIET}'")) && act.contains("type='set'"), "{act}");
+            assert!(
+                act.starts_with(&format!("{session} gets <iq from='{JULIET}'")) && act.contains("type='set'"),
+                "{act}"
+            );
             let payload = match items.is_empty() {
                 true => format!("<{name} xmlns='urn:xmpp:blocking'/>"),
                 false => format!("<{name} xmlns='urn:xmpp:blocking'>{items}</{name}>"),
@@ -84,7 +87,10 @@ fn what_is_malformed_is_refused() {
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert!(command(&mut world, "block", &many).contains("<policy-violation"));
     assert!(list(&mut world, BALCONY).is_empty());
-    let foreign = world.asks("nurse@example.org/house", &format!("<iq type='get' id='l' to='{JULIET}'><blocklist xmlns='urn:xmpp:blocking'/></iq>"));
+    let foreign = world.asks(
+        "nurse@example.org/house",
+        &format!("<iq type='get' id='l' to='{JULIET}'><blocklist xmlns='urn:xmpp:blocking'/></iq>"),
+    );
     assert!(foreign.contains("<service-unavailable"));
 }
 
@@ -158,7 +164,11 @@ fn contacts_see_the_user_go_and_come_back() {
     let mut world = world();
     command(&mut world, "block", &["romeo@example.net", "tybalt@example.com"]);
     let gone = |session: &str, to: &str| format!("sent: <presence from='{session}' to='{to}' type='unavailable'/>");
-    assert_eq!(world.acts(), [gone(BALCONY, "romeo@example.net"), gone(CHAMBER, "romeo@example.net")], "not who may not see her");
+    assert_eq!(
+        world.acts(),
+        [gone(BALCONY, "romeo@example.net"), gone(CHAMBER, "romeo@example.net")],
+        "not who may not see her"
+    );
     command(&mut world, "block", &["example.net"]);
     assert!(world.acts().is_empty(), "he has seen her go");
     command(&mut world, "unblock", &["romeo@example.net"]);
@@ -175,7 +185,10 @@ fn who_was_shown_presence_directly_sees_the_user_go() {
     let mut world = world();
     world.account(BALCONY).sessions[0].directed.insert("nurse@example.org/house".parse().unwrap());
     command(&mut world, "block", &["nurse@example.org"]);
-    assert_eq!(world.acts(), [format!("sent: <presence from='{BALCONY}' to='nurse@example.org/house' type='unavailable'/>")]);
+    assert_eq!(
+        world.acts(),
+        [format!("sent: <presence from='{BALCONY}' to='nurse@example.org/house' type='unavailable'/>")]
+    );
     assert!(world.account(BALCONY).sessions[0].directed.is_empty());
 }
 
@@ -183,7 +196,9 @@ fn who_was_shown_presence_directly_sees_the_user_go() {
 fn a_block_may_come_with_a_report() {
     let mut world = world();
     let block = |report: &str| {
-        format!("<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='romeo@example.net'>{report}</item></block></iq>")
+        format!(
+            "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='romeo@example.net'>{report}</item></block></iq>"
+        )
     };
     let report = "<report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:spam'>
         <stanza-id xmlns='urn:xmpp:sid:0' by='juliet@example.org' id='1'/><text xml:lang='en'>Never came trouble</text></report>";

@@ -49,7 +49,9 @@ fn copy(session: &str, kind: &str, message: &str) -> String {
 #[test]
 fn what_one_client_receives_the_others_see() {
     let mut world = world();
-    let Arrival::Delivered(sessions, message) = world.arrives(&message(BALCONY, "type='chat' id='1'", "<body>Hi</body>")) else {
+    let Arrival::Delivered(sessions, message) =
+        world.arrives(&message(BALCONY, "type='chat' id='1'", "<body>Hi</body>"))
+    else {
         panic!()
     };
     assert_eq!(sessions, [BALCONY]);
@@ -60,7 +62,8 @@ fn what_one_client_receives_the_others_see() {
 #[test]
 fn what_one_client_sends_the_others_see() {
     let mut world = world();
-    let kept = world.sends(CHAMBER, "<message to='romeo@example.net' type='chat' id='1'><body>Hi</body></message>").unwrap();
+    let kept =
+        world.sends(CHAMBER, "<message to='romeo@example.net' type='chat' id='1'><body>Hi</body></message>").unwrap();
     assert!(kept.contains("stanza-id"), "the copy carries the archive's id");
     assert_eq!(world.acts(), [copy(GARDEN, "sent", &kept)], "not the client that sends it");
     world.sends(BALCONY, "<message to='romeo@example.net' type='chat'><body>Hi</body></message>").unwrap();
@@ -97,7 +100,12 @@ fn private_messages_and_those_of_rooms_are_not_copied() {
         world.arrives(&message(BALCONY, attrs, content));
         assert!(world.acts().is_empty(), "{attrs} {content}");
     }
-    world.sends(BALCONY, "<message to='a@b' type='chat'><body>Hush</body><private xmlns='urn:xmpp:carbons:2'/></message>").unwrap();
+    world
+        .sends(
+            BALCONY,
+            "<message to='a@b' type='chat'><body>Hush</body><private xmlns='urn:xmpp:carbons:2'/></message>",
+        )
+        .unwrap();
     assert!(world.acts().is_empty());
 }
 
@@ -122,7 +130,8 @@ fn nobody_switches_somebody_elses_copies() {
     let mut world = world();
     for what in ["enable", "disable"] {
         for to in ["juliet@example.org", "nobody@example.org"] {
-            let answer = world.asks(ROMEO, &format!("<iq type='set' id='c' to='{to}'><{what} xmlns='urn:xmpp:carbons:2'/></iq>"));
+            let answer = world
+                .asks(ROMEO, &format!("<iq type='set' id='c' to='{to}'><{what} xmlns='urn:xmpp:carbons:2'/></iq>"));
             assert!(answer.contains("<not-allowed"), "{answer}");
         }
     }
@@ -157,7 +166,9 @@ fn what_one_writes_to_oneself_is_copied_once() {
 #[test]
 fn what_comes_back_from_a_lost_session_is_not_copied_again() {
     let mut world = world();
-    let Arrival::Delivered(_, message) = world.arrives(&message(BALCONY, "type='chat'", "<body>Hi</body>")) else { panic!() };
+    let Arrival::Delivered(_, message) = world.arrives(&message(BALCONY, "type='chat'", "<body>Hi</body>")) else {
+        panic!()
+    };
     world.acts();
     world.arrives(&message);
     assert!(world.acts().is_empty());

@@ -4,7 +4,6 @@
 mod stage;
 
 use stage::{CRONE1, HAG, ROOM, Stage, USER, WISER};
-use xeps::muc::Config;
 
 fn refused(stage: &mut Stage, who: &str) -> String {
     let got = stage.gets_one(who);
@@ -23,7 +22,8 @@ fn example_18_to_22_who_enters_sees_all_and_is_seen_by_all() {
 
     let hag = stage.gets(HAG);
     let seen: Vec<_> = hag.iter().map(|one| (one.0.kind.name(), one.nick())).collect();
-    let expected = [("presence", "firstwitch"), ("presence", "secondwitch"), ("presence", "thirdwitch"), ("message", "")];
+    let expected =
+        [("presence", "firstwitch"), ("presence", "secondwitch"), ("presence", "thirdwitch"), ("message", "")];
     assert_eq!(seen, expected.map(|(kind, nick)| (kind, nick.to_owned())));
     assert_eq!(hag[0].standing(), "owner/moderator");
     assert_eq!(hag[1].standing(), "admin/moderator");
@@ -145,7 +145,7 @@ fn example_30_a_full_room() {
 
 #[test]
 fn example_31_a_locked_room() {
-    let mut stage = Stage::with(Config::default());
+    let mut stage = Stage::empty();
     stage.enters(CRONE1, "firstwitch");
     stage.forget();
     stage.enters(HAG, "thirdwitch");
@@ -251,7 +251,10 @@ fn section_17_3_who_enters_again_gets_everything_again_and_the_others_hear_of_ch
     stage.enters(HAG, "thirdwitch");
     assert_eq!(stage.gets(HAG).len(), 4);
     stage.nobody_gets_anything();
-    stage.sends(HAG, &format!("<presence to='{ROOM}/thirdwitch'><show>away</show><x xmlns='{}'/></presence>", stage::MUC));
+    stage.sends(
+        HAG,
+        &format!("<presence to='{ROOM}/thirdwitch'><show>away</show><x xmlns='{}'/></presence>", stage::MUC),
+    );
     assert!(stage.gets_one(CRONE1).xml().contains("<show>away</show>"));
 }
 
@@ -260,7 +263,12 @@ fn section_17_3_what_only_the_room_may_say_is_not_passed_on() {
     let mut stage = Stage::coven();
     let forged = format!("<x xmlns='{USER}'><item role='moderator' affiliation='owner'/><status code='307'/></x>");
     let id = "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>";
-    stage.sends(HAG, &format!("<presence to='{ROOM}/thirdwitch'>{forged}{id}<c xmlns='http://jabber.org/protocol/caps'/></presence>"));
+    stage.sends(
+        HAG,
+        &format!(
+            "<presence to='{ROOM}/thirdwitch'>{forged}{id}<c xmlns='http://jabber.org/protocol/caps'/></presence>"
+        ),
+    );
     let got = stage.gets_one(CRONE1);
     assert_eq!((got.codes(), got.standing().as_str()), (vec![], "none/participant hag66@example.org/pda"));
     assert!(got.xml().contains("caps") && !got.xml().contains("forged"));

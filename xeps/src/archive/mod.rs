@@ -145,7 +145,12 @@ impl Archive {
         Ok(())
     }
 
-    async fn is_wanted(&self, store: &dyn Store, account: &mut Account, correspondent: &Jid) -> Result<bool, StoreError> {
+    async fn is_wanted(
+        &self,
+        store: &dyn Store,
+        account: &mut Account,
+        correspondent: &Jid,
+    ) -> Result<bool, StoreError> {
         match self.prefs(store, account).await?.policy_for(correspondent) {
             Policy::Always => Ok(true),
             Policy::Never => Ok(false),

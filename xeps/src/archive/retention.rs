@@ -32,7 +32,8 @@ impl Retention {
     /// Removes what may not stay, and says what is left.
     pub(super) async fn enforce(&self, cx: &mut Cx<'_>, log: LogKey<'_>) -> Result<Summary, StoreError> {
         let archive = cx.store.summary(log).await?;
-        let expired = Some(self.expired(cx.clock.now())).filter(|expired| archive.first.is_some_and(|first| first <= *expired));
+        let expired =
+            Some(self.expired(cx.clock.now())).filter(|expired| archive.first.is_some_and(|first| first <= *expired));
         let surplus = archive.entries.saturating_sub(self.max_messages);
         let crowded = if surplus >= SLACK.min(self.max_messages) && surplus > 0 {
             let load = usize::try_from(surplus).unwrap_or(LOAD).min(LOAD);

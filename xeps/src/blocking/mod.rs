@@ -89,7 +89,9 @@ impl Blocking {
             list.insert(jid.clone());
         }
         if list.len() > self.config.max_items {
-            return Err(StanzaError::new(Condition::PolicyViolation).with_text("too many addresses are blocked").into());
+            return Err(StanzaError::new(Condition::PolicyViolation)
+                .with_text("too many addresses are blocked")
+                .into());
         }
         for report in reports {
             report.keep(cx, &account.user).await?;

@@ -94,7 +94,12 @@ mod tests {
         ("headline", "<received xmlns='urn:xmpp:receipts' id='x'/>", false, false),
         ("chat", "<body>Hush</body><private xmlns='urn:xmpp:carbons:2'/>", false, false),
         ("chat", "<body>Hush</body><no-copy xmlns='urn:xmpp:hints'/>", false, false),
-        ("chat", "<body>Hush</body><private xmlns='urn:xmpp:carbons:2'/><no-copy xmlns='urn:xmpp:hints'/>", false, false),
+        (
+            "chat",
+            "<body>Hush</body><private xmlns='urn:xmpp:carbons:2'/><no-copy xmlns='urn:xmpp:hints'/>",
+            false,
+            false,
+        ),
         ("chat", "<body>Hi</body><no-store xmlns='urn:xmpp:hints'/>", true, true),
     ];
 
@@ -111,7 +116,9 @@ mod tests {
 
     #[test]
     fn an_error_shares_the_fate_of_what_it_answers() {
-        let error = stanza("<message type='error'><body>Hi</body><no-copy xmlns='urn:xmpp:hints'/><error type='cancel'/></message>");
+        let error = stanza(
+            "<message type='error'><body>Hi</body><no-copy xmlns='urn:xmpp:hints'/><error type='cancel'/></message>",
+        );
         assert_eq!(decide(&error, Received), Verdict::CopyIfOriginalWas);
         let private = stanza("<message type='error'><private xmlns='urn:xmpp:carbons:2'/></message>");
         assert!(matches!(decide(&private, Received), Verdict::Leave(_)));

@@ -113,7 +113,9 @@ async fn chosen(
     }
     let with = query.with.as_ref().map(Jid::as_str);
     entries.retain(|entry| {
-        entry.seq > range.after && entry.seq < range.before && with.is_none_or(|with| entry.tags.iter().any(|tag| tag == with))
+        entry.seq > range.after
+            && entry.seq < range.before
+            && with.is_none_or(|with| entry.tags.iter().any(|tag| tag == with))
     });
     if query.backward {
         entries.reverse();

@@ -75,14 +75,14 @@ impl Query {
 
     /// Whether nothing but the page is asked for.
     pub fn is_unfiltered(&self) -> bool {
-        self.is_gapless()
-            && (self.start, self.end).eq(&(None, None))
-            && (self.after, self.before).eq(&(None, None))
+        self.is_gapless() && (self.start, self.end).eq(&(None, None)) && (self.after, self.before).eq(&(None, None))
     }
 
     fn filter(&mut self, x: &Element) -> Result<(), StanzaError> {
         let form = Form::parse(x).filter(|form| form.kind == FormType::Submit && form.form_type() == Some(NS));
-        let Some(form) = form else { return Err(malformed("the form has to be submitted, and its FORM_TYPE to be this protocol's")) };
+        let Some(form) = form else {
+            return Err(malformed("the form has to be submitted, and its FORM_TYPE to be this protocol's"));
+        };
         for field in &form.fields {
             let first = field.values.first().map(String::as_str);
             match (field.var.as_deref(), first) {
@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn pages_are_read() {
-        let page = |set: &str| parse("", &format!("<set xmlns='http://jabber.org/protocol/rsm'>{set}</set><flip-page/>"));
+        let page =
+            |set: &str| parse("", &format!("<set xmlns='http://jabber.org/protocol/rsm'>{set}</set><flip-page/>"));
         let after = page("<max>10</max><after>7</after>").unwrap();
         assert_eq!((after.max, after.page_after, after.backward, after.flip), (Some(10), Some(Seq(7)), false, true));
         let last = page("<before/>").unwrap();
@@ -214,7 +215,9 @@ mod tests {
     #[test]
     fn what_cannot_be_answered_is_refused() {
         assert_eq!(refused(fields(&[("{urn:example}color", "red")])), Condition::FeatureNotImplemented);
-        for (var, value) in [("with", "@"), ("start", "yesterday"), ("end", "2010-13-41T99:00:00Z"), ("include-groupchat", "maybe")] {
+        for (var, value) in
+            [("with", "@"), ("start", "yesterday"), ("end", "2010-13-41T99:00:00Z"), ("include-groupchat", "maybe")]
+        {
             assert_eq!(refused(fields(&[(var, value)])), Condition::BadRequest, "{var}");
         }
         for var in ["before-id", "after-id", "ids"] {
@@ -224,7 +227,8 @@ mod tests {
             let set = format!("<set xmlns='http://jabber.org/protocol/rsm'>{page}</set>");
             assert_eq!(refused(parse("", &set)), Condition::ItemNotFound, "{page}");
         }
-        let other = "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:example</value></field></x>";
+        let other =
+            "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:example</value></field></x>";
         assert_eq!(refused(parse("", other)), Condition::BadRequest);
         let many: String = (0..=IDS).map(|id| format!("<value>{id}</value>")).collect();
         let many = format!(
@@ -237,7 +241,8 @@ mod tests {
     fn the_form_requires_nothing_and_its_ids_are_open() {
         let query = form();
         let form = query.child("x", crate::form::NS).unwrap();
-        let fields: Vec<_> = form.children().filter_map(|field| Some((field.attr("var")?, field.attr("type")?))).collect();
+        let fields: Vec<_> =
+            form.children().filter_map(|field| Some((field.attr("var")?, field.attr("type")?))).collect();
         assert_eq!(
             fields,
             [

@@ -129,8 +129,14 @@ mod tests {
         assert_eq!(may_set_role(admin, standing(None, Moderator), Visitor), Ok(()));
         assert_eq!(may_set_role(admin, standing(Owner, Moderator), Role::None), Err(Condition::NotAllowed));
         assert_eq!(may_set_role(standing(Owner, Moderator), standing(Admin, Moderator), Role::None), Ok(()));
-        assert_eq!(may_set_role(standing(Owner, Moderator), standing(Admin, Moderator), Visitor), Err(Condition::NotAllowed));
-        assert_eq!(may_set_role(standing(None, Participant), standing(None, Visitor), Participant), Err(Condition::Forbidden));
+        assert_eq!(
+            may_set_role(standing(Owner, Moderator), standing(Admin, Moderator), Visitor),
+            Err(Condition::NotAllowed)
+        );
+        assert_eq!(
+            may_set_role(standing(None, Participant), standing(None, Visitor), Participant),
+            Err(Condition::Forbidden)
+        );
         assert_eq!(may_set_role(standing(Owner, Role::None), standing(None, Visitor), Moderator), Ok(()));
     }
 }

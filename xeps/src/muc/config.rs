@@ -2,10 +2,15 @@
 
 use super::options::{Options, Preset};
 use std::time::Duration;
+use wire::jid::BareJid;
 
 /// The settings of the room service of one host.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The domain of the rooms.
+    pub domain: BareJid,
+    /// The host whose rooms they are.
+    pub host: BareJid,
     /// What the service calls itself.
     pub title: String,
     pub creators: Creators,
@@ -49,9 +54,12 @@ pub struct Rate {
     pub window: Duration,
 }
 
-impl Default for Config {
-    fn default() -> Self {
+impl Config {
+    /// The defaults, for rooms at `domain` that belong to `host`.
+    pub fn new(host: BareJid, domain: BareJid) -> Config {
         Config {
+            domain,
+            host,
             title: "Chat rooms".to_owned(),
             creators: Creators::Local,
             locking: true,
@@ -66,9 +74,7 @@ impl Default for Config {
             archive_expiry: None,
         }
     }
-}
 
-impl Config {
     /// The options of a room that is made now.
     pub fn first_options(&self) -> Options {
         let mut options = Options::default();

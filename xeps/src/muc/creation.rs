@@ -21,22 +21,20 @@ const UNCOUNTED: usize = usize::MAX;
 /// What the rooms of one service have in common.
 pub struct Shared {
     pub config: Arc<Config>,
-    /// The host whose users may make rooms.
-    host: BareJid,
     rooms: AtomicUsize,
     recent: Mutex<HashMap<BareJid, (Timestamp, u32)>>,
 }
 
 impl Shared {
-    pub fn new(host: BareJid, config: Config) -> Shared {
+    pub fn new(config: Config) -> Shared {
         let rooms = AtomicUsize::new(UNCOUNTED);
-        Shared { config: Arc::new(config), host, rooms, recent: Mutex::default() }
+        Shared { config: Arc::new(config), rooms, recent: Mutex::default() }
     }
 
     /// Whether this user may make a room now; counts it as made.
     pub async fn admit(&self, store: &dyn Store, service: &str, user: &Jid, now: Timestamp) -> Result<(), Halt> {
         let allowed = match self.config.creators {
-            Creators::Local => user.domain() == self.host.as_str(),
+            Creators::Local => user.domain() == self.config.host.as_str(),
             Creators::Anyone => true,
             Creators::Nobody => false,
         };
@@ -47,7 +45,9 @@ impl Shared {
             self.rooms.store(count(store, service).await?, Ordering::Relaxed);
         }
         if self.rooms.load(Ordering::Relaxed) >= self.config.max_rooms || !self.take(user.to_bare(), now) {
-            return Err(StanzaError::new(Condition::ResourceConstraint).with_text("there are too many new rooms").into());
+            return Err(StanzaError::new(Condition::ResourceConstraint)
+                .with_text("there are too many new rooms")
+                .into());
         }
         self.rooms.fetch_add(1, Ordering::Relaxed);
         Ok(())

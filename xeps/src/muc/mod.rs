@@ -49,7 +49,12 @@ pub static ABOUT: About = About {
             coverage: Coverage::Complete,
             note: "entering takes the protocol of this document; presence without it (groupchat 1.0) is answered with a kick",
         },
-        Xep { number: 249, version: "1.2", coverage: Coverage::Complete, note: "mediated invitations carry a direct one" },
+        Xep {
+            number: 249,
+            version: "1.2",
+            coverage: Coverage::Complete,
+            note: "mediated invitations carry a direct one",
+        },
         Xep { number: 307, version: "0.1", coverage: Coverage::Complete, note: "" },
         Xep { number: 410, version: "1.1.0", coverage: Coverage::Complete, note: "" },
         Xep { number: 421, version: "1.0.1", coverage: Coverage::Complete, note: "" },
@@ -57,7 +62,21 @@ pub static ABOUT: About = About {
         Xep { number: 486, version: "0.1.0", coverage: Coverage::Complete, note: "" },
     ],
     // These are the features of the service's own address.
-    server_features: &[ns::INFO, ns::ITEMS, ns::MUC, ns::UNIQUE, ns::PING, ns::OCCUPANT_ID, ns::STABLE_ID, crate::rsm::NS, ns::SID, ns::MAM, ns::RETRACT, ns::MODERATE, ns::VCARD],
+    server_features: &[
+        ns::INFO,
+        ns::ITEMS,
+        ns::MUC,
+        ns::UNIQUE,
+        ns::PING,
+        ns::OCCUPANT_ID,
+        ns::STABLE_ID,
+        crate::rsm::NS,
+        ns::SID,
+        ns::MAM,
+        ns::RETRACT,
+        ns::MODERATE,
+        ns::VCARD,
+    ],
     ..About::NOTHING
 };
 
@@ -67,9 +86,8 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// For the users of `host`.
-    pub fn new(host: BareJid, config: Config) -> Rooms {
-        Rooms { shared: Arc::new(Shared::new(host, config)) }
+    pub fn new(config: Config) -> Rooms {
+        Rooms { shared: Arc::new(Shared::new(config)) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who is in a room. An occupant is a nickname; the sessions of one user may share it (XEP-0045 section 7.2.8).
 
-use super::standing::{Affiliation, Role};
 use super::changes::Standing;
+use super::standing::{Affiliation, Role};
 use compact_str::CompactString;
 use smallvec::SmallVec;
 use std::collections::HashMap;

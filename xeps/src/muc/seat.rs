@@ -82,7 +82,8 @@ impl Seat {
             let last = chunk.len() < CHUNK;
             after = chunk.last().map(|(name, _)| name.clone());
             for (name, record) in chunk {
-                let user = BareJid::parse(&name).map_err(|_| StoreError::Corrupt(format!("an affiliation of {name:?}")))?;
+                let user =
+                    BareJid::parse(&name).map_err(|_| StoreError::Corrupt(format!("an affiliation of {name:?}")))?;
                 all.push((user, records::decode_affiliate(&record.value)?));
             }
             if last {

@@ -112,9 +112,10 @@ mod tests {
     fn the_first_role_follows_the_affiliation_and_the_room() {
         use Role::{Moderator, Participant, Visitor};
         let columns = [Affiliation::None, Affiliation::Member, Affiliation::Admin, Affiliation::Owner];
-        for (moderated, row) in
-            [(true, [Visitor, Participant, Moderator, Moderator]), (false, [Participant, Participant, Moderator, Moderator])]
-        {
+        for (moderated, row) in [
+            (true, [Visitor, Participant, Moderator, Moderator]),
+            (false, [Participant, Participant, Moderator, Moderator]),
+        ] {
             assert_eq!(columns.map(|affiliation| affiliation.first_role(moderated)), row, "moderated: {moderated}");
         }
         assert_eq!(Affiliation::Outcast.first_role(false), Role::None);

@@ -18,6 +18,11 @@ pub const CRONE1: &str = "crone1@example.org/desktop";
 pub const WISER: &str = "wiccarocks@example.org/laptop";
 pub const HAG: &str = "hag66@example.org/pda";
 
+/// The settings of the service, to be changed.
+pub fn config() -> Config {
+    Config::new(BareJid::parse("example.org").unwrap(), BareJid::parse("muc.example.org").unwrap())
+}
+
 pub struct Stage {
     pub hosted: Hosted,
     /// Everything since this was last asked.
@@ -26,14 +31,18 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// No room yet.
+    pub fn empty() -> Stage {
+        Stage::with(config())
+    }
+
     pub fn with(config: Config) -> Stage {
-        let rooms = Rooms::new(BareJid::parse("example.org").unwrap(), config);
-        Stage { hosted: Hosted::new(Box::new(rooms)), sent: Vec::new(), ids: 0 }
+        Stage { hosted: Hosted::new(Box::new(Rooms::new(config))), sent: Vec::new(), ids: 0 }
     }
 
     /// A room of CRONE1, called firstwitch, who is in it.
     pub fn new() -> Stage {
-        let mut stage = Stage::with(Config::default());
+        let mut stage = Stage::empty();
         stage.enters(CRONE1, "firstwitch");
         stage.configures(CRONE1, &[]);
         stage.forget();

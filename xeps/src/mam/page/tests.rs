@@ -24,7 +24,13 @@ impl Store for Counting {
         self.inside.get(key).await
     }
 
-    async fn list(&self, owner: &str, kind: &str, after: Option<&str>, limit: usize) -> StoreResult<Vec<(String, Record)>> {
+    async fn list(
+        &self,
+        owner: &str,
+        kind: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Vec<(String, Record)>> {
         self.inside.list(owner, kind, after, limit).await
     }
 
@@ -66,7 +72,8 @@ fn archive(count: usize) -> (Counting, Vec<Seq>) {
     let mut ids = Vec::new();
     for number in 1..=count {
         let from = if number % 10 == 0 { "nurse@example.org/house" } else { "juliet@example.org/balcony" };
-        let message = stanza(&format!("<message from='{from}' to='{OWNER}' id='{number}'><body>{number}</body></message>"));
+        let message =
+            stanza(&format!("<message from='{from}' to='{OWNER}' id='{number}'><body>{number}</body></message>"));
         let mut batch = Batch::new();
         batch.append(log(OWNER), &tags_of(message.from.as_ref()), encode(&message));
         ids.extend(now_or_never(store.commit(batch)).unwrap().seqs);
@@ -160,8 +167,14 @@ fn what_is_between_ids_and_times_is_found() {
     let last = page(&store, Query { after: Some(all[0]), backward: true, max: Some(2), ..Query::default() }, ALL);
     assert_eq!((ids(&last), last.complete), (all[3..].to_vec(), false));
     let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
-    for (start, end, found) in [(at(1), None, 5), (at(2), None, 0), (None, at(1), 5), (None, at(0), 0), (at(1), at(1), 5)] {
-        assert_eq!(page(&store, Query { start, end, ..Query::default() }, ALL).entries.len(), found, "{start:?} {end:?}");
+    for (start, end, found) in
+        [(at(1), None, 5), (at(2), None, 0), (None, at(1), 5), (None, at(0), 0), (at(1), at(1), 5)]
+    {
+        assert_eq!(
+            page(&store, Query { start, end, ..Query::default() }, ALL).entries.len(),
+            found,
+            "{start:?} {end:?}"
+        );
     }
 }
 
@@ -200,7 +213,8 @@ fn what_has_expired_is_not_shown() {
     let (store, all) = archive(5);
     let bounds = Bounds { expired: all[1], ..ALL };
     assert_eq!(ids(&page(&store, Query::default(), bounds)), all[2..]);
-    let refused = now_or_never(fetch(&store, log(OWNER), &Query { page_after: Some(all[1]), ..Query::default() }, bounds));
+    let refused =
+        now_or_never(fetch(&store, log(OWNER), &Query { page_after: Some(all[1]), ..Query::default() }, bounds));
     assert!(matches!(refused, Err(Halt::Refuse(_))));
 }
 

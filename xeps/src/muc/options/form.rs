@@ -1,8 +1,8 @@
 //! The options as a form (XEP-0045 sections 10.1.3 and 10.2), to an owner and back. The same form is what the store keeps.
 
+use super::Options;
 use super::presets::{NO_PRESET, Preset, VAR};
 use super::table::{FIELDS, Shape, Spec, WHOM};
-use super::Options;
 use crate::form::{Field, Form, FormType};
 use crate::muc::ns;
 use crate::muc::standing::{Role, Roles};

@@ -97,9 +97,11 @@ impl Room {
             });
             last.unwrap_or(before)
         };
-        let stays = self.affiliations.all(Affiliation::Owner).into_iter().any(|(user, known)| {
-            after(user, known.affiliation) == Affiliation::Owner
-        });
+        let stays = self
+            .affiliations
+            .all(Affiliation::Owner)
+            .into_iter()
+            .any(|(user, known)| after(user, known.affiliation) == Affiliation::Owner);
         stays
             || changes.iter().any(|change| match &change.what {
                 What::Affiliation(user, _) => after(user, Affiliation::None) == Affiliation::Owner,
@@ -120,7 +122,8 @@ impl Room {
                     true => Asker::Oneself,
                     false => Asker::Another(asker.affiliation),
                 };
-                let room_for_more = self.affiliations.len() < self.config.max_affiliations || before != Affiliation::None;
+                let room_for_more =
+                    self.affiliations.len() < self.config.max_affiliations || before != Affiliation::None;
                 match may_set_affiliation(by, before, *to, owners_left) {
                     Ok(()) if !room_for_more => Err(Condition::ResourceConstraint),
                     // A domain has no owner in it who could be asked.

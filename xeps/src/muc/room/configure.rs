@@ -109,7 +109,8 @@ impl Room {
 
     /// Makes a list what was submitted. Nobody loses ownership by being named an admin.
     fn set_list(&mut self, fx: &mut Effects, affiliation: Affiliation, wanted: &BTreeSet<BareJid>, cause: Cause<'_>) {
-        let now: BTreeSet<BareJid> = self.affiliations.all(affiliation).into_iter().map(|(user, _)| user.clone()).collect();
+        let now: BTreeSet<BareJid> =
+            self.affiliations.all(affiliation).into_iter().map(|(user, _)| user.clone()).collect();
         for user in wanted.difference(&now) {
             if self.affiliation(user.as_jid()) < affiliation {
                 self.set_affiliation(fx, user, affiliation, cause);

@@ -60,7 +60,8 @@ impl Room {
         let mut query = Element::new("query", ns::ITEMS);
         if open || self.occupants.of(from.as_str()).is_some() {
             let item = |address: &Jid| Element::new("item", ns::ITEMS).with_attr("jid", address.as_str());
-            query = query.with_children(self.occupants.iter().map(|who| item(&who.address).with_attr("name", who.nick())));
+            query =
+                query.with_children(self.occupants.iter().map(|who| item(&who.address).with_attr("name", who.nick())));
         }
         fx.send(stanza.result(Some(&query)));
         Ok(())
@@ -83,7 +84,8 @@ impl Room {
     fn room_info(&self) -> Form {
         let options = &self.options;
         let flag = |value: bool| if value { "1" } else { "0" };
-        let text = |var: &str, label: &str, value: String| Field::new(var).kind("text-single").label(label).value(value);
+        let text =
+            |var: &str, label: &str, value: String| Field::new(var).kind("text-single").label(label).value(value);
         let mut form = Form::new(FormType::Result, ns::ROOMINFO)
             .field(text("muc#roominfo_description", "Description", options.description.clone()))
             .field(text("muc#roominfo_lang", "Language", options.language.clone()))

@@ -5,8 +5,8 @@ use super::admission::Hello;
 use super::show::{News, passing};
 use crate::muc::effects::{Effects, Step};
 use crate::muc::history::{Wanted, select};
-use crate::muc::occupant_id;
 use crate::muc::ns;
+use crate::muc::occupant_id;
 use crate::muc::occupants::NewOccupant;
 use crate::muc::privileges::{Privilege, may};
 use crate::muc::room::Taken;
@@ -28,7 +28,11 @@ impl Room {
         } else {
             let id = occupant_id::of(&self.secret, &user);
             let role = affiliation.first_role(self.options.mutes(affiliation));
-            self.occupants.add(NewOccupant { address: to.clone(), user, id, affiliation, role }, from.clone(), presence);
+            self.occupants.add(
+                NewOccupant { address: to.clone(), user, id, affiliation, role },
+                from.clone(),
+                presence,
+            );
         }
         self.synchronise(fx, from, wanted, Others::Told);
         Ok(())

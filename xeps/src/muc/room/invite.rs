@@ -57,7 +57,8 @@ impl Room {
     /// An invitation from the room, with the password if there is one.
     pub(super) fn invitation(&self, to: &BareJid, inviter: Option<&BareJid>, said: &[Element]) -> Stanza {
         let from = inviter.unwrap_or(&self.address);
-        let invite = Element::new("invite", ns::USER).with_attr("from", from.as_str()).with_children(said.iter().cloned());
+        let invite =
+            Element::new("invite", ns::USER).with_attr("from", from.as_str()).with_children(said.iter().cloned());
         let password = self.options.password();
         let mut x = Element::new("x", ns::USER).with_child(invite);
         if let Some(password) = password {

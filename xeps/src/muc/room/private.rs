@@ -17,7 +17,8 @@ impl Room {
         let who = self.occupant_of(from)?;
         let Some(recipient) = self.occupants.at(to.as_str()) else { return Err(Condition::ItemNotFound.into()) };
         // Who may not write to others may still ask a moderator, unless private messages are off.
-        let to_moderator = recipient.role() == Role::Moderator && may(Role::Moderator, Privilege::SendPrivateMessages, &self.options);
+        let to_moderator =
+            recipient.role() == Role::Moderator && may(Role::Moderator, Privilege::SendPrivateMessages, &self.options);
         if !may(who.role(), Privilege::SendPrivateMessages, &self.options) && !to_moderator {
             return Err(Condition::Forbidden.into());
         }

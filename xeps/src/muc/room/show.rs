@@ -119,7 +119,8 @@ impl Room {
 pub fn not_inside(from: &Jid, to: &Jid) -> Stanza {
     let item = item(Affiliation::None, Role::None);
     let item = item.with_child(Element::new("reason", ns::USER).with_text("You are not in the room."));
-    let x = with_codes(Element::new("x", ns::USER).with_child(item), &[status::SELF, status::KICKED, status::UNREACHABLE]);
+    let x =
+        with_codes(Element::new("x", ns::USER).with_child(item), &[status::SELF, status::KICKED, status::UNREACHABLE]);
     Stanza::new(PresenceType::Unavailable).with_from(to.clone()).with_to(from.clone()).with_child(&x)
 }
 

@@ -83,7 +83,14 @@ impl Room {
         self.put_standing(fx, address, affiliation, role, cause);
     }
 
-    fn put_standing(&mut self, fx: &mut Effects, address: &Jid, affiliation: Affiliation, role: Role, cause: Cause<'_>) {
+    fn put_standing(
+        &mut self,
+        fx: &mut Effects,
+        address: &Jid,
+        affiliation: Affiliation,
+        role: Role,
+        cause: Cause<'_>,
+    ) {
         let Some(occupant) = self.occupants.at_mut(address.as_str()) else { return };
         let before = occupant.role();
         occupant.set_standing(affiliation, role);

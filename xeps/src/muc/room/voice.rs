@@ -48,7 +48,8 @@ impl Room {
             .field(Field::new("muc#roomnick").kind("text-single").label("Room nickname").value(nick))
             .field(Field::new("muc#request_allow").kind("boolean").label("Grant voice to this person?").value("false"));
         request.title = Some("Voice request".to_owned());
-        request.instructions = vec!["To grant voice to this person, select the last field and submit the form.".to_owned()];
+        request.instructions =
+            vec!["To grant voice to this person, select the last field and submit the form.".to_owned()];
         self.ask_moderators(fx, &request);
         Ok(())
     }
