@@ -382,6 +382,7 @@ fn xep_0425_moderators_retract_messages() {
     assert!(!archive[0].contains("slander") && archive[0].contains("<moderated") && archive[0].contains("Improper"));
     stage.enters(HECATE, "hecate");
     assert!(stage.gets(HECATE).iter().all(|got| got.body() != "slander"));
+    stage.forget();
     stage.sends(HAG, &format!("<message type='groupchat' id='f'><retract xmlns='urn:xmpp:message-retract:1' id='{id}'><moderated xmlns='urn:xmpp:message-moderate:1'/></retract></message>"));
     assert_eq!(stage.gets_one(HAG).condition(), "forbidden");
 }

@@ -11,12 +11,12 @@ const REGISTER: &str = "jabber:iq:register";
 #[test]
 fn example_44_and_45_a_message_reaches_everybody_from_the_occupant() {
     let mut stage = Stage::coven();
-    stage.says(HAG, "Harpier cries: 'tis time");
+    stage.says(HAG, "Harpier cries: it is time");
     let ids: Vec<_> = [CRONE1, WISER, HAG]
         .map(|who| {
             let got = stage.gets_one(who);
             assert_eq!((got.nick().as_str(), got.kind()), ("thirdwitch", "groupchat"));
-            assert_eq!(got.body(), "Harpier cries: 'tis time");
+            assert_eq!(got.body(), "Harpier cries: it is time");
             (got.stanza_id(), got.occupant_id())
         })
         .to_vec();

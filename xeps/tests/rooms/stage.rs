@@ -97,7 +97,7 @@ impl Stage {
     }
 
     pub fn says(&mut self, from: &str, words: &str) {
-        self.sends(from, &format!("<message type='groupchat' id='{words}'><body>{words}</body></message>"));
+        self.sends(from, &format!("<message type='groupchat' id='said'><body>{words}</body></message>"));
     }
 
     pub fn makes(&mut self, from: &str, whom: &str, affiliation: &str) {
