@@ -72,7 +72,7 @@ pub static ABOUT: About = About {
         ns::STABLE_ID,
         crate::rsm::NS,
         ns::SID,
-        ns::MAM,
+        ns::SELF_PING, ns::MAM, ns::MAM_EXTENDED, ns::TOMBSTONE,
         ns::RETRACT,
         ns::MODERATE,
         ns::VCARD,

@@ -156,7 +156,7 @@ impl Occupants {
             && only.jid.as_str() == session
         {
             let address = occupant.address.clone();
-            return self.remove(address.as_str()).map(Parted::Occupant);
+            return self.remove(address.as_str()).map(|gone| Parted::Occupant(Box::new(gone)));
         }
         let at = occupant.sessions.iter().position(|one| one.jid.as_str() == session)?;
         let shown = at + 1 == occupant.sessions.len();
@@ -211,7 +211,7 @@ pub struct NewOccupant {
 /// What went when a session left.
 pub enum Parted {
     /// The nickname, with its last session.
-    Occupant(Occupant),
+    Occupant(Box<Occupant>),
     /// One session of a nickname that others still use; `shown` if it was the one that is shown.
     Session { address: Jid, left: Session, shown: bool },
 }

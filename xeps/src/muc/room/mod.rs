@@ -197,12 +197,12 @@ impl Room {
             MessageType::Groupchat if to.is_full() => Err(Condition::BadRequest.into()),
             MessageType::Groupchat => self.groupchat(fx, stanza, from),
             _ if to.is_full() => self.private(fx, stanza, from, to),
-            _ => self.to_the_room(fx, stanza, from),
+            _ => self.for_the_room(fx, stanza, from),
         }
     }
 
     /// Messages to the room itself that are not for everybody (sections 7.8.2, 7.13, 8.6 and 9.9).
-    fn to_the_room(&mut self, fx: &mut Effects, stanza: &Stanza, from: &Jid) -> Taken {
+    fn for_the_room(&mut self, fx: &mut Effects, stanza: &Stanza, from: &Jid) -> Taken {
         let extended = stanza.child("x", ns::USER).and_then(|x| x.element());
         if let Some(x) = extended {
             if let Some(decline) = x.child("decline", ns::USER) {
