@@ -1,7 +1,7 @@
 //! The command line's end of the admin socket.
 
 use super::{
-    Access, Admin, AdminError, Status, StoreReport, User,
+    Access, Admin, AdminError, Room, Status, StoreReport, User,
     protocol::{Answer, Outcome, Request, read_line, write_line},
 };
 use crate::config::{AccountName, DomainName, Secret};
@@ -42,16 +42,17 @@ impl Client {
     }
 
     /// Asks, and collects the answer.
-    async fn ask(&self, request: &Request) -> Result<(Vec<User>, Outcome), AdminError> {
+    async fn ask(&self, request: &Request) -> Result<(Lists, Outcome), AdminError> {
         let lost = |error: io::Error| AdminError::Failed(format!("the connection to the server failed: {error}"));
         let mut connection = self.connection.lock().await;
         let (reader, writer) = &mut *connection;
         write_line(writer, request).await.map_err(lost)?;
-        let mut list = Vec::new();
+        let mut lists = Lists::default();
         loop {
             match read_line(reader).await.map_err(lost)? {
-                Some(Answer::Users(users)) => list.extend(users),
-                Some(Answer::Ok(outcome)) => return Ok((list, outcome)),
+                Some(Answer::Users(users)) => lists.users.extend(users),
+                Some(Answer::Rooms(rooms)) => lists.rooms.extend(rooms),
+                Some(Answer::Ok(outcome)) => return Ok((lists, outcome)),
                 Some(Answer::Error(error)) => return Err(error),
                 None => {
                     return Err(AdminError::Failed("the server closed the connection without an answer".to_owned()));
@@ -90,11 +91,26 @@ impl Admin for Client {
     }
 
     async fn user_list(&self, host: Option<&DomainName>) -> Result<Vec<User>, AdminError> {
-        self.ask(&Request::UserList { host: host.cloned() }).await.map(|(users, _)| users)
+        self.ask(&Request::UserList { host: host.cloned() }).await.map(|(lists, _)| lists.users)
     }
 
     async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError> {
         self.done(&Request::UserAccess { account: account.clone(), access }).await
+    }
+
+    async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
+        self.ask(&Request::RoomList { host: host.cloned() }).await.map(|(lists, _)| lists.rooms)
+    }
+
+    async fn room_show(&self, room: &AccountName) -> Result<Vec<(String, String)>, AdminError> {
+        match self.ask(&Request::RoomShow { room: room.clone() }).await?.1 {
+            Outcome::Room(told) => Ok(told),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError> {
+        self.done(&Request::RoomDestroy { room: room.clone(), reason: reason.map(str::to_owned) }).await
     }
 
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {
@@ -119,6 +135,13 @@ impl Admin for Client {
     async fn store_import(&self, file: &Path) -> Result<StoreReport, AdminError> {
         self.store(&Request::StoreImport { file: file.to_owned() }).await
     }
+}
+
+/// What came before the end of an answer.
+#[derive(Default)]
+struct Lists {
+    users: Vec<User>,
+    rooms: Vec<Room>,
 }
 
 fn unexpected() -> AdminError {

@@ -1,9 +1,9 @@
 //! The language of the admin socket: one JSON object a line in both directions.
 //!
 //! A request is `{"do":"user.add",...}`. The answer is one line `{"ok":...}` or `{"error":{"kind":...,"text":...}}`; a long
-//! list comes before it in lines `{"users":[...]}`. Lines are bounded in length; whoever sends a longer one is cut off.
+//! list comes before it in lines `{"users":[...]}` or `{"rooms":[...]}`. Lines are bounded in length; whoever sends a longer one is cut off.
 
-use super::{Access, AdminError, Status, StoreReport, User};
+use super::{Access, AdminError, Room, Status, StoreReport, User};
 use crate::config::{AccountName, DomainName, Secret};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 use std::{io, path::PathBuf};
@@ -14,6 +14,9 @@ pub(super) const LONGEST_LINE: usize = 256 << 10;
 
 /// How many users go into one line. Each is an account of at most 2 KB and a few words.
 pub(super) const USERS_PER_LINE: usize = 100;
+
+/// How many rooms go into one line: their names are longer.
+pub(super) const ROOMS_PER_LINE: usize = 20;
 
 /// What the client asks.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,6 +40,12 @@ pub(super) enum Request {
     UserList { host: Option<DomainName> },
     #[serde(rename = "user.access")]
     UserAccess { account: AccountName, access: Access },
+    #[serde(rename = "room.list")]
+    RoomList { host: Option<DomainName> },
+    #[serde(rename = "room.show")]
+    RoomShow { room: AccountName },
+    #[serde(rename = "room.destroy")]
+    RoomDestroy { room: AccountName, reason: Option<String> },
     #[serde(rename = "log.filter")]
     LogFilter { filter: String },
     #[serde(rename = "status")]
@@ -49,12 +58,14 @@ pub(super) enum Request {
     StoreImport { file: PathBuf },
 }
 
-/// A line of the answer; all but `Users` end it.
+/// A line of the answer; all but `Users` and `Rooms` end it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Answer {
     /// A part of a list.
     Users(Vec<User>),
+    /// The same, of rooms.
+    Rooms(Vec<Room>),
     /// Done, with what there is to say about it.
     Ok(Outcome),
     /// Not done.
@@ -68,6 +79,7 @@ pub(super) enum Outcome {
     Done,
     Status(Status),
     Store(StoreReport),
+    Room(Vec<(String, String)>),
 }
 
 /// The password goes over the socket, the one place where it is meant to be written.

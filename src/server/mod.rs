@@ -3,6 +3,7 @@
 mod admin;
 mod assemble;
 mod ports;
+mod rooms;
 
 pub use admin::{Offline, Operator};
 pub use assemble::{abouts, open_store};

@@ -10,6 +10,7 @@
 //! costs only disk. After a restart a room is as it was, with nobody in it: whoever believes to be an occupant gets
 //! `not-acceptable` to a message or self-ping (XEP-0410), a kick with 333 to presence, and enters again.
 
+pub mod operate;
 pub mod options;
 
 mod affiliations;

@@ -57,7 +57,9 @@ impl Room {
     }
 
     fn must_own(&self, from: &Jid, power: Power) -> Taken {
-        if self.affiliation(from).can(power) { Ok(()) } else { Err(Condition::Forbidden.into()) }
+        // The host itself acts for its operator.
+        let operator = *from == self.config.host;
+        if operator || self.affiliation(from).can(power) { Ok(()) } else { Err(Condition::Forbidden.into()) }
     }
 
     fn jids(&self, var: &str, label: &str, affiliation: Affiliation) -> Field {
