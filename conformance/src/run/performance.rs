@@ -7,6 +7,8 @@ use crate::play::{
 };
 use crate::report::{Detail, Status};
 use crate::xml::{Attr, Element, Event, Node, Reader, write_element};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -235,6 +237,13 @@ impl<'a> Performance<'a> {
     async fn step(&mut self, step: &Step) -> Result<(), Failure> {
         for (name, house) in &self.houses {
             self.scope.set(&format!("{name}.stream"), &house.stream());
+        }
+        for (part, kind) in [("exporter", "tls-exporter"), ("endpoint", "tls-server-end-point")] {
+            let spoken_of = |name: &str| self.requirement.script.contains(&format!("${{{name}.{part}}}"));
+            for (name, session) in self.sessions.iter().filter(|(name, _)| spoken_of(name)) {
+                let data = session.transport().and_then(|transport| transport.channel_binding(kind).ok());
+                self.scope.set(&format!("{name}.{part}"), &BASE64.encode(data.unwrap_or_default()));
+            }
         }
         let limit = step.within.unwrap_or(self.run.target.timeout);
         match &step.kind {
