@@ -128,14 +128,14 @@ impl Server {
         self.listening("components")
     }
 
-    /// Where other servers connect.
-    pub fn s2s(&self) -> SocketAddr {
-        self.listening("servers")
-    }
-
     /// Where HTTP without TLS is, as for a reverse proxy.
     pub fn web(&self) -> SocketAddr {
         self.listening("web (no TLS)")
+    }
+
+    /// Where other servers connect.
+    pub fn s2s(&self) -> SocketAddr {
+        self.listening("servers")
     }
 
     /// Where the operator's HTTP is.
