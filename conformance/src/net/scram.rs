@@ -28,7 +28,10 @@ pub enum Binding {
 }
 
 /// Salted passwords of this run: an account logs in several times, and each derivation takes many thousand rounds.
-static SALTED: Mutex<BTreeMap<(Hash, String, Vec<u8>, NonZeroU32), Vec<u8>>> = Mutex::new(BTreeMap::new());
+static SALTED: Mutex<BTreeMap<Salting, Vec<u8>>> = Mutex::new(BTreeMap::new());
+
+/// A password, and how it is salted.
+type Salting = (Hash, String, Vec<u8>, NonZeroU32);
 
 pub struct Scram {
     hash: Hash,
