@@ -351,6 +351,17 @@ impl<'a> Performance<'a> {
                 let captures = pattern.matches(&element, &self.scope).map_err(|mismatch| failure(mismatch.why))?;
                 self.save(captures);
             }
+            StepKind::HttpRefuses(conditions) => {
+                let (status, body) = (self.scope.get("http-status"), self.scope.get("http-body"));
+                let (status, body) = (status.unwrap_or_default(), body.unwrap_or_default());
+                let element = read_element(body).ok().filter(|body| body.attr("type") == Some("terminate"));
+                let condition = element.as_ref().and_then(|body| body.attr("condition"));
+                let found = if status == "200" { condition.unwrap_or("no condition") } else { status };
+                if !conditions.iter().any(|wanted| wanted == found) {
+                    let got = vec![format!("{status} {body}")];
+                    return Err(Failure { why: found.to_owned(), expected: conditions.clone(), got });
+                }
+            }
             StepKind::Let(name, template) => {
                 let value = template.eval(&self.scope)?;
                 self.scope.set(name, &value);
@@ -436,12 +447,14 @@ impl<'a> Performance<'a> {
             }
             self.run.components.give_back(component);
         }
-        let shared = |name: &str, session: &Session| session.house.is_some() || name.split('/').next() == Some("admin");
-        for (_, session) in sessions.iter_mut().filter(|(name, session)| shared(name, session)) {
+        for (_, session) in sessions.iter_mut().filter(|(_, session)| session.house.is_some()) {
             session.disconnect().await;
         }
         for house in std::mem::take(&mut self.houses).into_values() {
             self.run.remotes.give_back(&house).await;
+        }
+        for session in sessions.iter_mut().filter(|(name, _)| name.split('/').next() == Some("admin")) {
+            session.1.disconnect().await;
         }
         for (name, account) in std::mem::take(&mut self.accounts) {
             let own: Vec<String> =

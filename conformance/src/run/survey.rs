@@ -174,10 +174,10 @@ impl Profile {
         if component && !self.options.contains(&RunOption::Component) {
             return outcome(Status::Untestable, "needs access for a component".to_owned());
         }
-        let lacks = |option: RunOption| !self.options.contains(&option);
-        if requirement.cast.iter().any(Actor::is_admin) && lacks(RunOption::Admin) {
+        if requirement.cast.iter().any(Actor::is_admin) && !self.options.contains(&RunOption::Admin) {
             return outcome(Status::Untestable, "needs an administrator".to_owned());
         }
+        let lacks = |option: RunOption| !self.options.contains(&option);
         let over = |carrier: Carrier| requirement.cast.iter().any(|actor| actor.carrier == carrier);
         if over(Carrier::WebSocket) && lacks(RunOption::Websocket) {
             return outcome(Status::Untestable, "needs a WebSocket address".to_owned());
