@@ -13,6 +13,7 @@ pub(super) fn errors(config: &Config) -> Vec<Wrong> {
     }
     for (domain, host) in &config.hosts {
         errors.extend(self::host(domain, host));
+        errors.extend(services(config, domain, host));
     }
     for (domain, component) in &config.components {
         errors.extend(self::component(config, domain, component));
@@ -131,6 +132,10 @@ fn host(domain: &DomainName, host: &HostConfig) -> Vec<Wrong> {
         (None, Some(_)) => errors.push(wrong(at("key"), "expected a certificate together with the key, found none")),
         _ => {}
     }
+    if let Some(url) = host.public_url.as_ref().filter(|url| !is_base(url)) {
+        let problem = format!("expected a URL such as \"https://example.org:5443\" without a path, found {url:?}");
+        errors.push(wrong(at("public_url"), problem));
+    }
     if host.mechanisms.is_empty() && host.client_ca.is_none() && !host.anonymous {
         errors.push(wrong(
             at("mechanisms"),
@@ -147,6 +152,17 @@ fn host(domain: &DomainName, host: &HostConfig) -> Vec<Wrong> {
     errors
 }
 
+/// A service has a domain of its own.
+fn services(config: &Config, domain: &DomainName, host: &HostConfig) -> Vec<Wrong> {
+    let own = host.upload.enabled.then(|| ("upload", host.upload.domain_for(domain)));
+    let taken = |service: &DomainName| config.hosts.contains_key(service) || config.components.contains_key(service);
+    let error = |(key, service): (&str, DomainName)| {
+        let problem = format!("expected a domain that is neither a host nor a component, found {service}");
+        wrong(["hosts", domain.as_str(), key, "domain"], problem)
+    };
+    own.into_iter().filter(|(_, service)| taken(service)).map(error).collect()
+}
+
 fn component(config: &Config, domain: &DomainName, component: &Component) -> Vec<Wrong> {
     let at = |key: &str| ["components", domain.as_str(), key].map(str::to_owned).to_vec();
     let mut errors = Vec::new();
@@ -158,6 +174,12 @@ fn component(config: &Config, domain: &DomainName, component: &Component) -> Vec
         errors.push(wrong(key, problem));
     }
     errors
+}
+
+/// A scheme and an authority, nothing behind them.
+fn is_base(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| is_uri(url) && !rest.is_empty() && !rest.contains(['/', '?', '#', '@']))
 }
 
 /// A scheme (RFC 3986 section 3.1), a colon, and something after it without blanks.

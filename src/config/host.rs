@@ -1,5 +1,6 @@
 //! `[default_host]` and `[hosts."example.org"]`: what one served domain offers, and to whom.
 
+use super::http::Upload;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf};
@@ -24,6 +25,11 @@ pub struct HostConfig {
     pub registration: Registration,
     /// Whom to turn to (XEP-0157).
     pub contact: Contact,
+    /// Where web clients and links to files reach this host, `https://example.org` or with a port. The host's name and the
+    /// port of `listen.https` when absent.
+    pub public_url: Option<String>,
+    /// File upload.
+    pub upload: Upload,
 }
 
 impl Default for HostConfig {
@@ -37,6 +43,8 @@ impl Default for HostConfig {
             anonymous: false,
             registration: Registration::default(),
             contact: Contact::default(),
+            public_url: None,
+            upload: Upload::default(),
         }
     }
 }

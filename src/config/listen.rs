@@ -17,6 +17,10 @@ pub struct Listen {
     pub s2s_tls: ListenOn,
     /// External components (XEP-0114). Opened only when components are configured: the protocol has no encryption.
     pub component: ListenOn,
+    /// HTTP over TLS: web clients (RFC 7395, XEP-0124), uploads (XEP-0363), discovery (XEP-0156).
+    pub https: ListenOn,
+    /// The same without encryption, for a reverse proxy on this machine.
+    pub http: ListenOn,
     /// HTTP for the operator: `/metrics` and `/healthz`.
     pub metrics: ListenOn,
 }
@@ -37,6 +41,8 @@ impl Default for Listen {
             s2s: everywhere(5269),
             s2s_tls: everywhere(5270),
             component: ListenOn { addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 5347))] },
+            https: everywhere(5443),
+            http: ListenOn::default(),
             metrics: ListenOn::default(),
         }
     }
@@ -44,13 +50,15 @@ impl Default for Listen {
 
 impl Listen {
     /// Every listener with the name of its section.
-    pub fn each(&self) -> [(&'static str, &ListenOn); 6] {
+    pub fn each(&self) -> [(&'static str, &ListenOn); 8] {
         [
             ("c2s", &self.c2s),
             ("c2s_tls", &self.c2s_tls),
             ("s2s", &self.s2s),
             ("s2s_tls", &self.s2s_tls),
             ("component", &self.component),
+            ("https", &self.https),
+            ("http", &self.http),
             ("metrics", &self.metrics),
         ]
     }

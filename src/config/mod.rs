@@ -7,6 +7,7 @@ mod check;
 mod error;
 mod federation;
 mod host;
+mod http;
 mod limits;
 mod listen;
 mod load;
@@ -19,6 +20,7 @@ pub use check::warnings;
 pub use error::ConfigError;
 pub use federation::{Exception, Federation, FederationLimits, FederationTimeouts, Proof, Route};
 pub use host::{Contact, HostConfig, Mechanism, Registration, RegistrationMode};
+pub use http::{Http, Upload};
 pub use limits::{AccountLimits, AddressLimits, Limits, SessionLimits, StreamLimits};
 pub use listen::{Listen, ListenOn};
 pub use load::{Loaded, load, parse};
@@ -49,6 +51,8 @@ pub struct Config {
     pub limits: Limits,
     /// How other servers are dealt with.
     pub federation: Federation,
+    /// What is served over HTTP: web clients, uploads, discovery.
+    pub http: Http,
     /// What is logged, and how.
     pub log: Log,
     /// Settings for every host that does not have its own. Already merged into [`Config::hosts`].
@@ -70,6 +74,7 @@ impl Default for Config {
             listen: Listen::default(),
             limits: Limits::default(),
             federation: Federation::default(),
+            http: Http::default(),
             log: Log::default(),
             default_host: HostConfig::default(),
             hosts: BTreeMap::from([(DomainName::localhost(), localhost)]),

@@ -24,6 +24,11 @@ impl DomainName {
         &self.0
     }
 
+    /// The domain of a service of this one: `label.` before its name. An IP address has none: it stays as it is.
+    pub fn below(&self, label: &str) -> Self {
+        format!("{label}.{self}").parse().unwrap_or_else(|_| self.clone())
+    }
+
     /// The name in ASCII (A-labels), as in DNS, SNI and certificates; an IP address without brackets.
     pub fn to_ascii(&self) -> String {
         match self.ip() {

@@ -1,5 +1,6 @@
 //! The byte transport of a connection: plain TCP or TLS over it, read without a buffer of its own.
 
+use super::carried::Carried;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
@@ -14,6 +15,8 @@ use wire::stream::{Initiator, Stream};
 pub enum Io {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// A WebSocket, or HTTP requests.
+    Carried(Box<Carried>),
     /// The socket is with a TLS handshake that has not come back, or has failed.
     Lost,
 }
@@ -79,6 +82,11 @@ impl Io {
     /// Reads what there is into the machine. False: the peer has closed its side. Cancel safe: bytes are in the machine or
     /// still in the socket.
     pub async fn read_into(&mut self, machine: &mut impl Machine) -> io::Result<bool> {
+        if let Io::Carried(carried) = self {
+            let Some(bytes) = carried.read().await? else { return Ok(false) };
+            machine.read(&bytes, Instant::now());
+            return Ok(true);
+        }
         poll_fn(|cx| self.poll_read_into(cx, machine)).await.map(|count| count > 0)
     }
 
@@ -94,6 +102,7 @@ impl Io {
                 tls.write_all(output).await?;
                 tls.flush().await?;
             }
+            Io::Carried(carried) => carried.write(output).await?,
             Io::Lost => return Err(io::ErrorKind::NotConnected.into()),
         }
         machine.written(machine.output().len());
@@ -132,6 +141,10 @@ impl Io {
         let _ = match self {
             Io::Plain(tcp) => tcp.shutdown().await,
             Io::Tls(tls) => tls.shutdown().await,
+            Io::Carried(carried) => {
+                carried.shutdown().await;
+                Ok(())
+            }
             Io::Lost => Ok(()),
         };
     }
@@ -142,7 +155,7 @@ impl Io {
             ready!(match self {
                 Io::Plain(tcp) => Pin::new(tcp).poll_read(cx, &mut buffer),
                 Io::Tls(tls) => Pin::new(&mut **tls).poll_read(cx, &mut buffer),
-                Io::Lost => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+                Io::Carried(_) | Io::Lost => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
             })?;
             machine.read(buffer.filled(), Instant::now());
             Poll::Ready(Ok(buffer.filled().len()))
@@ -153,7 +166,7 @@ impl Io {
         match self {
             Io::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
             Io::Tls(tls) => Pin::new(&mut **tls).poll_write(cx, bytes),
-            Io::Lost => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            Io::Carried(_) | Io::Lost => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -161,7 +174,7 @@ impl Io {
         match self {
             Io::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             Io::Tls(tls) => Pin::new(&mut **tls).poll_flush(cx),
-            Io::Lost => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            Io::Carried(_) | Io::Lost => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 }

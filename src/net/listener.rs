@@ -1,12 +1,12 @@
 //! Accepting connections.
 
-use super::{Shared, established, negotiate};
+use super::{Place, Shared, established, negotiate};
 use crate::s2s;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tracing::{Instrument, debug, warn};
+use tracing::{Instrument, warn};
 
 /// What comes in on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Kind {
     Client,
     /// Clients with TLS from the first byte.
     ClientTls,
+    /// Clients over HTTP, encrypted on their way here or not. They come in another way than by [`listen`].
+    Carried { encrypted: bool },
     /// External components.
     Component,
     /// Other servers that secure the stream with STARTTLS.
@@ -43,13 +45,7 @@ pub async fn listen(shared: Arc<Shared>, listener: TcpListener, kind: Kind) {
 }
 
 fn admit(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr, kind: Kind) {
-    if !shared.open.enter(peer.ip(), shared.limits.address.connections) {
-        shared.meters.refused.increment(1);
-        debug!(%peer, "refused: too many connections from this address");
-        return;
-    }
-    shared.meters.accepted.increment(1);
-    shared.meters.open.increment(1);
+    let Some(place) = Place::take(shared, peer.ip()) else { return };
     // Stanzas are written whole: waiting for more to send only delays them.
     let _ = socket.set_nodelay(true);
     let shared = shared.clone();
@@ -64,8 +60,7 @@ fn admit(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr, kind: Kind) 
             {
                 established::run(&shared, connection).await;
             }
-            shared.meters.open.decrement(1);
-            shared.open.leave(peer.ip());
+            drop(place);
         }
         .instrument(span),
     );

@@ -4,12 +4,14 @@
 //! listener -> negotiate (TLS, login, binding; its memory is freed when it is done) -> established (one small loop) -> gone
 //! ```
 
+mod carried;
 mod established;
 mod io;
 mod listener;
 mod negotiate;
 mod throttle;
 
+pub use carried::{Carrier, carry};
 pub(crate) use io::{Io, Machine, Moved};
 pub use listener::{Kind, listen};
 pub(crate) use negotiate::random;
@@ -140,6 +142,33 @@ impl Open {
             }
             emptied.await;
         }
+    }
+}
+
+/// A connection's place among those of its address and of the server. Given back with this value.
+pub struct Place {
+    shared: Arc<Shared>,
+    address: IpAddr,
+}
+
+impl Place {
+    /// None when the address has too many connections already.
+    pub fn take(shared: &Arc<Shared>, address: IpAddr) -> Option<Place> {
+        if !shared.open.enter(address, shared.limits.address.connections) {
+            shared.meters.refused.increment(1);
+            tracing::debug!(%address, "refused: too many connections from this address");
+            return None;
+        }
+        shared.meters.accepted.increment(1);
+        shared.meters.open.increment(1);
+        Some(Place { shared: shared.clone(), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.meters.open.decrement(1);
+        self.shared.open.leave(self.address);
     }
 }
 

@@ -41,19 +41,7 @@ enum Next {
 
 /// Takes a connection through negotiation; None when it did not get through.
 pub async fn run(shared: &Shared, socket: TcpStream, peer: SocketAddr, kind: Kind) -> Option<Connection> {
-    let session = &shared.limits.session;
-    let timeouts = Timeouts {
-        negotiation: shared.limits.stream.auth_deadline.get(),
-        ping_after: session.ping_after.get(),
-        ping_wait: session.ping_timeout.get(),
-        ..Timeouts::default()
-    };
-    // One beginning for both: when the deadline has come, it has come for the stream too.
-    let begun = Instant::now();
-    let deadline = tokio::time::Instant::from_std(begun) + timeouts.negotiation;
-    let role = if kind == Kind::Component { Role::Component } else { Role::Client };
-    let mut stream = Stream::new(role, false, timeouts, random, begun);
-    stream.set_limits(limits_before_login(shared));
+    let (mut stream, deadline) = begin(shared, kind);
     let mut stopping = shared.stopping.clone();
     let io = if kind == Kind::ClientTls {
         let secured = tokio::select! {
@@ -67,6 +55,45 @@ pub async fn run(shared: &Shared, socket: TcpStream, peer: SocketAddr, kind: Kin
     } else {
         Io::Plain(socket)
     };
+    bring_through(shared, io, stream, peer, kind, deadline).await
+}
+
+/// The same for a stream that is carried by something else than a socket of its own.
+pub async fn run_carried(shared: &Shared, io: Io, peer: SocketAddr, kind: Kind) -> Option<Connection> {
+    let (mut stream, deadline) = begin(shared, kind);
+    if kind == (Kind::Carried { encrypted: true }) {
+        // The channel is the carrier's: there is nothing to bind to.
+        stream.secured(ChannelBindings::default(), Vec::new());
+    }
+    bring_through(shared, io, stream, peer, kind, deadline).await
+}
+
+/// A stream with its deadline. One beginning for both: when the deadline has come, it has come for the stream too.
+fn begin(shared: &Shared, kind: Kind) -> (Stream, tokio::time::Instant) {
+    let session = &shared.limits.session;
+    let timeouts = Timeouts {
+        negotiation: shared.limits.stream.auth_deadline.get(),
+        ping_after: session.ping_after.get(),
+        ping_wait: session.ping_timeout.get(),
+        ..Timeouts::default()
+    };
+    let begun = Instant::now();
+    let deadline = tokio::time::Instant::from_std(begun) + timeouts.negotiation;
+    let role = if kind == Kind::Component { Role::Component } else { Role::Client };
+    let mut stream = Stream::new(role, false, timeouts, random, begun);
+    stream.set_limits(limits_before_login(shared));
+    (stream, deadline)
+}
+
+async fn bring_through(
+    shared: &Shared,
+    io: Io,
+    stream: Stream,
+    peer: SocketAddr,
+    kind: Kind,
+    deadline: tokio::time::Instant,
+) -> Option<Connection> {
+    let mut stopping = shared.stopping.clone();
     let mut negotiation =
         Negotiation { shared, kind, peer, io, stream, domain: None, served: None, user: None, anonymous: false };
     let peer = tokio::select! {
@@ -160,6 +187,14 @@ impl Negotiation<'_> {
         self.served = self.shared.engine.domains.host(to.as_str()).cloned();
         self.domain = Some(policy.domain.clone());
         let mut policy = policy.clone();
+        if let Kind::Carried { encrypted } = self.kind {
+            if policy.require_tls && !encrypted {
+                let text = "only encrypted connections are welcome: use https or wss";
+                return Some(self.stream.fail(StreamError::with_text(StreamCondition::PolicyViolation, text)));
+            }
+            // RFC 7395 section 3.8: never STARTTLS inside a carrier.
+            policy.tls = false;
+        }
         if let Some(served) = &self.served {
             policy.early_features = served.host.registry.early_stream_features(Some(self.peer.ip())).collect();
         }

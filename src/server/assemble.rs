@@ -3,6 +3,7 @@
 use super::ports::{self, Hasher, SystemClock};
 use crate::config::{self, Config, DomainName, HostConfig};
 use crate::engine::{Domains, Engine};
+use crate::http::public_url;
 use crate::net::mechanisms;
 use crate::store::{Database, EngineKind, Options, open};
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use xeps::disco::{self, Contacts, Service};
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
-use xeps::{About, Host, ServiceSettings, Settings, features, offline, services};
+use xeps::{About, Host, ServiceSettings, Settings, features, offline, services, upload};
 
 /// Where and how the configuration wants its data kept.
 pub fn store_options(config: &Config) -> Options {
@@ -35,12 +36,12 @@ pub fn open_store(config: &Config) -> Result<Arc<Database>, String> {
     open(&store_options(config)).map_err(|error| error.to_string())
 }
 
-/// The engine with every host and its features.
-pub fn engine(config: &Config, store: Arc<dyn Store>) -> Result<Engine, String> {
+/// The engine with every host, its features and its services.
+pub fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads) -> Result<Engine, String> {
     let clock = Arc::new(SystemClock);
     let mut hosts = Vec::new();
     for (domain, host) in &config.hosts {
-        let services = services(service_settings(host));
+        let services = services(ServiceSettings { upload: uploads.get(domain.as_str()).cloned() });
         let mut settings = settings(config, host, clock.as_ref());
         settings.disco.services.extend(services.iter().map(|(domain, own)| service(domain, Some(own.title()))));
         let registry = Registry::new(features(settings));
@@ -113,22 +114,48 @@ pub fn component_policies(config: &Config, decoys: &Arc<Decoys>) -> Result<HashM
 /// What unknown accounts are answered with. The secret behind it is made once and kept: salts that change with a restart
 /// would give them away.
 pub async fn decoys(config: &Config, store: &dyn Store) -> Result<Arc<Decoys>, String> {
+    Ok(Arc::new(Decoys::new(secret(config, store, "decoys").await?, Iterations::default())))
+}
+
+/// A secret of this server, made when it is first needed and kept.
+async fn secret(config: &Config, store: &dyn Store, name: &str) -> Result<[u8; 32], String> {
     let failed = |error: StoreError| format!("the store cannot be used: {error}");
     let Some(owner) = config.hosts.keys().next() else { return Err("no host is configured".to_owned()) };
-    let key = Key::new(owner.as_str(), "secret", "decoys");
+    let key = Key::new(owner.as_str(), "secret", name);
     let kept = store.get(key).await.map_err(failed)?;
-    let secret: [u8; 32] = match kept.and_then(|record| record.value.as_ref().try_into().ok()) {
-        Some(secret) => secret,
-        None => {
-            let mut secret = [0; 32];
-            ports::fill(&mut secret);
-            let mut batch = Batch::new();
-            batch.put(key, secret.to_vec(), Expect::Any);
-            store.commit(batch).await.map_err(failed)?;
-            secret
+    if let Some(secret) = kept.and_then(|record| record.value.as_ref().try_into().ok()) {
+        return Ok(secret);
+    }
+    let mut secret = [0; 32];
+    ports::fill(&mut secret);
+    let mut batch = Batch::new();
+    batch.put(key, secret.to_vec(), Expect::Any);
+    store.commit(batch).await.map_err(failed)?;
+    Ok(secret)
+}
+
+/// How uploads are taken, by host.
+pub type Uploads = HashMap<String, upload::Config>;
+
+/// The settings of uploads. `port` is where HTTP over TLS is; without it, only hosts with a public URL take uploads.
+pub async fn uploads(config: &Config, store: &dyn Store, port: Option<u16>) -> Result<Uploads, String> {
+    let secret = secret(config, store, "upload").await?;
+    let one = |(domain, host): (&DomainName, &HostConfig)| {
+        let reachable = host.public_url.is_some() || port.is_some();
+        if !host.upload.enabled || !reachable {
+            return None;
         }
+        let settings = upload::Config {
+            domain: host.upload.domain_for(domain).jid().clone(),
+            base: public_url(domain, host, port.unwrap_or_default()),
+            secret,
+            max_size: host.upload.max_size.get(),
+            quota: host.upload.quota.get(),
+            expiry: Some(host.upload.expiry.get()),
+        };
+        Some((domain.as_str().to_owned(), settings))
     };
-    Ok(Arc::new(Decoys::new(secret, Iterations::default())))
+    Ok(config.hosts.iter().filter_map(one).collect())
 }
 
 fn limits(config: &Config) -> XmlLimits {
@@ -165,10 +192,6 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
     settings.register.rate =
         register::Rate { count: address.registrations.count, window: address.registrations.window.get() };
     settings
-}
-
-fn service_settings(_: &HostConfig) -> ServiceSettings {
-    ServiceSettings::default()
 }
 
 fn service(domain: &BareJid, name: Option<&str>) -> Service {

@@ -10,6 +10,7 @@ pub use assemble::{abouts, open_store};
 use crate::admin::AdminSocket;
 use crate::config::{Config, Loaded};
 use crate::engine::Engine;
+use crate::http::{Web, listen_http, sweep_forever};
 use crate::net::{Kind, Meters, Open, Shared, Throttle, listen};
 use crate::s2s::{Federation, carry_all};
 use crate::startup::{Facts, banner, bind_all, reloads, runtime, stop_requested};
@@ -53,7 +54,8 @@ async fn serve(
     // Ports first: a taken one is the most likely mistake, and nothing has been made yet.
     let listeners = Listeners::bind(&config)?;
     let tls = Tls::load(&config, SystemTime::now()).map_err(|error| error.to_string())?;
-    let engine = Arc::new(assemble::engine(&config, store.clone())?);
+    let uploads = assemble::uploads(&config, store.as_ref(), listeners.https_port()).await?;
+    let engine = Arc::new(assemble::engine(&config, store.clone(), &uploads)?);
     let decoys = assemble::decoys(&config, store.as_ref()).await?;
     let (federation, lines) = match config.federation.enabled {
         true => Federation::new(&config.federation).map(|(federation, lines)| (Some(federation), Some(lines)))?,
@@ -80,9 +82,12 @@ async fn serve(
     });
     let carrying =
         federation.zip(lines).map(|(federation, lines)| tokio::spawn(carry_all(shared.clone(), federation, lines)));
+    let port = listeners.https_port().unwrap_or_default();
+    let web = Arc::new(Web::new(shared.clone(), config.clone(), uploads, port));
     let listening = listeners.addresses();
     let (health, watched_health) = watch::channel(Health::Starting);
-    let mut accepting = listeners.start(&shared, metrics, watched_health)?;
+    let mut accepting = listeners.start(&shared, &web, metrics, watched_health)?;
+    accepting.spawn(sweep_forever(web));
     let operator = Operator::new(config.clone(), store, shared.clone(), logs, listening.clone());
     let accounts = operator.count_accounts().await.map_err(|error| error.to_string())?;
     let socket = AdminSocket::open(&config.admin_socket()).map_err(|error| error.to_string())?;
@@ -150,6 +155,8 @@ fn throttle(rate: crate::config::Rate) -> Throttle {
 /// The open ports.
 struct Listeners {
     streams: Vec<(&'static str, Kind, TcpListener)>,
+    /// With TLS or without.
+    web: Vec<(bool, TcpListener)>,
     metrics: Vec<TcpListener>,
 }
 
@@ -170,18 +177,34 @@ impl Listeners {
             streams.extend(bound.into_iter().map(|listener| (name, kind, listener)));
         }
         let metrics = bind_all("listen.metrics", &listen.metrics.addresses).map_err(|error| error.to_string())?;
-        Ok(Listeners { streams, metrics })
+        let mut web = Vec::new();
+        for (name, tls, on) in [("https", true, &listen.https), ("http", false, &listen.http)] {
+            let bound = bind_all(&format!("listen.{name}"), &on.addresses).map_err(|error| error.to_string())?;
+            web.extend(bound.into_iter().map(|listener| (tls, listener)));
+        }
+        Ok(Listeners { streams, web, metrics })
     }
 
     fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
         let streams = self.streams.iter().map(|(name, _, listener)| (*name, listener));
+        let web = self.web.iter().map(|(tls, listener)| (if *tls { "https" } else { "http" }, listener));
         let metrics = self.metrics.iter().map(|listener| ("metrics", listener));
-        streams.chain(metrics).filter_map(|(name, listener)| Some((name, listener.local_addr().ok()?))).collect()
+        streams
+            .chain(web)
+            .chain(metrics)
+            .filter_map(|(name, listener)| Some((name, listener.local_addr().ok()?)))
+            .collect()
+    }
+
+    /// The port of HTTP over TLS.
+    fn https_port(&self) -> Option<u16> {
+        self.web.iter().find(|(tls, _)| *tls).and_then(|(_, listener)| Some(listener.local_addr().ok()?.port()))
     }
 
     fn start(
         self,
         shared: &Arc<Shared>,
+        web: &Arc<Web>,
         metrics: MetricsHandle,
         health: watch::Receiver<Health>,
     ) -> Result<tokio::task::JoinSet<()>, String> {
@@ -193,6 +216,9 @@ impl Listeners {
         let mut tasks = tokio::task::JoinSet::new();
         for (_, kind, listener) in self.streams {
             tasks.spawn(listen(shared.clone(), asynchronous(listener).map_err(failed)?, kind));
+        }
+        for (tls, listener) in self.web {
+            tasks.spawn(listen_http(web.clone(), asynchronous(listener).map_err(failed)?, tls));
         }
         for listener in self.metrics {
             tasks.spawn(serve_http(asynchronous(listener).map_err(failed)?, metrics.clone(), health.clone()));

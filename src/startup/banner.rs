@@ -102,6 +102,8 @@ fn describe(listener: &str) -> &str {
         "s2s" => "servers",
         "s2s_tls" => "servers (TLS)",
         "component" => "components",
+        "https" => "web",
+        "http" => "web (no TLS)",
         other => other,
     }
 }

@@ -45,6 +45,8 @@ pub enum Begin {
     StartTls,
     /// With the first byte (XEP-0368): SNI says which host is meant, ALPN that it is a client.
     Direct,
+    /// With the first byte, for HTTP: ALPN says `http/1.1`, and nobody is asked for a certificate.
+    Web,
 }
 
 /// The certificates of all hosts.
@@ -179,6 +181,7 @@ fn self_made_dir(config: &Config) -> PathBuf {
 pub struct HostTls {
     starttls: Arc<ServerConfig>,
     direct: Arc<ServerConfig>,
+    web: Arc<ServerConfig>,
     servers: ServerTls,
     /// The host's own certificate.
     own: CertificateDer<'static>,
@@ -207,12 +210,15 @@ impl HostTls {
         let certificate = CertificateFacts::read(&own).ok_or(TlsError::NotX509)?;
         let server_end_point = binding::server_end_point(&own);
         let servers = ServerTls::new(&key)?;
+        let mut web = server_config(key.clone(), &rustls::RootCertStore::empty())?;
+        web.alpn_protocols = vec![b"http/1.1".to_vec()];
         let starttls = server_config(key, &client_roots)?;
         let mut direct = starttls.clone();
         direct.alpn_protocols = vec![b"xmpp-client".to_vec()];
         Ok(Self {
             starttls: Arc::new(starttls),
             direct: Arc::new(direct),
+            web: Arc::new(web),
             servers,
             own,
             certificate,
@@ -226,6 +232,7 @@ impl HostTls {
         match begin {
             Begin::StartTls => self.starttls.clone(),
             Begin::Direct => self.direct.clone(),
+            Begin::Web => self.web.clone(),
         }
     }
 

@@ -12,6 +12,8 @@ level = "warn"
 addresses = ["$XL_ADDR:$XL_PORT"]
 [listen.c2s_tls]
 addresses = []
+[listen.https]
+addresses = []
 [federation]
 enabled = false
 [hosts."$XL_DOMAIN"]

@@ -142,6 +142,7 @@ impl Stage {
             r#"
             hosts."{domain}" = {{ certificate = "{}", key = "{}" }}
             listen.s2s_tls.addresses = ["{at}:5270"]
+            listen.https.addresses = []
             federation.ca_file = "{}"
             {listen}
             {changes}

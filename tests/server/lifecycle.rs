@@ -77,7 +77,7 @@ fn a_taken_port_is_one_clear_line() {
     let data = server.scratch().join("other-data");
     let address = taken.local_addr().unwrap();
     let text = format!(
-        "server.data_dir = '{}'\nlisten.c2s.addresses = ['{address}']\nlisten.c2s_tls.addresses = []\nfederation.enabled = false\n",
+        "server.data_dir = '{}'\nlisten.c2s.addresses = ['{address}']\nlisten.c2s_tls.addresses = []\nlisten.https.addresses = []\nfederation.enabled = false\n",
         data.display()
     );
     std::fs::write(&config, text).unwrap();
@@ -114,7 +114,7 @@ fn a_mistake_in_the_configuration_is_one_clear_line() {
     // What a configuration leads to can be wrong as well.
     let data = server.scratch().join("other-data");
     let text = format!(
-        "server.data_dir = '{}'\nlisten.c2s.addresses = ['127.0.0.1:0']\nlisten.c2s_tls.addresses = []\nfederation.enabled = false\n\
+        "server.data_dir = '{}'\nlisten.c2s.addresses = ['127.0.0.1:0']\nlisten.c2s_tls.addresses = []\nlisten.https.addresses = []\nfederation.enabled = false\n\
          [hosts.'capulet.example']\ncertificate = '/nonexistent/chain.pem'\nkey = '/nonexistent/key.pem'\n",
         data.display()
     );

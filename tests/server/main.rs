@@ -11,3 +11,4 @@ mod spoilt;
 mod stanzas;
 mod streams;
 mod trace;
+mod web;

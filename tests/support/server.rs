@@ -31,6 +31,8 @@ fn defaults(dir: &Path) -> String {
         listen.component.addresses = ["127.0.0.1:0"]
         listen.s2s.addresses = []
         listen.s2s_tls.addresses = []
+        listen.https.addresses = ["127.0.0.1:0"]
+        listen.http.addresses = ["127.0.0.1:0"]
         listen.metrics.addresses = ["127.0.0.1:0"]
         log.level = "debug"
         limits.address.registrations = "1000000/1h"
@@ -124,6 +126,11 @@ impl Server {
     /// Where components connect.
     pub fn component(&self) -> SocketAddr {
         self.listening("components")
+    }
+
+    /// Where HTTP without TLS is, as for a reverse proxy.
+    pub fn web(&self) -> SocketAddr {
+        self.listening("web (no TLS)")
     }
 
     /// Where the operator's HTTP is.

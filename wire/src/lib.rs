@@ -8,6 +8,7 @@
 )]
 
 pub mod datetime;
+pub mod framed;
 pub mod jid;
 pub mod ns;
 pub mod precis;

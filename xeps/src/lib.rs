@@ -34,6 +34,7 @@ pub mod stored;
 pub mod stream;
 pub mod table;
 pub mod time;
+pub mod upload;
 pub mod vcard;
 pub mod version;
 
@@ -102,12 +103,18 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
 
 /// What the services of one host are told, a part each. A service that the host does not have is absent.
 #[derive(Clone, Debug, Default)]
-pub struct ServiceSettings {}
+pub struct ServiceSettings {
+    pub upload: Option<upload::Config>,
+}
 
 /// What the services say of themselves, as [`features`] do.
-pub static SERVICES: &[&About] = &[];
+pub static SERVICES: &[&About] = &[&upload::ABOUT];
 
 /// The services of a host, each with its domain.
-pub fn services(_settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
-    vec![]
+pub fn services(settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
+    let mut services: Vec<(BareJid, Box<dyn Service>)> = Vec::new();
+    if let Some(config) = settings.upload {
+        services.push((config.domain.clone(), Box::new(upload::Upload::new(config))));
+    }
+    services
 }

@@ -1,0 +1,98 @@
+//! `[http]` and `[hosts."example.org".upload]`: what is served over HTTP, and to whom.
+
+use super::names::DomainName;
+use super::units::{Period, Size};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Networks of reverse proxies, whose word about the client's address and encryption is taken
+    /// (`Forwarded`, `X-Forwarded-For`, `X-Forwarded-Proto`).
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins of the web pages that may connect: `"https://chat.example.org"`, or `"*"` for every page.
+    pub origins: Vec<String>,
+    /// HTTP connections at one time. WebSockets are counted as streams, by `limits.address`.
+    pub connections: u32,
+    /// BOSH sessions (XEP-0124) at one time.
+    pub bosh_sessions: u32,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { trusted_proxies: Vec::new(), origins: vec!["*".to_owned()], connections: 20_000, bosh_sessions: 10_000 }
+    }
+}
+
+impl Http {
+    /// Whether this address is one of a trusted proxy.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+
+    /// Whether a page of this origin may connect. What is no web page says no origin.
+    pub fn admits(&self, origin: Option<&str>) -> bool {
+        origin.is_none_or(|origin| self.origins.iter().any(|one| one == "*" || one.eq_ignore_ascii_case(origin)))
+    }
+}
+
+/// `[hosts."example.org".upload]` (XEP-0363)
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Upload {
+    /// Whether users may upload files.
+    pub enabled: bool,
+    /// The service's domain; `upload.` before the host's name when absent.
+    pub domain: Option<DomainName>,
+    /// The largest file.
+    pub max_size: Size,
+    /// What all files of one user may amount to.
+    pub quota: Size,
+    /// How long files are kept.
+    pub expiry: Period,
+}
+
+impl Default for Upload {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            domain: None,
+            max_size: Size::bytes(100 << 20),
+            quota: Size::bytes(10 << 30),
+            expiry: Period::days(60),
+        }
+    }
+}
+
+impl Upload {
+    /// The service's domain for this host.
+    pub fn domain_for(&self, host: &DomainName) -> DomainName {
+        self.domain.clone().unwrap_or_else(|| host.below("upload"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_admitted_by_their_origin() {
+        let http =
+            |origins: &[&str]| Http { origins: origins.iter().map(|o| (*o).to_owned()).collect(), ..Http::default() };
+        assert!(http(&["*"]).admits(Some("https://anywhere.example")));
+        let own = http(&["https://chat.example.org"]);
+        assert!(own.admits(Some("https://Chat.example.org")) && own.admits(None));
+        assert!(!own.admits(Some("http://chat.example.org")) && !own.admits(Some("null")));
+    }
+
+    #[test]
+    fn only_named_proxies_are_trusted() {
+        let http = Http { trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()], ..Http::default() };
+        assert!(http.trusts("127.0.0.1".parse().unwrap()) && http.trusts("::ffff:127.0.0.1".parse().unwrap()));
+        assert!(!http.trusts("::1".parse().unwrap()) && !Http::default().trusts("127.0.0.1".parse().unwrap()));
+    }
+}

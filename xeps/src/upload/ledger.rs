@@ -1,0 +1,185 @@
+//! Which files there are, whose they are, and how much space each user has taken. The files themselves lie elsewhere.
+//!
+//! Two records a file and user: the file under the service's domain, by its id, which orders them by age; and the sum of a
+//! user's files under the user.
+
+use super::slot::{Slot, oldest_id};
+use crate::store::{Batch, Expect, Key, Position, Record, Store, StoreError};
+use wire::datetime::Timestamp;
+use wire::jid::BareJid;
+use wire::xml::{Element, Limits};
+
+const FILES: &str = "file";
+const USED: &str = "uploaded";
+const NS: &str = "urn:oriole:file";
+
+/// What is known of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct File {
+    pub id: String,
+    pub owner: BareJid,
+    pub name: String,
+    /// In bytes.
+    pub size: u64,
+    pub content_type: String,
+}
+
+/// Why a file was not entered.
+#[derive(Debug, thiserror::Error)]
+pub enum NotEntered {
+    /// The slot has been used.
+    #[error("there is such a file already")]
+    Taken,
+    /// It would be more than the user may have.
+    #[error("the user has no room for the file")]
+    OverQuota,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl File {
+    /// The file that a slot was for.
+    pub fn of(slot: &Slot) -> File {
+        File {
+            id: slot.id.clone(),
+            owner: slot.owner.clone(),
+            name: slot.name.clone(),
+            size: slot.size,
+            content_type: slot.content_type.clone(),
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        Element::new("file", NS)
+            .with_attr("owner", self.owner.as_str())
+            .with_attr("size", self.size.to_string())
+            .with_attr("type", &self.content_type)
+            .with_text(&self.name)
+            .to_bytes(NS)
+    }
+
+    fn decode(id: &str, record: &Record) -> Option<File> {
+        let text = std::str::from_utf8(&record.value).ok()?;
+        let file = Element::parse_document(text, &Limits::AFTER_AUTH).ok()?;
+        Some(File {
+            id: id.to_owned(),
+            owner: BareJid::parse(file.attr("owner")?).ok()?,
+            name: file.text(),
+            size: file.attr("size")?.parse().ok()?,
+            content_type: file.attr("type")?.to_owned(),
+        })
+    }
+}
+
+/// The bytes of all files of a user.
+pub async fn used(store: &dyn Store, owner: &BareJid) -> Result<u64, StoreError> {
+    Ok(sum(store.get(Key::new(owner.as_str(), USED, "")).await?.as_ref()))
+}
+
+/// Enters a file that lies where it should, and counts it.
+pub async fn enter(store: &dyn Store, domain: &str, file: &File, quota: u64) -> Result<Position, NotEntered> {
+    let (entry, count) = (Key::new(domain, FILES, &file.id), Key::new(file.owner.as_str(), USED, ""));
+    loop {
+        let before = store.get(count).await?;
+        let after = sum(before.as_ref()).saturating_add(file.size);
+        if after > quota {
+            return Err(NotEntered::OverQuota);
+        }
+        let mut batch = Batch::new();
+        batch.put(entry, file.encode(), Expect::Absent);
+        batch.put(count, after.to_be_bytes().to_vec(), expected(before.as_ref()));
+        match store.commit(batch).await {
+            Ok(committed) => return Ok(committed.position),
+            Err(StoreError::Conflict) if store.get(entry).await?.is_some() => return Err(NotEntered::Taken),
+            // Another file of the same user was quicker.
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The file of that id.
+pub async fn find(store: &dyn Store, domain: &str, id: &str) -> Result<Option<File>, StoreError> {
+    let record = store.get(Key::new(domain, FILES, id)).await?;
+    Ok(record.and_then(|record| File::decode(id, &record)))
+}
+
+/// Files made before that time, the oldest first, up to `limit`.
+pub async fn older_than(
+    store: &dyn Store,
+    domain: &str,
+    then: Timestamp,
+    limit: usize,
+) -> Result<Vec<File>, StoreError> {
+    let end = oldest_id(then);
+    let records = store.list(domain, FILES, None, limit).await?;
+    let old = records.iter().take_while(|(id, _)| *id < end);
+    Ok(old.filter_map(|(id, record)| File::decode(id, record)).collect())
+}
+
+/// Strikes a file out.
+pub async fn strike(store: &dyn Store, domain: &str, file: &File) -> Result<(), StoreError> {
+    let (entry, count) = (Key::new(domain, FILES, &file.id), Key::new(file.owner.as_str(), USED, ""));
+    loop {
+        let before = store.get(count).await?;
+        let mut batch = Batch::new();
+        batch.delete(entry, Expect::Any);
+        // The user may be gone, and the count with it.
+        if before.is_some() {
+            let after = sum(before.as_ref()).saturating_sub(file.size);
+            batch.put(count, after.to_be_bytes().to_vec(), expected(before.as_ref()));
+        }
+        match store.commit(batch).await {
+            Err(StoreError::Conflict) => {}
+            outcome => return outcome.map(|_| ()),
+        }
+    }
+}
+
+fn sum(record: Option<&Record>) -> u64 {
+    record.and_then(|record| record.value.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes)
+}
+
+fn expected(record: Option<&Record>) -> Expect {
+    record.map_or(Expect::Absent, |record| Expect::Version(record.version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::slot::new_id;
+    use super::*;
+    use crate::store::memory::Memory;
+    use crate::testing::now_or_never;
+
+    const DOMAIN: &str = "upload.example.org";
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000).unwrap()
+    }
+
+    fn file(seconds: i64, size: u64) -> File {
+        File {
+            id: new_id(at(seconds), "abcdefghijklmnop"),
+            owner: BareJid::parse("romeo@example.org").unwrap(),
+            name: "a <b> & c.jpg".into(),
+            size,
+            content_type: "image/jpeg".into(),
+        }
+    }
+
+    #[test]
+    fn files_are_entered_once_found_and_struck_out() {
+        let store = Memory::at(1);
+        let one = file(10, 60);
+        now_or_never(enter(&store, DOMAIN, &one, 100)).unwrap();
+        assert!(matches!(now_or_never(enter(&store, DOMAIN, &file(10, 1), 100)), Err(NotEntered::Taken)));
+        assert!(matches!(now_or_never(enter(&store, DOMAIN, &file(11, 41), 100)), Err(NotEntered::OverQuota)));
+        now_or_never(enter(&store, DOMAIN, &file(12, 40), 100)).unwrap();
+        assert_eq!(now_or_never(used(&store, &one.owner)).unwrap(), 100);
+        assert_eq!(now_or_never(find(&store, DOMAIN, &one.id)).unwrap(), Some(one.clone()));
+        assert_eq!(now_or_never(older_than(&store, DOMAIN, at(12), 9)).unwrap(), std::slice::from_ref(&one));
+        now_or_never(strike(&store, DOMAIN, &one)).unwrap();
+        assert_eq!(now_or_never(find(&store, DOMAIN, &one.id)).unwrap(), None);
+        assert_eq!(now_or_never(used(&store, &one.owner)).unwrap(), 40);
+    }
+}
