@@ -39,7 +39,7 @@ pub(crate) use open::{Dialer, Opened, PLACES, Trouble, bid_farewell};
 pub(crate) use ping::Pong;
 pub(crate) use remotes::Pair;
 pub(crate) use srv::Srv;
-pub(crate) use steps::{Journal, Step, Tlsas, Witness};
+pub(crate) use steps::{Journal, Log, Step, Tlsas, Witness};
 
 use crate::config::{self, DomainName, Proof};
 use certificate::Authorities;
@@ -52,7 +52,6 @@ use remotes::{Carrier, Full, Limits, Remotes};
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
-use steps::Log;
 use tokio::sync::{Semaphore, mpsc};
 use wire::jid::BareJid;
 use wire::stanza::{Condition, Stanza, StanzaError};

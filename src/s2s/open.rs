@@ -157,10 +157,12 @@ impl Dialer<'_> {
         purpose: Purpose,
     ) -> Result<Opened, Trouble> {
         let (federation, timeouts) = (self.federation, &self.federation.config.timeouts);
+        let patience = timeouts.connect.get();
         let (socket, tlsa) = tokio::join!(
-            dial::connect(addresses, timeouts.connect.get(), self.witness),
-            federation.dns.tlsa(remote, place, self.witness)
+            dial::connect(addresses, patience, self.witness),
+            timeout(patience, federation.dns.tlsa(remote, place, self.witness))
         );
+        let tlsa = tlsa.unwrap_or_else(|_| Tlsas::Unknown("DNS took too long".to_owned()));
         let opened = match socket {
             Ok(socket) => {
                 watch(&socket);
