@@ -4,7 +4,7 @@ use super::certificate::Judgement;
 use super::dane::{self, Verdict};
 use super::dns::{Host, NotFound, Place, Security};
 use super::remotes::Pair;
-use super::steps::{Log, Step, Tlsas, Witness};
+use super::steps::{Log, Proof, Step, Tlsas, Witness};
 use super::{Federation, dial, domain_name};
 use crate::config::DomainName;
 use crate::net::{Io, Machine, Moved, Shared, server_limits};
@@ -262,7 +262,7 @@ impl Attempt<'_> {
                         self.judge(&mut initiator, &mut io).await?;
                         let (bidi, certified) = (initiator.is_bidirectional(), self.proven);
                         info!(from = %self.pair.local, to = %self.pair.remote, ?how, certified, bidi, "connected");
-                        witness.saw(Step::Established { how: format!("{how:?}") });
+                        witness.saw(Step::Established { by: how.into() });
                         return Ok(Opened::Link(Box::new(Link { io, initiator })));
                     }
                     Some(Initiated::Verified(valid)) => {
@@ -275,6 +275,9 @@ impl Attempt<'_> {
                         return Ok(Opened::Looked);
                     }
                     Some(Initiated::Failed(failure)) => {
+                        if let Some(by) = Proof::of(&failure) {
+                            witness.saw(Step::Unconvinced { by });
+                        }
                         bid_farewell(&mut io, &mut initiator).await;
                         return Err(Trouble::Refused(failure.to_string()));
                     }

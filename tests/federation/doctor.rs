@@ -60,6 +60,7 @@ fn a_server_that_works_is_told_step_by_step() {
         "mantua.example as seen from verona.example, by the running server",
         "_xmpp-server._tcp.mantua.example: xmpp.mantua.example port 5269 (priority 10, weight 5)",
         "_xmpps-server._tcp.mantua.example: no records",
+        "whether DNS is signed (DNSSEC) is not looked at",
         "At xmpp.mantua.example port 5269, STARTTLS",
         &format!("{mantua}:5269 answers within "),
         "offers before encryption: ",
