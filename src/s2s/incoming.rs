@@ -242,6 +242,7 @@ impl Incoming<'_> {
             features: Arc::from([]),
             limits: server_limits(&self.shared.limits, config),
             component_secret: None,
+            sasl2: None,
             federation: Some(FederationPolicy {
                 external: proven,
                 dialback,

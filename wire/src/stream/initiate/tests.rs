@@ -66,7 +66,7 @@ impl Play {
 
     fn receiver(&mut self, event: Event) {
         match event {
-            Event::Header(_) => self.theirs.open(policy(self.terms.federation)),
+            Event::Header(_) => assert!(self.theirs.open(policy(self.terms.federation)).is_none()),
             // The test's TLS: the bytes so far are carried, then both sides go on.
             Event::StartTls => self.told.push("tls".into()),
             Event::Authorize(identity) => {
@@ -131,6 +131,7 @@ fn policy(federation: FederationPolicy) -> Policy {
         features: Arc::from([]),
         limits: Limits::AFTER_AUTH,
         component_secret: None,
+        sasl2: None,
         federation: Some(federation),
     }
 }
