@@ -52,10 +52,10 @@ impl Engine {
             return None;
         }
         let wished = wish.max.filter(|max| !max.is_zero()).unwrap_or(self.resumption);
-        let grant = Grant { id: self.clock.id().into(), max: wished.min(self.resumption) };
+        let grant = Grant { id: self.clock.id(), max: wished.min(self.resumption) };
         let mut lane = client.entry.lane().await;
         let outlet = lane.outlet(client.id)?;
-        let mut resumable = Box::new(Resumable::new(&grant, outlet.outbox.len()));
+        let mut resumable = Box::new(Resumable::new(&grant, outlet.outbox.waiting()));
         let session = lane.account.session(client.id)?;
         let saved = persist::save(&client.entry.served.host.registry, session, grant.max.as_secs());
         resumable.saved = persist::short(&saved);

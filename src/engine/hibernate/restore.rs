@@ -64,7 +64,7 @@ impl Engine {
         let Some(saved) = self.store.get(Key::new(user.as_str(), record::SAVED, id)).await? else { return Ok(false) };
         let handled = self.store.get(Key::new(user.as_str(), record::HANDLED, id)).await?;
         let Some(handled) = handled.and_then(|record| record::decode_handled(&record.value)) else { return Ok(false) };
-        if self.resumption.is_zero() || accounts::find(self.store.as_ref(), &user).await?.is_none() {
+        if accounts::find(self.store.as_ref(), &user).await?.is_none() {
             return Ok(false);
         }
         let lost = self.recorded(user.as_str(), id).await?;
