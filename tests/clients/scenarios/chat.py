@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime, timezone
 
-from stage import DOMAIN, PATIENCE, jid
+from stage import DOMAIN, PATIENCE, address, jid
 
 
 async def two_users_chat(stage):
@@ -120,8 +120,9 @@ async def a_client_goes_on_where_the_network_went_away(stage):
         romeo.send_message(mto=jid("juliet"), mbody=str(number), mtype="chat")
         if number % 100 == 50:
             await romeo.settle()
+            juliet.ended = asyncio.get_running_loop().create_future()
             juliet.abort()
-            await asyncio.sleep(0)
+            await asyncio.wait_for(juliet.ended, PATIENCE)
             juliet.connect(*address("C2S"))
             await asyncio.wait_for(resumed.get(), PATIENCE)
     await romeo.settle()
