@@ -112,6 +112,8 @@ pub struct AccountLimits {
     pub offline_size: Size,
     /// When a kept message is thrown away.
     pub offline_expiry: Period,
+    /// Addresses that are blocked (XEP-0191).
+    pub blocked: u32,
 }
 
 impl Default for AccountLimits {
@@ -123,6 +125,7 @@ impl Default for AccountLimits {
             offline_messages: 1_000,
             offline_size: Size::bytes(10 << 20),
             offline_expiry: Period::days(60),
+            blocked: 1_000,
         }
     }
 }

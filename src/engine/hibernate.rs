@@ -29,6 +29,7 @@ use wire::stream::{ClientState, StreamCondition, StreamError};
 use xeps::Act;
 use xeps::account::SessionId;
 use xeps::feature::Hook;
+use xeps::reach::Reach;
 use xeps::store::{Batch, Position, Seq};
 
 /// Why a stream cannot be resumed.
@@ -156,6 +157,7 @@ impl Engine {
                 self.sleepers.add(deadline, client.id, client.entry.clone());
                 resumable.let_go.notify_one();
                 debug!(jid = %client.jid, max = resumable.max.as_secs(), "the session waits for its client");
+                reaches(&mut lane, client.id, Reach::Asleep);
                 return;
             }
         }
@@ -204,6 +206,7 @@ impl Engine {
         let Rest { suspended, written, deadline, .. } = rest.ok_or_else(unknown)?;
         self.sleepers.remove(deadline, id);
         outbox.keep();
+        reaches(&mut lane, id, Reach::Connected);
         let jid = lane.account.session(id).map(|session| session.jid.clone()).ok_or_else(unknown)?;
         drop(lane);
         drop(_turn);
@@ -303,5 +306,12 @@ impl Engine {
             self.settle(&mut lane, entry, acts, &mut road).await;
         }
         self.travel(&mut road).await;
+    }
+}
+
+/// Features that wake clients in another way know whether there is a connection.
+fn reaches(lane: &mut Lane, session: SessionId, reach: Reach) {
+    if let Some(session) = lane.account.session_mut(session) {
+        *session.states.of::<Reach>() = reach;
     }
 }

@@ -15,8 +15,29 @@ use xeps::account::{Account, SessionId};
 use xeps::accounts;
 use xeps::delivery::Incoming;
 use xeps::feature::Hook;
-use xeps::store::{Position, StoreError};
-use xeps::{Act, Cx, Halt, Outcome};
+use xeps::store::{Position, Store, StoreError};
+use xeps::{Act, Cx, Halt, Host, Outcome};
+
+pub async fn entering(host: &Host, store: &dyn Store, account: &mut Account, stanza: &Stanza) -> Outcome {
+    for feature in host.registry.chain(Hook::Entering) {
+        feature.entering(store, account, stanza).await?;
+    }
+    Ok(())
+}
+
+pub async fn leaving(host: &Host, store: &dyn Store, account: &mut Account, stanza: &Stanza) -> Outcome {
+    for feature in host.registry.chain(Hook::Leaving) {
+        feature.leaving(store, account, stanza).await?;
+    }
+    Ok(())
+}
+
+pub async fn answered(cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
+    for feature in cx.host.registry.chain(Hook::Answered) {
+        feature.answered(cx, account, stanza).await?;
+    }
+    Ok(())
+}
 
 pub async fn message_sent(cx: &mut Cx<'_>, account: &mut Account, id: SessionId, stanza: &mut Stanza) -> Outcome {
     for feature in cx.host.registry.chain(Hook::MessageSent) {
@@ -52,7 +73,12 @@ impl Engine {
         let mut acts = VecDeque::from(acts);
         while let Some(act) = acts.pop_front() {
             match act {
-                Act::Route(stanza) => road.pending.push_back(stanza),
+                Act::Route(stanza) => {
+                    if self.may_leave(lane, entry, &stanza).await {
+                        road.pending.push_back(stanza);
+                    }
+                }
+                Act::RoutePast(stanza) => road.pending.push_back(stanza),
                 Act::Push(id, stanza) => {
                     if road.push(lane, id, stanza).is_err() {
                         acts.push_back(Act::Close(id, StreamCondition::ResourceConstraint));
@@ -84,6 +110,17 @@ impl Engine {
                 },
             }
         }
+    }
+
+    /// Whether the account's own hooks let through what one of them routes. What only passes by is not theirs to judge.
+    async fn may_leave(&self, lane: &mut Lane, entry: &Entry, stanza: &Stanza) -> bool {
+        if stanza.from.as_ref().is_none_or(|from| from.bare_str() != entry.user.as_str()) {
+            return true;
+        }
+        let outcome = leaving(&entry.served.host, self.store.as_ref(), &mut lane.account, stanza).await;
+        let passes = outcome.is_ok();
+        report(outcome, "engine");
+        passes
     }
 
     /// Takes a session out of its account and runs the hooks for that. What is queued for it stays with its connection,

@@ -15,7 +15,12 @@ pub static ABOUTS: [About; 5] = [
                 coverage: Coverage::Complete,
                 note: "with clients; streams are resumed after a restart of the server too; not between servers",
             },
-            Xep { number: 352, version: "1.0.0", coverage: Coverage::Complete, note: "holds back presence and chat states" },
+            Xep {
+                number: 352,
+                version: "1.0.0",
+                coverage: Coverage::Complete,
+                note: "holds back presence and chat states",
+            },
         ],
         ..About::NOTHING
     },

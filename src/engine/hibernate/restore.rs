@@ -19,6 +19,7 @@ use wire::stream::management::{Grant, Receipt, Sent, Suspended};
 use xeps::account::{Available, Session, SessionId};
 use xeps::accounts;
 use xeps::feature::Hook;
+use xeps::reach::Reach;
 use xeps::store::{Batch, Expect, Key, Position, Seq, StoreError};
 use xeps::stored::stanza_from_bytes;
 
@@ -75,6 +76,7 @@ impl Engine {
         let mut lane = entry.lane().await;
         let mut session = Session::new(SessionId(self.next_session.fetch_add(1, Ordering::Relaxed)), jid);
         session.interested = saved.interested;
+        *session.states.of::<Reach>() = Reach::Asleep;
         session.presence = saved.presence.as_ref().map(available).transpose()?;
         for feature in served.host.registry.features() {
             let name = feature.about().name;
