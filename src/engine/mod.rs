@@ -30,7 +30,7 @@ pub use hibernate::NotResumed;
 pub use outbox::{NotTaken, Outbox, Parcel, Taken};
 pub use residents::{Seat, Serving};
 pub use served::{Destination, Domains, Served, Services};
-pub use sessions::{Client, NotBound};
+pub use sessions::{Binding, Client, NotBound};
 
 use admit::Door;
 

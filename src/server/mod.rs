@@ -3,6 +3,7 @@
 mod admin;
 mod assemble;
 mod ports;
+mod token_key;
 
 pub use admin::{Offline, Operator};
 pub use assemble::{abouts, open_store};
@@ -20,6 +21,7 @@ use crate::tls::Tls;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use token_key::token_key;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use wire::stream::{StreamCondition, StreamError};
@@ -39,6 +41,9 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
 
 /// How long connections get to say goodbye when the server stops.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// How much of it clients wait for other servers: what cannot be delivered any more comes back to them.
+const SERVERS_FIRST: Duration = Duration::from_secs(3);
 
 async fn serve(
     loaded: Loaded,
@@ -71,6 +76,8 @@ async fn serve(
         federation: federation.clone(),
         limits: config.limits.clone(),
         decoys,
+        tokens: token_key(&config)?,
+        devices: assemble::devices(&config),
         account_failures: throttle(config.limits.account.auth_failures),
         address_failures: throttle(config.limits.address.auth_failures),
         stopping: stopping.clone(),
@@ -115,7 +122,12 @@ async fn serve(
 }
 
 /// Ends every stream with `system-shutdown` (RFC 6120 section 4.9.3.23) and waits until they are gone.
-async fn take_down(engine: &Engine, shared: &Shared, carrying: Option<tokio::task::JoinHandle<()>>) {
+async fn take_down(engine: &Engine, shared: &Shared, mut carrying: Option<tokio::task::JoinHandle<()>>) {
+    if let Some(servers) = &mut carrying
+        && tokio::time::timeout(SERVERS_FIRST, servers).await.is_ok()
+    {
+        carrying = None;
+    }
     let goodbye = StreamError::from(StreamCondition::SystemShutdown);
     for entry in engine.awake.all() {
         engine.part_all(&entry, &goodbye).await;

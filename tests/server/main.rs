@@ -12,6 +12,7 @@ mod limits;
 mod phone;
 mod restart;
 mod resumption;
+mod sasl2;
 mod spoilt;
 mod stanzas;
 mod streams;

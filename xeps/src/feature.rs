@@ -158,6 +158,7 @@ pub enum Hook {
     MessageReceived,
     PresenceSent,
     PresenceReceived,
+    SessionBound,
     SessionAvailable,
     SessionConfirmed,
     Recall,
@@ -178,6 +179,9 @@ pub struct About {
     pub account_features: &'static [&'static str],
     /// Elements that go into the stream features of an authenticated client, as (name, namespace).
     pub stream_features: &'static [(&'static str, &'static str)],
+    /// What a client can ask for along with its login, as Bind 2 lists it (XEP-0386 section 3.1). The feature reads it in
+    /// [`Feature::session_bound`].
+    pub bind_features: &'static [&'static str],
     pub iq: &'static [IqKey],
     pub hooks: &'static [Hook],
 }
@@ -190,6 +194,7 @@ impl About {
         server_features: &[],
         account_features: &[],
         stream_features: &[],
+        bind_features: &[],
         iq: &[],
         hooks: &[],
     };
@@ -235,6 +240,19 @@ pub trait Feature: Send + Sync {
 
     /// Presence of any type has come for `account`.
     async fn presence_received(&self, _: &mut Cx<'_>, _: &mut Account, _: &mut Incoming) -> Outcome {
+        Ok(())
+    }
+
+    /// A session has been bound along with the login of its client (XEP-0386). `bind` is the request with all that the client wants enabled;
+    /// what there is to say goes into `bound`. The account is held, so that nothing has happened between the two.
+    async fn session_bound(
+        &self,
+        _: &mut Cx<'_>,
+        _: &mut Account,
+        _: SessionId,
+        _bind: &Element,
+        _bound: &mut Element,
+    ) -> Outcome {
         Ok(())
     }
 

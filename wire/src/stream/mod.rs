@@ -8,6 +8,8 @@
 //! Header? -> open -> StartTls? -> secured -> Header? -> open -> NeedKeys? -> keys -> Authorize? -> authorized
 //!         -> Bind? -> bound -> Stanza, Stanza, Stanza ... Closed
 //! ```
+//!
+//! By SASL2 it is shorter: `NeedKeys? -> keys -> Welcome? -> welcome -> Stanza ...`
 
 mod authenticate;
 mod component;
@@ -19,17 +21,19 @@ mod header;
 mod initiate;
 pub mod management;
 mod negotiate;
+mod sasl2;
 mod timers;
 
 pub use error::{StreamCondition, StreamError};
 pub use federation::FederationPolicy;
 pub use header::Header;
-pub use initiate::{Failure, How, Initiated, Initiator, Outgoing, Purpose};
+pub use initiate::{Audience, Failure, How, Initiated, Initiator, Offer, Outgoing, Purpose};
 pub use negotiate::{Policy, Role};
+pub use sasl2::{Authenticate, BIND2, FAST, Fast, Sasl2Policy, Session, UserAgent, Welcome};
 pub use timers::Timeouts;
 
 use crate::ns;
-use crate::sasl::{Hash, Identity, Password};
+use crate::sasl::{Hash, Identity, Password, TokenMechanism};
 use crate::stanza::{Kind, Rejected, Stanza, TopLevel, Unreadable};
 use crate::xml::{Element, Frame, Framer, Limits, Scope, XmlError};
 use compact_str::CompactString;
@@ -56,6 +60,10 @@ pub enum Event {
     NeedKeys { username: String, hash: Hash },
     /// Check a password, off the reactor. Answer with [`Stream::password`].
     CheckPassword { username: String, password: Password },
+    /// Look up the tokens that this client of the account was given for the mechanism. Answer with [`Stream::tokens`].
+    NeedTokens { username: String, mechanism: TokenMechanism, request: Box<Authenticate> },
+    /// The peer has proved by SASL2 who it is. Do what it asks for; answer with [`Stream::welcome`] or [`Stream::denied`].
+    Welcome { identity: Identity, request: Box<Authenticate> },
     /// The peer has proved who it is; may it come in? Answer with [`Stream::authorized`] or [`Stream::denied`].
     Authorize(Identity),
     /// An attempt to log in has failed with this condition; the reason is for the log.

@@ -87,6 +87,7 @@ fn policy() -> Policy {
         features: Arc::from([("ver", "urn:xmpp:features:rosterver")]),
         limits: Limits::AFTER_AUTH,
         component_secret: None,
+        sasl2: None,
         federation: None,
     }
 }

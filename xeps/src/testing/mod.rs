@@ -203,6 +203,20 @@ impl World {
         })
     }
 
+    /// A session has been bound along with the login of its client, which asked for this (XEP-0386); what it is told.
+    pub fn is_bound(&mut self, full: &str, bind: &str) -> String {
+        let session = self.session(full);
+        let bind = xml::element(bind);
+        let mut bound = Element::new("bound", wire::stream::BIND2);
+        let outcome = self.hook(Hook::SessionBound, full, async |feature, cx, account| {
+            feature.session_bound(cx, account, session, &bind, &mut bound).await
+        });
+        outcome.expect("no hook keeps a session from being bound");
+        let mut bytes = Vec::new();
+        bound.write(&mut bytes, wire::ns::CLIENT);
+        canonical(&String::from_utf8(bytes).unwrap())
+    }
+
     /// A session sends its initial presence, with that priority.
     pub fn becomes_available(&mut self, full: &str, priority: i8) {
         let presence = Stanza::new(PresenceType::Available).with_from(jid(full));
