@@ -218,31 +218,29 @@ impl Engine {
     /// Waits until no connection has the session; until then its own is told to let go. The latest write that the session
     /// has caused, or None when there is no such session.
     async fn come_to_rest(&self, entry: &Entry, wish: &Resume) -> Result<Option<Position>, NotResumed> {
-        let let_go = {
-            let mut lane = entry.lane().await;
-            let Some(outlet) = lane.stream(&wish.previd) else { return Ok(None) };
-            let Some(resumable) = &outlet.resumable else { return Ok(None) };
-            if let Some(rest) = &resumable.rest {
-                // Before anything is done about it: nobody but its own client may end the session.
-                // After a restart it alone knows how far it has come.
-                if resumable.restored.is_none() {
-                    rest.suspended.covers(wish.h).map_err(NotResumed::TooHigh)?;
+        let patience = tokio::time::Instant::now() + LETTING_GO;
+        loop {
+            let let_go = {
+                let mut lane = entry.lane().await;
+                let Some(outlet) = lane.stream(&wish.previd) else { return Ok(None) };
+                let Some(resumable) = &outlet.resumable else { return Ok(None) };
+                if let Some(rest) = &resumable.rest {
+                    // Before anything is done about it: a count that cannot be ends no session. After a restart the client
+                    // alone knows how far it has come.
+                    if resumable.restored.is_none() {
+                        rest.suspended.covers(wish.h).map_err(NotResumed::TooHigh)?;
+                    }
+                    return Ok(Some(rest.written));
                 }
-                return Ok(Some(rest.written));
+                let text = "the session goes on, on another connection";
+                outlet.outbox.detach(StreamError::with_text(StreamCondition::Conflict, text));
+                resumable.let_go.clone()
+            };
+            // What wakes this may be left from an earlier time.
+            if tokio::time::timeout_at(patience, let_go.notified()).await.is_err() {
+                return Err(NotResumed::Failed(Condition::ResourceConstraint.into()));
             }
-            let text = "the session goes on, on another connection";
-            outlet.outbox.detach(StreamError::with_text(StreamCondition::Conflict, text));
-            resumable.let_go.clone()
-        };
-        if tokio::time::timeout(LETTING_GO, let_go.notified()).await.is_err() {
-            return Err(NotResumed::Failed(Condition::ResourceConstraint.into()));
         }
-        let mut lane = entry.lane().await;
-        let Some(rest) = lane.stream(&wish.previd).and_then(|outlet| outlet.resumable.as_ref()?.rest.as_ref()) else {
-            return Ok(None);
-        };
-        rest.suspended.covers(wish.h).map_err(NotResumed::TooHigh)?;
-        Ok(Some(rest.written))
     }
 
     /// Ends the sessions whose clients do not come back in time. Never returns.
