@@ -29,6 +29,7 @@ use wire::stream::{ClientState, StreamCondition, StreamError};
 use xeps::Act;
 use xeps::account::SessionId;
 use xeps::feature::Hook;
+use xeps::reach::Reach;
 use xeps::store::{Batch, Position, Seq};
 
 /// Why a stream cannot be resumed.
@@ -52,10 +53,10 @@ impl Engine {
             return None;
         }
         let wished = wish.max.filter(|max| !max.is_zero()).unwrap_or(self.resumption);
-        let grant = Grant { id: self.clock.id().into(), max: wished.min(self.resumption) };
+        let grant = Grant { id: self.clock.id(), max: wished.min(self.resumption) };
         let mut lane = client.entry.lane().await;
         let outlet = lane.outlet(client.id)?;
-        let mut resumable = Box::new(Resumable::new(&grant, outlet.outbox.len()));
+        let mut resumable = Box::new(Resumable::new(&grant, outlet.outbox.waiting()));
         let session = lane.account.session(client.id)?;
         let saved = persist::save(&client.entry.served.host.registry, session, grant.max.as_secs());
         resumable.saved = persist::short(&saved);
@@ -156,6 +157,7 @@ impl Engine {
                 self.sleepers.add(deadline, client.id, client.entry.clone());
                 resumable.let_go.notify_one();
                 debug!(jid = %client.jid, max = resumable.max.as_secs(), "the session waits for its client");
+                reaches(&mut lane, client.id, Reach::Asleep);
                 return;
             }
         }
@@ -204,6 +206,7 @@ impl Engine {
         let Rest { suspended, written, deadline, .. } = rest.ok_or_else(unknown)?;
         self.sleepers.remove(deadline, id);
         outbox.keep();
+        reaches(&mut lane, id, Reach::Connected);
         let jid = lane.account.session(id).map(|session| session.jid.clone()).ok_or_else(unknown)?;
         drop(lane);
         drop(_turn);
@@ -215,31 +218,29 @@ impl Engine {
     /// Waits until no connection has the session; until then its own is told to let go. The latest write that the session
     /// has caused, or None when there is no such session.
     async fn come_to_rest(&self, entry: &Entry, wish: &Resume) -> Result<Option<Position>, NotResumed> {
-        let let_go = {
-            let mut lane = entry.lane().await;
-            let Some(outlet) = lane.stream(&wish.previd) else { return Ok(None) };
-            let Some(resumable) = &outlet.resumable else { return Ok(None) };
-            if let Some(rest) = &resumable.rest {
-                // Before anything is done about it: nobody but its own client may end the session.
-                // After a restart it alone knows how far it has come.
-                if resumable.restored.is_none() {
-                    rest.suspended.covers(wish.h).map_err(NotResumed::TooHigh)?;
+        let patience = tokio::time::Instant::now() + LETTING_GO;
+        loop {
+            let let_go = {
+                let mut lane = entry.lane().await;
+                let Some(outlet) = lane.stream(&wish.previd) else { return Ok(None) };
+                let Some(resumable) = &outlet.resumable else { return Ok(None) };
+                if let Some(rest) = &resumable.rest {
+                    // Before anything is done about it: a count that cannot be ends no session. After a restart the client
+                    // alone knows how far it has come.
+                    if resumable.restored.is_none() {
+                        rest.suspended.covers(wish.h).map_err(NotResumed::TooHigh)?;
+                    }
+                    return Ok(Some(rest.written));
                 }
-                return Ok(Some(rest.written));
+                let text = "the session goes on, on another connection";
+                outlet.outbox.detach(StreamError::with_text(StreamCondition::Conflict, text));
+                resumable.let_go.clone()
+            };
+            // What wakes this may be left from an earlier time.
+            if tokio::time::timeout_at(patience, let_go.notified()).await.is_err() {
+                return Err(NotResumed::Failed(Condition::ResourceConstraint.into()));
             }
-            let text = "the session goes on, on another connection";
-            outlet.outbox.detach(StreamError::with_text(StreamCondition::Conflict, text));
-            resumable.let_go.clone()
-        };
-        if tokio::time::timeout(LETTING_GO, let_go.notified()).await.is_err() {
-            return Err(NotResumed::Failed(Condition::ResourceConstraint.into()));
         }
-        let mut lane = entry.lane().await;
-        let Some(rest) = lane.stream(&wish.previd).and_then(|outlet| outlet.resumable.as_ref()?.rest.as_ref()) else {
-            return Ok(None);
-        };
-        rest.suspended.covers(wish.h).map_err(NotResumed::TooHigh)?;
-        Ok(Some(rest.written))
     }
 
     /// Ends the sessions whose clients do not come back in time. Never returns.
@@ -303,5 +304,12 @@ impl Engine {
             self.settle(&mut lane, entry, acts, &mut road).await;
         }
         self.travel(&mut road).await;
+    }
+}
+
+/// Features that wake clients in another way know whether there is a connection.
+fn reaches(lane: &mut Lane, session: SessionId, reach: Reach) {
+    if let Some(session) = lane.account.session_mut(session) {
+        *session.states.of::<Reach>() = reach;
     }
 }

@@ -143,7 +143,7 @@ impl Outbox {
     }
 
     /// How many stanzas wait.
-    pub fn len(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.state.lock().waiting.len()
     }
 

@@ -54,6 +54,7 @@ scenarios! {
     }
     chat {
         a_client_cannot_write_in_another_name
+        a_client_goes_on_where_the_network_went_away
         a_client_that_counts_misses_nothing
         every_client_that_wants_messages_gets_them
         many_messages_arrive_in_order

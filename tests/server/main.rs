@@ -7,6 +7,7 @@ mod acknowledgements;
 mod archive;
 mod client_state;
 mod crash;
+mod killed;
 mod lifecycle;
 mod limits;
 mod phone;

@@ -202,3 +202,78 @@ fn a_session_that_said_goodbye_does_not_come_back() {
     assert!(Phone { client: server.connect(), id, name, h: 0 }.asks(&server).1.is("failed", SM));
     other.resumes(&server);
 }
+
+/// Messages that were handed to a connected client are in its archive; those that it has not received come from there.
+#[test]
+fn what_a_connected_client_had_not_received_comes_from_the_archive() {
+    for end in BOTH {
+        let mut server = verona("");
+        let mut romeo = Phone::counting(server.log_in("romeo", "garden"), "romeo", "resume='true'");
+        let mut juliet = Phone::new(&server, "juliet", "balcony");
+        juliet.client.send("<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
+        juliet.hears();
+        juliet.acknowledges();
+        romeo.client.send(letters(&user("juliet"), 1..=30));
+        romeo.client.send(format!("<r xmlns='{SM}'/>"));
+        assert_eq!(romeo.client.find(|element| element.is("a", SM)).attr("h"), Some("30"));
+        let before = juliet.h;
+        assert_eq!(juliet.reads(), numbers(1..=30));
+        juliet.h = before + 10;
+        end(&mut server);
+        assert_eq!(romeo.resumes(&server), 30);
+        romeo.client.send(letters(&user("juliet"), 31..=35));
+        romeo.client.settle();
+        juliet.resumes(&server);
+        let heard = juliet.hears();
+        assert_eq!(bodies(&heard), numbers(11..=35));
+        assert!(
+            heard
+                .iter()
+                .filter(|stanza| stanza.name() == "message")
+                .all(|message| { message.child("stanza-id", "urn:xmpp:sid:0").is_some() })
+        );
+        // She still wants copies.
+        let mut other = server.log_in("juliet", "chamber");
+        other.send(letters(&user("romeo"), [99]));
+        other.settle();
+        assert!(juliet.hears().iter().any(|stanza| stanza.child("sent", "urn:xmpp:carbons:2").is_some()));
+        juliet.breaks();
+        end(&mut server);
+        juliet.resumes(&server);
+        assert_eq!(juliet.reads(), [""; 0], "nothing comes twice");
+    }
+}
+
+/// If she does not come back, they are hers all the same, once.
+#[test]
+fn what_nobody_came_back_for_waits_for_the_next_session() {
+    for end in BOTH {
+        let mut server = verona("");
+        let mut romeo = server.log_in("romeo", "garden");
+        let mut client = server.log_in("juliet", "balcony");
+        client.send("<presence/>");
+        client.settled();
+        let mut juliet = Phone::counting(client, "juliet", "resume='true' max='1'");
+        romeo.send(letters(&user("juliet"), 1..=5));
+        romeo.settle();
+        assert_eq!(juliet.reads(), numbers(1..=5));
+        juliet.client.send(format!("<a xmlns='{SM}' h='2'/>"));
+        on_disk_only(&mut juliet);
+        end(&mut server);
+        let late = Phone { client: server.connect(), id: juliet.id.clone(), name: "juliet".into(), h: 2 };
+        while !server.log().lines().iter().any(|line| line.contains("sessions wait")) {
+            std::thread::yield_now();
+        }
+        // Bound anew, the session is over at once.
+        let mut again = server.log_in("juliet", "balcony");
+        again.send("<presence/>");
+        assert_eq!(bodies(&again.settled()), numbers(3..=5));
+        assert!(late.asks(&server).1.is("failed", SM));
+    }
+}
+
+/// As [`on_disk`], without a word about what has come.
+fn on_disk_only(phone: &mut Phone) {
+    let nurse = "<query xmlns='jabber:iq:roster'><item jid='nurse@example.net'/></query>";
+    phone.client.iq("set", None, nurse);
+}

@@ -83,6 +83,15 @@ fn a_client_takes_its_session_from_a_connection_that_seems_to_be_alive() {
     assert_eq!(old.stream_error(), "conflict");
     verona.romeo_writes([3]);
     assert_eq!(juliet.reads(), numbers(1..=3));
+    // Again and again, and in between when it is not.
+    for round in 4..8 {
+        if round % 2 == 0 {
+            juliet.breaks();
+        }
+        verona.romeo_writes([round]);
+        juliet.resumes(&verona.server);
+        assert_eq!(juliet.reads(), numbers([round]));
+    }
 }
 
 #[test]
@@ -215,4 +224,31 @@ fn refusals_are_counted() {
     verona.romeo_writes([1]);
     juliet.resumes(&verona.server);
     assert_eq!(juliet.reads(), ["1"]);
+}
+
+/// Prints what a session costs that has no connection. A measurement, not a test: run it alone.
+#[test]
+#[ignore = "a measurement"]
+fn what_a_session_without_a_connection_costs() {
+    const SESSIONS: u64 = 1000;
+    let verona = verona(
+        "limits.account.sessions = 2000\nlimits.address.connections = 4000\ndefault_host.require_tls = false\nstore.engine = 'memory'",
+    );
+    let before = verona.server.resident();
+    let mut phones: Vec<Phone> = (0..SESSIONS)
+        .map(|number| {
+            let mut client = verona.server.connect();
+            client.log_in_unencrypted("juliet", &format!("r{number}"));
+            Phone::counting(client, "juliet", "resume='true'")
+        })
+        .collect();
+    let connected = verona.server.resident();
+    phones.iter_mut().for_each(|phone| phone.breaks());
+    while verona.server.open_files() as u64 > SESSIONS / 2 {
+        std::thread::yield_now();
+    }
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let asleep = verona.server.resident();
+    let each = |bytes: u64| bytes.saturating_sub(before) / SESSIONS;
+    eprintln!("bytes each: {} connected, {} without a connection", each(connected), each(asleep));
 }

@@ -12,8 +12,14 @@ pub static ABOUTS: [About; 5] = [
             Xep {
                 number: 198,
                 version: "1.6.3",
-                coverage: Coverage::Partial,
-                note: "acknowledgements; streams are not resumed",
+                coverage: Coverage::Complete,
+                note: "with clients; streams are resumed after a restart of the server too; not between servers",
+            },
+            Xep {
+                number: 352,
+                version: "1.0.0",
+                coverage: Coverage::Complete,
+                note: "holds back presence and chat states",
             },
         ],
         ..About::NOTHING

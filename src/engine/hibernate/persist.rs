@@ -96,11 +96,10 @@ impl Lane {
 
 /// The id under which the account has archived a message. Nobody else can have given it in its name (XEP-0359 section 6).
 fn archived(message: &Stanza, user: &str) -> Option<Seq> {
-    let ours = message.children().filter(|child| child.is("stanza-id", STANZA_IDS)).find_map(|child| {
+    message.children().filter(|child| child.is("stanza-id", STANZA_IDS)).find_map(|child| {
         let element = child.element().filter(|element| element.attr("by") == Some(user))?;
         element.attr("id")?.parse().ok()
-    });
-    ours
+    })
 }
 
 /// A session as the store keeps it.

@@ -19,6 +19,7 @@ use wire::stream::management::{Grant, Receipt, Sent, Suspended};
 use xeps::account::{Available, Session, SessionId};
 use xeps::accounts;
 use xeps::feature::Hook;
+use xeps::reach::Reach;
 use xeps::store::{Batch, Expect, Key, Position, Seq, StoreError};
 use xeps::stored::stanza_from_bytes;
 
@@ -64,7 +65,7 @@ impl Engine {
         let Some(saved) = self.store.get(Key::new(user.as_str(), record::SAVED, id)).await? else { return Ok(false) };
         let handled = self.store.get(Key::new(user.as_str(), record::HANDLED, id)).await?;
         let Some(handled) = handled.and_then(|record| record::decode_handled(&record.value)) else { return Ok(false) };
-        if self.resumption.is_zero() || accounts::find(self.store.as_ref(), &user).await?.is_none() {
+        if accounts::find(self.store.as_ref(), &user).await?.is_none() {
             return Ok(false);
         }
         let lost = self.recorded(user.as_str(), id).await?;
@@ -75,6 +76,7 @@ impl Engine {
         let mut lane = entry.lane().await;
         let mut session = Session::new(SessionId(self.next_session.fetch_add(1, Ordering::Relaxed)), jid);
         session.interested = saved.interested;
+        *session.states.of::<Reach>() = Reach::Asleep;
         session.presence = saved.presence.as_ref().map(available).transpose()?;
         for feature in served.host.registry.features() {
             let name = feature.about().name;

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime, timezone
 
-from stage import DOMAIN, PATIENCE, jid
+from stage import DOMAIN, PATIENCE, address, jid
 
 
 async def two_users_chat(stage):
@@ -102,12 +102,41 @@ async def a_client_cannot_write_in_another_name(stage):
     assert not await juliet.has_heard("message")
 
 
+async def a_client_goes_on_where_the_network_went_away(stage):
+    """XEP-0198: the session waits for its client, and nothing is lost, doubled or out of order, however often it breaks."""
+    stage.account("romeo", "juliet")
+    romeo = await stage.online("romeo", "garden")
+    juliet = stage.client("juliet", "phone")
+    juliet.register_plugin("xep_0198")
+    enabled = asyncio.get_running_loop().create_future()
+    juliet.add_event_handler("sm_enabled", lambda _: enabled.done() or enabled.set_result(True))
+    await juliet.log_in()
+    await asyncio.wait_for(enabled, PATIENCE)
+    juliet.send_presence()
+    await juliet.hears("presence", **{"from": juliet.boundjid.full})
+    resumed = asyncio.Queue()
+    juliet.add_event_handler("session_resumed", resumed.put_nowait)
+    for number in range(300):
+        romeo.send_message(mto=jid("juliet"), mbody=str(number), mtype="chat")
+        if number % 100 == 50:
+            await romeo.settle()
+            juliet.ended = asyncio.get_running_loop().create_future()
+            juliet.abort()
+            await asyncio.wait_for(juliet.ended, PATIENCE)
+            juliet.connect(*address("C2S"))
+            await asyncio.wait_for(resumed.get(), PATIENCE)
+    await romeo.settle()
+    await juliet.settle()
+    heard = [message["body"] for message in juliet.heard if message.name == "message"]
+    assert heard == [str(number) for number in range(300)], heard
+
+
 async def a_client_that_counts_misses_nothing(stage):
     """XEP-0198: what was on its way when the network went away comes to the next session."""
     stage.account("romeo", "juliet")
     romeo = await stage.online("romeo", "garden")
     juliet = stage.client("juliet", "phone")
-    juliet.register_plugin("xep_0198")
+    juliet.register_plugin("xep_0198", {"allow_resume": False})
     enabled = asyncio.get_running_loop().create_future()
     juliet.add_event_handler("sm_enabled", lambda _: enabled.done() or enabled.set_result(True))
     await juliet.log_in()

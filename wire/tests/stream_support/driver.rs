@@ -8,7 +8,8 @@ use wire::jid::Jid;
 use wire::sasl::{
     ChannelBindings, Credentials, Decoys, Iterations, Mechanism, Salts, SaslError, Token, TokenCandidate, Verdict,
 };
-use wire::stanza::{Condition, StanzaError};
+use wire::stanza::{Condition, MessageType, Stanza, StanzaError};
+use wire::stream::management::{Grant, Receipt, Sent, Suspended};
 use wire::stream::{Event, Policy, Role, Sasl2Policy, Session, Stream, StreamCondition, Timeouts, Welcome};
 use wire::xml::{Element, Limits};
 
@@ -181,13 +182,35 @@ impl Driver<'_> {
                 self.stream.send(&stanza);
                 return self.stream.request_acks(now);
             }
+            Event::Enable(wish) => {
+                assert!(self.stream.is_established(), "before its time");
+                let grant = Grant { id: "whim".into(), max: Duration::from_secs(1) };
+                match self.whims.pick(2) {
+                    0 => self.stream.enabled(Some(&grant).filter(|_| wish.resume)),
+                    _ => self.stream.not_managed(Condition::InternalServerError),
+                }
+            }
+            Event::Resume(resume) => {
+                assert!(!self.outcome.bound, "resumed and bound");
+                let mut suspended = Suspended::restored(resume.previd.clone(), 3, resume.h);
+                suspended.add(&Sent { stanza: Stanza::new(MessageType::Chat), receipt: Some(Receipt(1)) });
+                match self.whims.pick(2) {
+                    0 => {
+                        self.stream.resumed(suspended);
+                        self.outcome.bound = true;
+                    }
+                    _ => self.stream.not_managed(Condition::ItemNotFound),
+                }
+            }
+            Event::Acknowledged(_) => assert!(self.stream.is_managed()),
+            Event::ClientState(_) => assert!(self.stream.is_established(), "before its time"),
             Event::AckWanted => self.stream.acknowledge(self.stream.received().unwrap()),
             Event::AuthenticationFailed { condition, .. } => assert!(!condition.is_empty()),
-            Event::Enable(_) => self.stream.enabled(None),
-            Event::Resume(_) => self.stream.not_managed(Condition::ItemNotFound),
-            Event::Acknowledged(_) | Event::ClientState(_) => {}
             Event::Dialback(request) => panic!("no server is here: {request:?}"),
-            Event::Answer(stanza) => panic!("no server is here: {stanza:?}"),
+            Event::Answer(stanza) => {
+                assert!(self.stream.is_resumable(), "nobody keeps account: {stanza:?}");
+                self.stream.send(&stanza);
+            }
             Event::Closed(_) => {
                 self.outcome.closed = true;
                 assert!(self.stream.is_waiting() && self.stream.poll_event().is_none());

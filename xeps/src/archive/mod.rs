@@ -20,7 +20,7 @@ use crate::delivery::{Delivery, Incoming};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::mam::{self, Bounds, EXTENDED, GROUPCHAT_FIELD, NS, Query};
 use crate::stanza_id;
-use crate::store::{Batch, Expect, Key, Seq, Store, StoreError};
+use crate::store::{Batch, Expect, Key, LogQuery, Seq, Store, StoreError};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -74,7 +74,7 @@ static ABOUT: About = About {
         IqKey::get(Scope::Nobody, "prefs", NS),
         IqKey::set(Scope::Nobody, "prefs", NS),
     ],
-    hooks: &[Hook::MessageSent, Hook::MessageReceived],
+    hooks: &[Hook::MessageSent, Hook::MessageReceived, Hook::Recall],
     ..About::NOTHING
 };
 
@@ -266,6 +266,23 @@ impl Feature for Archive {
             incoming.stanza.push(&stanza_id::element(&account.user, id));
         }
         Ok(())
+    }
+
+    /// A session gets it late, so it is stamped with the time when it came (XEP-0203).
+    async fn recall(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        _: Option<SessionId>,
+        id: Seq,
+    ) -> Result<Option<Stanza>, Halt> {
+        let found = cx.store.read(mam::log(account.user.as_str()), LogQuery::exactly(id)).await?;
+        let Some(entry) = found.first() else { return Ok(None) };
+        let delay = Element::new("delay", "urn:xmpp:delay")
+            .with_attr("from", account.user.domain())
+            .with_attr("stamp", mam::time_of(id).format());
+        let message = mam::decode_stanza(entry)?;
+        Ok(Some(message.with_child(&stanza_id::element(&account.user, id)).with_child(&delay)))
     }
 
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {

@@ -26,6 +26,14 @@ pub fn decode(entry: &Entry) -> Result<Element, StoreError> {
     }
 }
 
+/// The same as a stanza, to be sent on.
+pub fn decode_stanza(entry: &Entry) -> Result<Stanza, StoreError> {
+    match entry.value.split_first() {
+        Some((&FORMAT, xml)) => stanza_from_bytes(xml, "an archived message"),
+        _ => Err(StoreError::Corrupt("an archived message of an unknown format".to_owned())),
+    }
+}
+
 /// The tags by which queries find the messages of a correspondent (section 4.1.1): a bare JID finds all resources, a full one
 /// only itself.
 pub fn tags_of<'a>(correspondents: impl IntoIterator<Item = &'a Jid>) -> Vec<&'a str> {
