@@ -15,9 +15,11 @@ pub mod archive;
 pub mod blocking;
 pub mod carbons;
 pub mod catch_up;
+pub mod client_state;
 pub mod clock;
 pub mod context;
 pub mod delivery;
+pub mod devices;
 pub mod disco;
 pub mod feature;
 pub mod form;
@@ -66,6 +68,7 @@ pub struct Settings {
     pub started: Timestamp,
     pub archive: archive::Config,
     pub blocking: blocking::Config,
+    pub devices: devices::Config,
     pub disco: disco::Settings,
     pub offline: offline::Config,
     pub private: private::Config,
@@ -83,6 +86,7 @@ impl Settings {
             started,
             archive: Default::default(),
             blocking: Default::default(),
+            devices: Default::default(),
             disco: Default::default(),
             offline: Default::default(),
             private: Default::default(),
@@ -115,6 +119,7 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         // Wakes a phone for what is by now safely stored.
         Box::new(push::Push::new(settings.push)),
         // From here on features only answer requests; their order says nothing.
+        Box::new(devices::Devices::new(settings.devices)),
         Box::new(disco::Disco::new(settings.disco)),
         Box::new(ping::Ping),
         Box::new(private::Private::new(settings.private)),
