@@ -74,7 +74,7 @@ static ABOUT: About = About {
         IqKey::get(Scope::Nobody, "prefs", NS),
         IqKey::set(Scope::Nobody, "prefs", NS),
     ],
-    hooks: &[Hook::MessageSent, Hook::MessageReceived],
+    hooks: &[Hook::MessageSent, Hook::MessageReceived, Hook::SessionBound],
     ..About::NOTHING
 };
 
@@ -264,6 +264,23 @@ impl Feature for Archive {
         }
         if let Some(id) = self.keep(cx, account, &incoming.stanza, &from).await? {
             incoming.stanza.push(&stanza_id::element(&account.user, id));
+        }
+        Ok(())
+    }
+
+    /// XEP-0386 section 3.2: a client that is told how far the archive goes when it logs in reads the rest from there.
+    async fn session_bound(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        session: SessionId,
+        _: &Element,
+        bound: &mut Element,
+    ) -> Outcome {
+        let archive = self.config.retention.enforce(cx, mam::log(account.user.as_str())).await?;
+        bound.push(mam::metadata(&archive));
+        if let (Some(session), Some(last)) = (account.session_mut(session), archive.last) {
+            session.states.of::<CatchUp>().add((Seq::MIN, last));
         }
         Ok(())
     }
