@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use oriole::{
     admin::{Access, Admin, AdminError, AdminSocket, Room, Status, StoreReport, User},
     config::{AccountName, DomainName, Secret},
+    doctor::{Report, Section},
 };
 use std::{
     io::Write,
@@ -89,6 +90,19 @@ impl Admin for Notes {
     async fn store_import(&self, _file: &Path) -> Result<StoreReport, AdminError> {
         Err(AdminError::Refused("stop the server first".to_owned()))
     }
+
+    async fn doctor(&self, domain: &DomainName, from: Option<&DomainName>) -> Result<Report, AdminError> {
+        let section = |title: &str| Section { title: title.to_owned(), findings: Vec::new() };
+        Ok(Report {
+            domain: domain.to_string(),
+            from: from.map_or_else(|| "verona.example".to_owned(), ToString::to_string),
+            by_server: true,
+            sections: vec![section("one"), section("two")],
+            advice: vec!["rest".to_owned()],
+            works: domain.as_str() == "good.example",
+            summary: format!("{domain} was examined"),
+        })
+    }
 }
 
 /// A running server, and a place to call it from.
@@ -155,6 +169,16 @@ fn commands_reach_the_running_server() {
             "",
             "oriole: there is no account mercutio@example.org\n",
         ),
+        (&["room", "list"], "", 0, "coven@muc.example.org (A Dark Cave)\nheath@muc.example.org\n", ""),
+        (&["room", "show", "coven@muc.example.org"], "", 0, "owners: crone1@example.org\n", ""),
+        (&["room", "show", "moor@muc.example.org"], "", 1, "", "oriole: there is no room moor@muc.example.org\n"),
+        (
+            &["room", "destroy", "coven@muc.example.org", "--yes", "--reason", "Dawn"],
+            "",
+            0,
+            "coven@muc.example.org has been destroyed.\n",
+            "",
+        ),
         (&["log", "info,oriole::tls=debug"], "", 0, "Logging info,oriole::tls=debug.\n", ""),
         (&["log", "loud"], "", 2, "", "oriole: expected a level, found \"loud\"\n"),
         (&["store", "export", "backup"], "", 0, "3 records and 4 log entries written.\n", ""),
@@ -179,6 +203,7 @@ fn commands_reach_the_running_server() {
             "list all",
             "Disabled tybalt@example.org",
             "Enabled tybalt@example.org",
+            "destroy coven@muc.example.org Dawn",
             "log info,oriole::tls=debug",
             "export backup",
             "list example.org",
@@ -194,4 +219,18 @@ fn no_password_is_no_account() {
         assert_eq!((code, stderr.as_str()), (2, "oriole: expected a password, found nothing\n"));
     }
     assert!(play.notes.0.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_report_comes_in_parts_and_decides_the_exit_code() {
+    let play = Play::begin();
+    let (code, text, stderr) = play.oriole(&["doctor", "good.example"], "");
+    let expected = "good.example as seen from verona.example, by the running server\n\none\n\ntwo\n\n\
+                    What to do\n  - rest\n\nOK: good.example was examined\n";
+    assert_eq!((code, text.as_str(), stderr.as_str()), (0, expected, ""));
+    let (code, json, stderr) = play.oriole(&["doctor", "bad.example", "--from", "mantua.example", "--json"], "");
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((code, stderr.as_str(), &report["from"]), (1, "", &serde_json::json!("mantua.example")));
+    assert_eq!(report["sections"].as_array().unwrap().len(), 2);
+    assert_eq!(play.oriole(&["doctor", "no domain"], "").0, 2);
 }

@@ -5,6 +5,7 @@ use super::{
     protocol::{Answer, Outcome, Request, read_line, write_line},
 };
 use crate::config::{AccountName, DomainName, Secret};
+use crate::doctor::{Report, Section};
 use async_trait::async_trait;
 use std::{io, path::Path};
 use tokio::{
@@ -42,17 +43,18 @@ impl Client {
     }
 
     /// Asks, and collects the answer.
-    async fn ask(&self, request: &Request) -> Result<(Lists, Outcome), AdminError> {
+    async fn ask(&self, request: &Request) -> Result<(Parts, Outcome), AdminError> {
         let lost = |error: io::Error| AdminError::Failed(format!("the connection to the server failed: {error}"));
         let mut connection = self.connection.lock().await;
         let (reader, writer) = &mut *connection;
         write_line(writer, request).await.map_err(lost)?;
-        let mut lists = Lists::default();
+        let mut parts = Parts::default();
         loop {
             match read_line(reader).await.map_err(lost)? {
-                Some(Answer::Users(users)) => lists.users.extend(users),
-                Some(Answer::Rooms(rooms)) => lists.rooms.extend(rooms),
-                Some(Answer::Ok(outcome)) => return Ok((lists, outcome)),
+                Some(Answer::Users(users)) => parts.users.extend(users),
+                Some(Answer::Rooms(rooms)) => parts.rooms.extend(rooms),
+                Some(Answer::Section(section)) => parts.sections.push(section),
+                Some(Answer::Ok(outcome)) => return Ok((parts, outcome)),
                 Some(Answer::Error(error)) => return Err(error),
                 None => {
                     return Err(AdminError::Failed("the server closed the connection without an answer".to_owned()));
@@ -91,7 +93,7 @@ impl Admin for Client {
     }
 
     async fn user_list(&self, host: Option<&DomainName>) -> Result<Vec<User>, AdminError> {
-        self.ask(&Request::UserList { host: host.cloned() }).await.map(|(lists, _)| lists.users)
+        self.ask(&Request::UserList { host: host.cloned() }).await.map(|(parts, _)| parts.users)
     }
 
     async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError> {
@@ -99,7 +101,7 @@ impl Admin for Client {
     }
 
     async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
-        self.ask(&Request::RoomList { host: host.cloned() }).await.map(|(lists, _)| lists.rooms)
+        self.ask(&Request::RoomList { host: host.cloned() }).await.map(|(parts, _)| parts.rooms)
     }
 
     async fn room_show(&self, room: &AccountName) -> Result<Vec<(String, String)>, AdminError> {
@@ -135,13 +137,21 @@ impl Admin for Client {
     async fn store_import(&self, file: &Path) -> Result<StoreReport, AdminError> {
         self.store(&Request::StoreImport { file: file.to_owned() }).await
     }
+
+    async fn doctor(&self, domain: &DomainName, from: Option<&DomainName>) -> Result<Report, AdminError> {
+        match self.ask(&Request::Doctor { domain: domain.clone(), from: from.cloned() }).await? {
+            (Parts { sections, .. }, Outcome::Report(report)) => Ok(Report { sections, ..report }),
+            _ => Err(unexpected()),
+        }
+    }
 }
 
-/// What came before the end of an answer.
+/// What comes before the end of an answer.
 #[derive(Default)]
-struct Lists {
+struct Parts {
     users: Vec<User>,
     rooms: Vec<Room>,
+    sections: Vec<Section>,
 }
 
 fn unexpected() -> AdminError {

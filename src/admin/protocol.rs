@@ -1,10 +1,12 @@
 //! The language of the admin socket: one JSON object a line in both directions.
 //!
 //! A request is `{"do":"user.add",...}`. The answer is one line `{"ok":...}` or `{"error":{"kind":...,"text":...}}`; a long
-//! list comes before it in lines `{"users":[...]}` or `{"rooms":[...]}`. Lines are bounded in length; whoever sends a longer one is cut off.
+//! list comes before it in lines `{"users":[...]}` or `{"rooms":[...]}`. Lines are bounded in length; whoever sends a longer
+//! one is cut off.
 
 use super::{Access, AdminError, Room, Status, StoreReport, User};
 use crate::config::{AccountName, DomainName, Secret};
+use crate::doctor::{Report, Section};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 use std::{io, path::PathBuf};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -56,9 +58,11 @@ pub(super) enum Request {
     StoreExport { file: PathBuf },
     #[serde(rename = "store.import")]
     StoreImport { file: PathBuf },
+    #[serde(rename = "doctor")]
+    Doctor { domain: DomainName, from: Option<DomainName> },
 }
 
-/// A line of the answer; all but `Users` and `Rooms` end it.
+/// A line of the answer; all but `Users`, `Rooms` and `Section` end it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Answer {
@@ -66,6 +70,8 @@ pub(super) enum Answer {
     Users(Vec<User>),
     /// The same, of rooms.
     Rooms(Vec<Room>),
+    /// A part of a report.
+    Section(Section),
     /// Done, with what there is to say about it.
     Ok(Outcome),
     /// Not done.
@@ -80,6 +86,8 @@ pub(super) enum Outcome {
     Status(Status),
     Store(StoreReport),
     Room(Vec<(String, String)>),
+    /// Its sections have come before.
+    Report(Report),
 }
 
 /// The password goes over the socket, the one place where it is meant to be written.

@@ -7,7 +7,7 @@ use crate::account::{Account, Session, SessionId};
 use crate::context::Cx;
 use crate::delivery::Incoming;
 use crate::info::Info;
-use crate::store::{Store, StoreError};
+use crate::store::{Seq, Store, StoreError};
 use async_trait::async_trait;
 use std::net::IpAddr;
 use wire::stanza::{Child, Condition, IqType, Stanza, StanzaError};
@@ -158,7 +158,10 @@ pub enum Hook {
     MessageReceived,
     PresenceSent,
     PresenceReceived,
+    SessionBound,
     SessionAvailable,
+    SessionConfirmed,
+    Recall,
     SessionEnded,
     AccountRemoved,
 }
@@ -176,6 +179,9 @@ pub struct About {
     pub account_features: &'static [&'static str],
     /// Elements that go into the stream features of an authenticated client, as (name, namespace).
     pub stream_features: &'static [(&'static str, &'static str)],
+    /// What a client can ask for along with its login, as Bind 2 lists it (XEP-0386 section 3.1). The feature reads it in
+    /// [`Feature::session_bound`].
+    pub bind_features: &'static [&'static str],
     pub iq: &'static [IqKey],
     pub hooks: &'static [Hook],
 }
@@ -188,6 +194,7 @@ impl About {
         server_features: &[],
         account_features: &[],
         stream_features: &[],
+        bind_features: &[],
         iq: &[],
         hooks: &[],
     };
@@ -236,10 +243,51 @@ pub trait Feature: Send + Sync {
         Ok(())
     }
 
+    /// A session has been bound along with the login of its client (XEP-0386). `bind` is the request with all that the client wants enabled;
+    /// what there is to say goes into `bound`. The account is held, so that nothing has happened between the two.
+    async fn session_bound(
+        &self,
+        _: &mut Cx<'_>,
+        _: &mut Account,
+        _: SessionId,
+        _bind: &Element,
+        _bound: &mut Element,
+    ) -> Outcome {
+        Ok(())
+    }
+
     /// A session has sent its initial presence (RFC 6121 section 4.2) and may now be given what waited for it.
     async fn session_available(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId) -> Outcome {
         Ok(())
     }
+
+    /// The client of a session has what it was given of these entries by [`Cx::give`](crate::Cx::give): it has acknowledged
+    /// them (XEP-0198), or, where it does not do that, they have been written to its connection. The session may be over.
+    async fn session_confirmed(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId, _: &[Seq]) -> Outcome {
+        Ok(())
+    }
+
+    /// The stanza that this feature keeps as that entry of the store, as a session is handed it; None if the entry is none of
+    /// its own, or gone. Asked after a restart of the server, for a session whose client has come back and has not received
+    /// it (XEP-0198); or without a session, when no client has come back and the stanza needs another way.
+    async fn recall(
+        &self,
+        _: &mut Cx<'_>,
+        _: &mut Account,
+        _: Option<SessionId>,
+        _: Seq,
+    ) -> Result<Option<Stanza>, Halt> {
+        Ok(None)
+    }
+
+    /// What must be remembered of a session over a restart of the server, besides what [`Session`] says; short. None if there
+    /// is nothing. Asked after each presence and each request of the session.
+    fn save_session(&self, _: &Session) -> Option<String> {
+        None
+    }
+
+    /// Puts into a session what [`Feature::save_session`] has returned.
+    fn restore_session(&self, _: &mut Session, _: &str) {}
 
     /// A session is over and already gone from `account.sessions`.
     async fn session_ended(&self, _: &mut Cx<'_>, _: &mut Account, _: &Session) -> Outcome {

@@ -15,9 +15,11 @@ pub mod archive;
 pub mod blocking;
 pub mod carbons;
 pub mod catch_up;
+pub mod client_state;
 pub mod clock;
 pub mod context;
 pub mod delivery;
+pub mod devices;
 pub mod disco;
 pub mod feature;
 pub mod form;
@@ -31,6 +33,8 @@ pub mod offline;
 pub mod ping;
 pub mod presence;
 pub mod private;
+pub mod push;
+pub mod reach;
 pub mod register;
 pub mod registry;
 pub mod roster;
@@ -65,9 +69,11 @@ pub struct Settings {
     pub started: Timestamp,
     pub archive: archive::Config,
     pub blocking: blocking::Config,
+    pub devices: devices::Config,
     pub disco: disco::Settings,
     pub offline: offline::Config,
     pub private: private::Config,
+    pub push: push::Config,
     pub register: register::Config,
     pub roster: roster::Config,
     pub vcard: vcard::Config,
@@ -81,9 +87,11 @@ impl Settings {
             started,
             archive: Default::default(),
             blocking: Default::default(),
+            devices: Default::default(),
             disco: Default::default(),
             offline: Default::default(),
             private: Default::default(),
+            push: Default::default(),
             register: Default::default(),
             roster: Default::default(),
             vcard: Default::default(),
@@ -109,7 +117,10 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         Box::new(carbons::Carbons),
         // Only when no session took the message, so after everything that may still change that.
         Box::new(offline::Offline::new(settings.offline)),
+        // Wakes a phone for what is by now safely stored.
+        Box::new(push::Push::new(settings.push)),
         // From here on features only answer requests; their order says nothing.
+        Box::new(devices::Devices::new(settings.devices)),
         Box::new(disco::Disco::new(settings.disco)),
         Box::new(ping::Ping),
         Box::new(private::Private::new(settings.private)),

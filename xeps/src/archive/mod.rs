@@ -40,14 +40,13 @@ const TEND_EVERY: u32 = 64;
 static ABOUT: About = About {
     name: "archive",
     xeps: &[
+        Xep { number: 59, version: "1.0", coverage: Coverage::Partial, note: "for archives; no pages by index" },
         Xep {
             number: 313,
             version: "1.1.3",
             coverage: Coverage::Complete,
             note: "archives of accounts hold no groupchat messages; pages have 250 messages at most",
         },
-        Xep { number: 441, version: "0.2.0", coverage: Coverage::Complete, note: "" },
-        Xep { number: 59, version: "1.0", coverage: Coverage::Partial, note: "for archives; no pages by index" },
         Xep { number: 359, version: "0.7.0", coverage: Coverage::Complete, note: "" },
         Xep {
             number: 424,
@@ -55,6 +54,7 @@ static ABOUT: About = About {
             coverage: Coverage::Complete,
             note: "tombstones for the latest 500 messages with a correspondent",
         },
+        Xep { number: 441, version: "0.2.0", coverage: Coverage::Complete, note: "" },
     ],
     account_features: &[NS, EXTENDED, GROUPCHAT_FIELD, stanza_id::NS, "urn:xmpp:message-retract:1#tombstone"],
     iq: &[

@@ -19,8 +19,8 @@ use crate::context::{Act, Cx, Host};
 use crate::delivery::{Delivery, Incoming};
 use crate::feature::{Answer, At, Feature, Halt, Hook, Outcome, Request, Scope};
 use crate::registry::Registry;
-use crate::store::Batch;
 use crate::store::memory::Memory;
+use crate::store::{Batch, Seq};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub struct World {
     accounts: BTreeMap<String, Account>,
     sessions: u64,
     acts: Vec<String>,
+    /// What sessions were given and have not confirmed.
+    given: Vec<(SessionId, Seq)>,
 }
 
 impl World {
@@ -57,6 +59,7 @@ impl World {
             accounts: BTreeMap::new(),
             sessions: 0,
             acts: Vec::new(),
+            given: Vec::new(),
         }
     }
 
@@ -200,6 +203,20 @@ impl World {
         })
     }
 
+    /// A session has been bound along with the login of its client, which asked for this (XEP-0386); what it is told.
+    pub fn is_bound(&mut self, full: &str, bind: &str) -> String {
+        let session = self.session(full);
+        let bind = xml::element(bind);
+        let mut bound = Element::new("bound", wire::stream::BIND2);
+        let outcome = self.hook(Hook::SessionBound, full, async |feature, cx, account| {
+            feature.session_bound(cx, account, session, &bind, &mut bound).await
+        });
+        outcome.expect("no hook keeps a session from being bound");
+        let mut bytes = Vec::new();
+        bound.write(&mut bytes, wire::ns::CLIENT);
+        canonical(&String::from_utf8(bytes).unwrap())
+    }
+
     /// A session sends its initial presence, with that priority.
     pub fn becomes_available(&mut self, full: &str, priority: i8) {
         let presence = Stanza::new(PresenceType::Available).with_from(jid(full));
@@ -221,6 +238,26 @@ impl World {
             feature.presence_sent(cx, account, session, &mut presence).await
         });
         outcome.expect("no hook stops the presence");
+    }
+
+    /// A session confirms the first so many of the stored stanzas that it was given and has not confirmed.
+    pub fn confirms(&mut self, full: &str, count: usize) {
+        let id = self.session(full);
+        let mut left = count;
+        let confirmed: Vec<Seq> = self
+            .given
+            .extract_if(.., |(session, _)| {
+                let one = *session == id && left > 0;
+                left -= usize::from(one);
+                one
+            })
+            .map(|(_, entry)| entry)
+            .collect();
+        assert_eq!(confirmed.len(), count, "so much was not given");
+        let outcome = self.hook(Hook::SessionConfirmed, full, async |feature, cx, account| {
+            feature.session_confirmed(cx, account, id, &confirmed).await
+        });
+        outcome.expect("no hook minds");
     }
 
     /// A session is over.
@@ -296,6 +333,10 @@ impl World {
         let result = now_or_never(call(&mut cx, account));
         now_or_never(cx.commit_staged()).expect("what is staged can be committed");
         self.acts.extend(cx.out.iter().map(|act| describe(account, act)));
+        self.given.extend(cx.out.iter().filter_map(|act| match act {
+            Act::Give(id, _, entry) => Some((*id, *entry)),
+            _ => None,
+        }));
         result
     }
 }
@@ -333,7 +374,7 @@ fn describe(account: &Account, act: &Act) -> String {
     let name = |id: &SessionId| account.session(*id).map_or("nobody", |session| session.jid.as_str());
     match act {
         Act::Route(stanza) | Act::RoutePast(stanza) => format!("sent: {}", canonical_stanza(stanza)),
-        Act::Push(id, stanza) => format!("{} gets {}", name(id), canonical_stanza(stanza)),
+        Act::Push(id, stanza) | Act::Give(id, stanza, _) => format!("{} gets {}", name(id), canonical_stanza(stanza)),
         Act::Close(id, condition) => format!("{} is closed: {}", name(id), condition.name()),
         Act::Available(id) => format!("{} is available", name(id)),
         Act::RemoveAccount => format!("{} is removed", account.user),

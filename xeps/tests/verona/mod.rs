@@ -307,7 +307,7 @@ fn context<'a>(host: &'a Host, store: &'a Memory, clock: &'a TestClock) -> Cx<'a
 fn steps(user: &str, acts: Vec<Act>) -> Vec<Step> {
     let step = |act| match act {
         Act::Route(stanza) | Act::RoutePast(stanza) => Step::Receive(stanza),
-        Act::Push(id, stanza) => Step::Push(id, stanza),
+        Act::Push(id, stanza) | Act::Give(id, stanza, _) => Step::Push(id, stanza),
         Act::Available(id) => Step::Available(user.to_owned(), id),
         other => panic!("{other:?}"),
     };
