@@ -150,8 +150,8 @@ impl Admin for Client {
 #[derive(Default)]
 struct Parts {
     users: Vec<User>,
-    rooms: Vec<Room>,
     sections: Vec<Section>,
+    rooms: Vec<Room>,
 }
 
 fn unexpected() -> AdminError {

@@ -1,8 +1,7 @@
 //! The language of the admin socket: one JSON object a line in both directions.
 //!
 //! A request is `{"do":"user.add",...}`. The answer is one line `{"ok":...}` or `{"error":{"kind":...,"text":...}}`; a long
-//! list comes before it in lines `{"users":[...]}` or `{"rooms":[...]}`. Lines are bounded in length; whoever sends a longer
-//! one is cut off.
+//! list comes before it in lines `{"users":[...]}` or `{"rooms":[...]}`. Lines are bounded in length; whoever sends a longer one is cut off.
 
 use super::{Access, AdminError, Room, Status, StoreReport, User};
 use crate::config::{AccountName, DomainName, Secret};
@@ -68,10 +67,10 @@ pub(super) enum Request {
 pub(super) enum Answer {
     /// A part of a list.
     Users(Vec<User>),
-    /// The same, of rooms.
-    Rooms(Vec<Room>),
     /// A part of a report.
     Section(Section),
+    /// The same, of rooms.
+    Rooms(Vec<Room>),
     /// Done, with what there is to say about it.
     Ok(Outcome),
     /// Not done.
@@ -85,9 +84,9 @@ pub(super) enum Outcome {
     Done,
     Status(Status),
     Store(StoreReport),
-    Room(Vec<(String, String)>),
     /// Its sections have come before.
     Report(Report),
+    Room(Vec<(String, String)>),
 }
 
 /// The password goes over the socket, the one place where it is meant to be written.

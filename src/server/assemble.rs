@@ -19,7 +19,7 @@ use xeps::disco::{self, Contacts, Service};
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
-use xeps::{About, Host, ServiceSettings, Settings, features, muc, offline, push, services, upload};
+use xeps::{About, Host, ServiceSettings, Settings, features, muc, offline, pubsub, push, services, upload};
 
 /// Where and how the configuration wants its data kept.
 pub fn store_options(config: &Config) -> Options {
@@ -45,6 +45,7 @@ pub fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads) -> Resu
     for (domain, host) in &config.hosts {
         let services = services(ServiceSettings {
             rooms: rooms(domain, &host.rooms),
+            pubsub: pubsub(config, domain, host),
             upload: uploads.get(domain.as_str()).cloned(),
         });
         let mut settings = settings(config, host, clock.as_ref());
@@ -244,7 +245,30 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
     settings.register.allow = host.registration.allow.clone();
     settings.register.rate =
         register::Rate { count: address.registrations.count, window: address.registrations.window.get() };
+    settings.pep = pubsub::Config {
+        max_nodes: host.pep.nodes as usize,
+        max_items: host.pep.items,
+        max_payload: host.pep.payload.as_usize(),
+        max_subscriptions: host.pep.subscriptions as usize,
+    };
     settings
+}
+
+/// The publish-subscribe service of a host, unless its domain is somebody else's.
+fn pubsub(config: &Config, domain: &DomainName, host: &HostConfig) -> Option<pubsub::Settings> {
+    let own = &host.pubsub;
+    let name = BareJid::parse(&format!("{}.{}", own.subdomain, domain.as_str())).ok()?;
+    let taken = config.hosts.keys().chain(config.components.keys()).any(|other| other.as_str() == name.as_str());
+    let settings = pubsub::Settings {
+        domain: name,
+        config: pubsub::Config {
+            max_nodes: own.nodes as usize,
+            max_items: own.items,
+            max_payload: own.payload.as_usize(),
+            max_subscriptions: own.subscriptions as usize,
+        },
+    };
+    (own.enabled && !taken && settings.domain.is_domain()).then_some(settings)
 }
 
 fn service(domain: &BareJid, name: Option<&str>) -> Service {
