@@ -169,14 +169,6 @@ impl Feature for Blocking {
             }
         }
     }
-
-    fn save_session(&self, session: &Session) -> Option<String> {
-        session.states.get::<Interested>().filter(|interested| interested.0).map(|_| "interested".to_owned())
-    }
-
-    fn restore_session(&self, session: &mut Session, _: &str) {
-        session.states.of::<Interested>().0 = true;
-    }
 }
 
 /// The list of an account, read when first needed.

@@ -149,14 +149,6 @@ impl Feature for Carbons {
         session.states.of::<Known>().enabled = request.child.name == "enable";
         Ok(Answer::Done)
     }
-
-    fn save_session(&self, session: &Session) -> Option<String> {
-        session.states.get::<Known>().filter(|known| known.enabled).map(|_| "enabled".to_owned())
-    }
-
-    fn restore_session(&self, session: &mut Session, _: &str) {
-        session.states.of::<Known>().enabled = true;
-    }
 }
 
 impl Known {
