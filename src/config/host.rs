@@ -1,6 +1,7 @@
 //! `[default_host]` and `[hosts."example.org"]`: what one served domain offers, and to whom.
 
 use super::http::Upload;
+use super::messages::{Archive, Push};
 use super::pubsub::{Pep, PubSub};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,10 @@ pub struct HostConfig {
     pub anonymous: bool,
     /// In-band registration (XEP-0077).
     pub registration: Registration,
+    /// The archives of the host's users (XEP-0313).
+    pub archive: Archive,
+    /// Push notifications (XEP-0357).
+    pub push: Push,
     /// Whom to turn to (XEP-0157).
     pub contact: Contact,
     /// The publish-subscribe service (XEP-0060).
@@ -47,6 +52,8 @@ impl Default for HostConfig {
             mechanisms: vec![Mechanism::ScramSha512, Mechanism::ScramSha256, Mechanism::ScramSha1, Mechanism::Plain],
             anonymous: false,
             registration: Registration::default(),
+            archive: Archive::default(),
+            push: Push::default(),
             contact: Contact::default(),
             pubsub: PubSub::default(),
             pep: Pep::default(),

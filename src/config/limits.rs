@@ -58,11 +58,19 @@ pub struct SessionLimits {
     pub ping_timeout: Period,
     /// What may wait to be written to a peer that reads slowly; beyond it the connection is closed.
     pub outbox: Size,
+    /// How long a session waits for its client to come back when the connection has broken (XEP-0198), unless the client
+    /// wants it to be shorter. Zero: sessions end with their connections.
+    pub resumption: Period,
 }
 
 impl Default for SessionLimits {
     fn default() -> Self {
-        Self { ping_after: Period::seconds(300), ping_timeout: Period::seconds(30), outbox: Size::bytes(4 << 20) }
+        Self {
+            ping_after: Period::seconds(300),
+            ping_timeout: Period::seconds(30),
+            outbox: Size::bytes(4 << 20),
+            resumption: Period::seconds(600),
+        }
     }
 }
 
@@ -104,6 +112,14 @@ pub struct AccountLimits {
     pub offline_size: Size,
     /// When a kept message is thrown away.
     pub offline_expiry: Period,
+    /// Addresses that are blocked (XEP-0191).
+    pub blocked: u32,
+    /// Clients that are remembered (XEP-0494), each with its tokens (XEP-0484); with 0 none are, and no tokens given.
+    pub devices: u32,
+    /// When a client that does not come back is forgotten.
+    pub device_expiry: Period,
+    /// How long a token lets its client in.
+    pub token_expiry: Period,
 }
 
 impl Default for AccountLimits {
@@ -115,6 +131,10 @@ impl Default for AccountLimits {
             offline_messages: 1_000,
             offline_size: Size::bytes(10 << 20),
             offline_expiry: Period::days(60),
+            blocked: 1_000,
+            devices: 50,
+            device_expiry: Period::days(90),
+            token_expiry: Period::days(21),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! An account that nobody needs is not here and costs nothing but disk.
 
 use super::outbox::{NotTaken, Outbox, Parcel};
+use super::outlet::Outlet;
 use super::served::Served;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -10,11 +11,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use tokio::sync::{Mutex as Lock, MutexGuard};
 use wire::jid::BareJid;
-use wire::stanza::Stanza;
 use wire::stream::StreamError;
 use xeps::account::{Account, SessionId};
 use xeps::accounts;
-use xeps::store::{Position, Store, StoreError};
+use xeps::store::{Store, StoreError};
 
 /// An account with its two locks.
 ///
@@ -32,7 +32,7 @@ pub struct Entry {
 pub struct Lane {
     pub account: Account,
     /// Where each session's stanzas go, in the order of `account.sessions`.
-    outlets: Vec<(SessionId, Arc<Outbox>)>,
+    pub(super) outlets: Vec<Outlet>,
     /// Whether the account exists, once that has been looked up.
     exists: Option<bool>,
 }
@@ -63,28 +63,42 @@ impl Lane {
     /// Takes a session in. Accounts that were made up for it, as by SASL ANONYMOUS, have no record and exist all the same.
     pub fn admit(&mut self, session: xeps::account::Session, outbox: Arc<Outbox>) {
         self.exists = Some(true);
-        self.outlets.push((session.id, outbox));
+        self.outlets.push(Outlet::new(session.id, outbox));
         self.account.sessions.push(session);
     }
 
     /// Takes a session out.
-    pub fn dismiss(&mut self, id: SessionId) -> Option<xeps::account::Session> {
+    pub fn dismiss(&mut self, id: SessionId) -> Option<(xeps::account::Session, Outlet)> {
         let session = self.account.sessions.iter().position(|session| session.id == id)?;
-        self.outlets.retain(|(outlet, _)| *outlet != id);
-        Some(self.account.sessions.remove(session))
+        let outlet = self.outlets.iter().position(|outlet| outlet.id == id)?;
+        Some((self.account.sessions.remove(session), self.outlets.remove(outlet)))
+    }
+
+    /// Where the stanzas of a session go.
+    pub fn outlet(&mut self, id: SessionId) -> Option<&mut Outlet> {
+        self.outlets.iter_mut().find(|outlet| outlet.id == id)
+    }
+
+    /// The same by the id of a stream that may be resumed.
+    pub fn stream(&mut self, id: &str) -> Option<&mut Outlet> {
+        let known = |outlet: &Outlet| outlet.resumable.as_ref().is_some_and(|resumable| resumable.id == id);
+        self.outlets.iter_mut().find(|outlet| known(outlet))
+    }
+
+    /// The sessions that no connection has, the oldest first.
+    pub fn asleep(&self) -> impl Iterator<Item = SessionId> {
+        let asleep = |outlet: &&Outlet| outlet.resumable.as_ref().is_some_and(|resumable| resumable.rest.is_some());
+        self.outlets.iter().filter(asleep).map(|outlet| outlet.id)
     }
 
     /// Queues a stanza for a session.
-    pub fn push(&self, id: SessionId, stanza: Stanza, after: Position) -> Result<(), NotTaken> {
-        match self.outlets.iter().find(|(outlet, _)| *outlet == id) {
-            Some((_, outbox)) => outbox.push(Parcel { stanza, after }),
-            None => Err(NotTaken),
-        }
+    pub fn push(&mut self, id: SessionId, parcel: Parcel) -> Result<(), NotTaken> {
+        self.outlet(id).ok_or(NotTaken)?.push(parcel)
     }
 
     pub fn end(&self, id: SessionId, error: StreamError) {
-        if let Some((_, outbox)) = self.outlets.iter().find(|(outlet, _)| *outlet == id) {
-            outbox.end(error);
+        if let Some(outlet) = self.outlets.iter().find(|outlet| outlet.id == id) {
+            outlet.outbox.end(error);
         }
     }
 

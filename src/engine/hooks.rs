@@ -1,6 +1,7 @@
 //! Running the chains, and carrying out what hooks have left behind.
 
 use super::awake::{Entry, Lane};
+use super::outbox::Parcel;
 use super::served::Served;
 use super::{Engine, Road};
 use std::collections::VecDeque;
@@ -8,13 +9,35 @@ use std::sync::Arc;
 use tracing::{debug, error};
 use wire::jid::BareJid;
 use wire::stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
+use wire::stream::management::{Receipt, Sent};
 use wire::stream::{StreamCondition, StreamError};
 use xeps::account::{Account, SessionId};
 use xeps::accounts;
 use xeps::delivery::Incoming;
 use xeps::feature::Hook;
-use xeps::store::{Position, StoreError};
+use xeps::store::{Position, Store, StoreError};
 use xeps::{Act, Cx, Halt, Host, Outcome};
+
+pub async fn entering(host: &Host, store: &dyn Store, account: &mut Account, stanza: &Stanza) -> Outcome {
+    for feature in host.registry.chain(Hook::Entering) {
+        feature.entering(store, account, stanza).await?;
+    }
+    Ok(())
+}
+
+pub async fn leaving(host: &Host, store: &dyn Store, account: &mut Account, stanza: &Stanza) -> Outcome {
+    for feature in host.registry.chain(Hook::Leaving) {
+        feature.leaving(store, account, stanza).await?;
+    }
+    Ok(())
+}
+
+pub async fn answered(cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
+    for feature in cx.host.registry.chain(Hook::Answered) {
+        feature.answered(cx, account, stanza).await?;
+    }
+    Ok(())
+}
 
 pub async fn message_sent(cx: &mut Cx<'_>, account: &mut Account, id: SessionId, stanza: &mut Stanza) -> Outcome {
     for feature in cx.host.registry.chain(Hook::MessageSent) {
@@ -44,13 +67,6 @@ pub async fn presence_received(cx: &mut Cx<'_>, account: &mut Account, incoming:
     Ok(())
 }
 
-pub async fn answered(cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
-    for feature in cx.host.registry.chain(Hook::Answered) {
-        feature.answered(cx, account, stanza).await?;
-    }
-    Ok(())
-}
-
 /// Presence for an account that is asleep. Nobody is there to see it, and nobody would keep it.
 pub fn presence_missed(host: &Host, stanza: &Stanza) {
     if stanza.kind == PresenceType::Available.into() {
@@ -64,9 +80,21 @@ impl Engine {
         let mut acts = VecDeque::from(acts);
         while let Some(act) = acts.pop_front() {
             match act {
-                Act::Route(stanza) => road.pending.push_back(stanza),
+                Act::Route(stanza) => {
+                    if self.may_leave(lane, entry, &stanza).await {
+                        road.pending.push_back(stanza);
+                    }
+                }
+                Act::RoutePast(stanza) => road.pending.push_back(stanza),
                 Act::Push(id, stanza) => {
                     if road.push(lane, id, stanza).is_err() {
+                        acts.push_back(Act::Close(id, StreamCondition::ResourceConstraint));
+                    }
+                }
+                Act::Give(id, stanza, at) => {
+                    self.record_given(lane, id, &stanza, at).await;
+                    let parcel = Parcel { receipt: Some(Receipt(at.0)), ..stanza.into() };
+                    if lane.push(id, parcel).is_err() {
                         acts.push_back(Act::Close(id, StreamCondition::ResourceConstraint));
                     }
                 }
@@ -91,16 +119,30 @@ impl Engine {
         }
     }
 
+    /// Whether the account's own hooks let through what one of them routes. What only passes by is not theirs to judge.
+    async fn may_leave(&self, lane: &mut Lane, entry: &Entry, stanza: &Stanza) -> bool {
+        if stanza.from.as_ref().is_none_or(|from| from.bare_str() != entry.user.as_str()) {
+            return true;
+        }
+        let outcome = leaving(&entry.served.host, self.store.as_ref(), &mut lane.account, stanza).await;
+        let passes = outcome.is_ok();
+        report(outcome, "engine");
+        passes
+    }
+
     /// Takes a session out of its account and runs the hooks for that. What is queued for it stays with its connection,
-    /// which writes it or brings it back when it unbinds. Nothing happens if the session is out already.
+    /// which writes it or brings it back when it unbinds; what waits for one that has no connection goes back on the road.
+    /// Nothing happens if the session is out already.
     pub(super) async fn end_session(&self, lane: &mut Lane, entry: &Entry, id: SessionId, road: &mut Road) -> Vec<Act> {
-        let Some(session) = lane.dismiss(id) else { return Vec::new() };
+        let Some((session, mut outlet)) = lane.dismiss(id) else { return Vec::new() };
         let mut cx = self.context(&entry.served, road);
         for feature in cx.host.registry.chain(Hook::SessionEnded) {
             let outcome = feature.session_ended(&mut cx, &mut lane.account, &session).await;
             report(outcome, feature.about().name);
         }
-        road.close_quietly(cx).await
+        let acts = road.close_quietly(cx).await;
+        self.bury(lane, &mut outlet, entry, road).await;
+        acts
     }
 
     /// Deletes the account and everything stored for it; its sessions end when the acts are carried out.
@@ -147,12 +189,25 @@ impl Engine {
         for session in &lane.account.sessions {
             lane.end(session.id, error.clone());
         }
+        drop(lane);
+        self.end_asleep(entry, None).await;
+    }
+
+    /// The server stops: every stream of an account is ended. Sessions whose streams may be resumed outlive even that.
+    pub async fn part_all(&self, entry: &Entry, error: &StreamError) {
+        let mut lane = entry.lane().await;
+        for outlet in &mut lane.outlets {
+            match outlet.resumable {
+                Some(_) => outlet.outbox.detach(error.clone()),
+                None => outlet.outbox.end(error.clone()),
+            }
+        }
     }
 }
 
 impl Road {
     /// Ends a visit that has no stanza to answer.
-    async fn close_quietly(&mut self, cx: Cx<'_>) -> Vec<Act> {
+    pub(super) async fn close_quietly(&mut self, cx: Cx<'_>) -> Vec<Act> {
         let (outcome, acts) = self.close(cx, Ok(())).await;
         report(outcome, "engine");
         acts
@@ -160,8 +215,11 @@ impl Road {
 
     /// What a connection never wrote, or its peer never acknowledged, is not lost: messages go to whom there is, or wait;
     /// requests are answered. Presence is of the moment, and an answer is for the session that has asked.
-    pub(super) fn undelivered(&mut self, stanza: Stanza, user: &BareJid) {
+    pub(super) fn undelivered(&mut self, sent: Sent, user: &BareJid) {
+        let Sent { stanza, receipt } = sent;
         match stanza.kind {
+            // It is in the store, and whoever has put it there gives it to the next session.
+            _ if receipt.is_some() => {}
             Kind::Message(MessageType::Error) | Kind::Presence(_) | Kind::Iq(IqType::Result | IqType::Error) => {}
             // What the account itself tells its session, such as a copy or a search result, is for no other.
             Kind::Message(_) if stanza.from.as_ref().is_some_and(|from| from.as_str() == user.as_str()) => {}
@@ -180,7 +238,7 @@ fn prepend(acts: &mut VecDeque<Act>, before: Vec<Act>) {
 }
 
 /// Hooks without a stanza have nobody to answer to.
-fn report(outcome: Outcome, feature: &'static str) {
+pub(super) fn report(outcome: Outcome, feature: &'static str) {
     match outcome {
         Ok(()) => {}
         Err(Halt::Silent(reason)) => debug!(feature, reason, "stopped"),
@@ -196,13 +254,15 @@ mod tests {
 
     /// What becomes of a stanza that a session of Juliet's has left behind: its kind, and where it goes now.
     fn fate(kind: impl Into<Kind>, from: &str) -> Option<(Kind, String)> {
+        fate_of(kind, from, None)
+    }
+
+    fn fate_of(kind: impl Into<Kind>, from: &str, receipt: Option<Receipt>) -> Option<(Kind, String)> {
         let mut road = Road::new(None, None, Position::default());
         let stanza =
             Stanza::new(kind).with_id("1").with_to("juliet@example.org/gone".parse::<wire::jid::Jid>().unwrap());
-        road.undelivered(
-            stanza.with_from(from.parse::<wire::jid::Jid>().unwrap()),
-            &"juliet@example.org".parse().unwrap(),
-        );
+        let stanza = stanza.with_from(from.parse::<wire::jid::Jid>().unwrap());
+        road.undelivered(Sent { stanza, receipt }, &"juliet@example.org".parse().unwrap());
         road.pending.pop_front().map(|stanza| (stanza.kind, stanza.to.unwrap().to_string()))
     }
 
@@ -213,6 +273,7 @@ mod tests {
         assert_eq!(fate(MessageType::Chat, ROMEO), to(MessageType::Chat, "juliet@example.org/gone"));
         assert_eq!(fate(MessageType::Normal, ROMEO), to(MessageType::Normal, "juliet@example.org"));
         assert_eq!(fate(MessageType::Error, ROMEO), None);
+        assert_eq!(fate_of(MessageType::Chat, ROMEO, Some(Receipt(1))), None, "the store has it");
         assert_eq!(fate(MessageType::Chat, "juliet@example.org"), None, "a copy of its own account");
         assert_eq!(fate(IqType::Get, ROMEO), Some((IqType::Error.into(), ROMEO.to_owned())));
         assert_eq!(fate(IqType::Result, ROMEO), None);

@@ -15,8 +15,10 @@
 
 mod admit;
 mod awake;
+mod hibernate;
 mod hooks;
 mod outbox;
+mod outlet;
 mod residents;
 mod serve;
 mod served;
@@ -24,24 +26,30 @@ mod sessions;
 
 pub use admit::component as admit_from_component;
 pub use awake::{Awake, Entry, Lane};
+pub use hibernate::NotResumed;
 pub use outbox::{NotTaken, Outbox, Parcel, Taken};
 pub use residents::{Seat, Serving};
 pub use served::{Destination, Domains, Served, Services};
-pub use sessions::{Client, NotBound};
+pub use sessions::{Binding, Client, NotBound};
+
+use admit::Door;
 
 use crate::s2s::Federation;
+use hibernate::Sleepers;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tracing::{debug, error};
 use wire::jid::Jid;
 use wire::stanza::{Condition, ErrorType, Kind, MessageType, PresenceType, Stanza, StanzaError};
 use wire::stream::StreamError;
+use wire::stream::management::Sent;
 use xeps::account::SessionId;
 use xeps::accounts::Passwords;
 use xeps::clock::Clock;
-use xeps::delivery::{Delivery, Incoming, decide, may_ask, nobody};
+use xeps::delivery::{Delivery, Incoming, may_ask, nobody};
 use xeps::store::{Batch, Position, Store, StoreError};
 use xeps::{Act, At, Cx, Halt};
 
@@ -58,7 +66,18 @@ pub struct Engine {
     pub outbox_bytes: usize,
     /// Sessions that one account may have at a time.
     pub sessions_per_account: usize,
+    /// How long a session may wait for its client when the connection breaks (XEP-0198); zero: not at all.
+    pub resumption: Duration,
+    sleepers: Sleepers,
     next_session: AtomicU64,
+}
+
+/// What sessions may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub outbox_bytes: usize,
+    pub sessions_per_account: usize,
+    pub resumption: Duration,
 }
 
 /// One stanza's way, with all that it causes on it.
@@ -80,9 +99,9 @@ impl Engine {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         passwords: Arc<dyn Passwords>,
-        limits: (usize, usize),
+        limits: Limits,
     ) -> Engine {
-        let (outbox_bytes, sessions_per_account) = limits;
+        let Limits { outbox_bytes, sessions_per_account, resumption } = limits;
         let (awake, next_session) = (Awake::default(), AtomicU64::new(1));
         Engine {
             domains,
@@ -93,6 +112,8 @@ impl Engine {
             federation: OnceLock::new(),
             outbox_bytes,
             sessions_per_account,
+            resumption,
+            sleepers: Sleepers::default(),
             next_session,
         }
     }
@@ -100,15 +121,16 @@ impl Engine {
     /// Takes a stanza from a bound client and sees it and its consequences through. An error ends the client's stream.
     pub async fn receive(&self, client: &mut Client, stanza: Stanza) -> Result<(), StreamError> {
         let stanza = admit::client(stanza, &client.jid)?;
+        let stanza = admit::without_forgeries(stanza, Door::Client, &self.domains);
         let entry = client.entry.clone();
         let _turn = entry.turn().await;
         let mut road = Road::new(Some(client.id), client.address, client.written);
+        road.staged = client.stage_count(&stanza);
         {
             let mut lane = entry.lane().await;
             self.sent(&mut lane, &entry, client.id, stanza, &mut road).await;
         }
         self.travel(&mut road).await;
-        self.leave(&mut road).await;
         client.written = road.written;
         Ok(())
     }
@@ -116,7 +138,7 @@ impl Engine {
     /// Takes a stanza from a component or another server; its addresses have been checked against what the peer has proved.
     pub async fn receive_from_outside(&self, stanza: Stanza) {
         let mut road = Road::new(None, None, Position::default());
-        road.pending.push_back(stanza);
+        road.pending.push_back(admit::without_forgeries(stanza, Door::Outside, &self.domains));
         self.travel(&mut road).await;
     }
 
@@ -128,7 +150,8 @@ impl Engine {
     }
 
     /// A component has gone; its peers learn what it never read.
-    pub async fn component_gone(&self, unread: Vec<Stanza>) {
+    pub async fn component_gone(&self, unread: Vec<Sent>) {
+        let unread: Vec<Stanza> = unread.into_iter().map(|sent| sent.stanza).collect();
         self.undeliverable(&unread, &absent()).await;
     }
 
@@ -142,12 +165,26 @@ impl Engine {
         {
             return self.serve_near(lane, entry, id, scope, &stanza, road).await;
         }
+        match hooks::leaving(&entry.served.host, self.store.as_ref(), &mut lane.account, &stanza).await {
+            Ok(()) => {}
+            // Straight back: as if it came from there, it might be held back on its way in.
+            Err(Halt::Refuse(error)) => {
+                let reply = stanza.error(&error);
+                let _ = reply.map(|reply| road.push(lane, id, reply));
+                return;
+            }
+            Err(halt) => return road.answer(&stanza, halt),
+        }
         let mut cx = self.context(&entry.served, road);
         let outcome = match stanza.kind {
-            Kind::Message(_) => hooks::message_sent(&mut cx, &mut lane.account, id, &mut stanza).await,
+            // What is kept for the sender is not what the recipient gets.
+            Kind::Message(_) => hooks::message_sent(&mut cx, &mut lane.account, id, &mut stanza.clone()).await,
             Kind::Presence(_) => hooks::presence_sent(&mut cx, &mut lane.account, id, &mut stanza).await,
             Kind::Iq(_) => Ok(()),
         };
+        if matches!(stanza.kind, Kind::Presence(_)) {
+            lane.stage_session(&mut cx, id);
+        }
         let (outcome, acts) = road.close(cx, outcome).await;
         match outcome {
             Ok(()) if stanza.to.is_some() => road.pending.push_back(stanza),
@@ -167,6 +204,7 @@ impl Engine {
         while let Some(stanza) = road.pending.pop_front() {
             self.route(stanza, road).await;
         }
+        self.leave(road).await;
     }
 
     /// Commits what went to nobody's account.
@@ -188,8 +226,7 @@ impl Engine {
             Destination::Host(served) => self.to_host(&served, &to, stanza, road).await,
             Destination::Service(serving) => self.to_service(&serving, &to, stanza, road).await,
             Destination::Component(outbox) => {
-                let parcel = Parcel { stanza: stanza.clone(), after: Position::default() };
-                if outbox.push(parcel).is_err() {
+                if outbox.push(stanza.clone().into()).is_err() {
                     road.bounce(&stanza, absent());
                 }
             }
@@ -247,6 +284,9 @@ impl Engine {
             Ok(false) => return road.pending.extend(nobody(&stanza).filter(|reply| reply.to.is_some())),
             Err(error) => return road.answer(&stanza, Halt::Broken(error)),
         }
+        if let Err(halt) = hooks::entering(&entry.served.host, self.store.as_ref(), &mut lane.account, &stanza).await {
+            return road.answer(&stanza, halt);
+        }
         if stanza.is_request() && to.is_bare() {
             return self.serve_other(lane, entry, &stanza, road).await;
         }
@@ -257,18 +297,19 @@ impl Engine {
                 Err(error) => return road.answer(&stanza, Halt::Broken(error)),
             }
         }
-        if matches!(stanza.kind, Kind::Iq(_)) && to.is_bare() {
-            return self.answered(lane, entry, &stanza, road).await;
-        }
-        let delivery = decide(&lane.account, &stanza);
-        let mut incoming = Incoming { stanza, delivery };
+        let mut incoming = Incoming::new(&lane.account, stanza);
         let mut cx = self.context(&entry.served, road);
         cx.staged = std::mem::take(&mut road.staged);
         let outcome = match incoming.stanza.kind {
             Kind::Message(_) => hooks::message_received(&mut cx, &mut lane.account, &mut incoming).await,
             Kind::Presence(_) => hooks::presence_received(&mut cx, &mut lane.account, &mut incoming).await,
+            // Requests to the bare address have been served above.
+            Kind::Iq(_) if to.is_bare() => hooks::answered(&mut cx, &mut lane.account, &incoming.stanza).await,
             Kind::Iq(_) => Ok(()),
         };
+        if let (Ok(()), Delivery::Sessions(targets)) = (&outcome, &incoming.delivery) {
+            lane.record_message(&mut cx, targets, &incoming.stanza);
+        }
         let (outcome, mut acts) = road.close(cx, outcome).await;
         match outcome {
             Ok(()) => hand_over(lane, incoming, &mut acts, road),
@@ -324,8 +365,8 @@ impl Engine {
 
 /// Gives a stanza to its targets. Sessions that cannot take it are over; if none can, the stanza is decided about anew
 /// once they are gone.
-fn hand_over(lane: &Lane, incoming: Incoming, acts: &mut Vec<Act>, road: &mut Road) {
-    let Incoming { stanza, delivery } = incoming;
+fn hand_over(lane: &mut Lane, incoming: Incoming, acts: &mut Vec<Act>, road: &mut Road) {
+    let Incoming { stanza, delivery, .. } = incoming;
     match delivery {
         Delivery::Sessions(targets) => {
             let mut taken = false;
@@ -368,17 +409,17 @@ impl Road {
     /// Takes on what something without sessions wants sent.
     fn follow(&mut self, acts: Vec<Act>) {
         self.pending.extend(acts.into_iter().filter_map(|act| match act {
-            Act::Route(stanza) => Some(stanza),
+            Act::Route(stanza) | Act::RoutePast(stanza) => Some(stanza),
             _ => None,
         }));
     }
 
     /// Queues a stanza for a session. An answer to the session whose stanza this road is for is an acknowledgement: it must
     /// not leave before everything that this session has had stored is on disk.
-    fn push(&self, lane: &Lane, id: SessionId, stanza: Stanza) -> Result<(), NotTaken> {
+    fn push(&self, lane: &mut Lane, id: SessionId, stanza: Stanza) -> Result<(), NotTaken> {
         let acknowledges = self.origin == Some(id) && matches!(stanza.kind, Kind::Iq(_)) && !stanza.is_request();
         let after = if acknowledges { self.written } else { Position::default() };
-        lane.push(id, stanza, after)
+        lane.push(id, Parcel { stanza, after, receipt: None })
     }
 
     /// The one function that answers whatever stops a stanza. It never answers an error with an error.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tracing::{debug, error};
+use wire::stream::management::Receipt;
 use wire::stream::{Closed, Event, Stream, StreamCondition, StreamError};
 use xeps::store::{Position, StoreError};
 
@@ -41,6 +42,24 @@ enum End {
     Gone,
 }
 
+impl End {
+    /// Whether the stream has broken, so that its session may go on without it (XEP-0198 section 7). A peer that closes it
+    /// or breaks its rules ends its session.
+    fn is_break(&self) -> bool {
+        match self {
+            End::Gone => true,
+            End::Closed(Closed::WithError(error)) => matches!(
+                error.condition,
+                StreamCondition::ConnectionTimeout
+                    | StreamCondition::Conflict
+                    | StreamCondition::ResourceConstraint
+                    | StreamCondition::SystemShutdown
+            ),
+            End::Closed(_) => false,
+        }
+    }
+}
+
 pub async fn run(shared: &Shared, mut connection: Connection) {
     let is_client = matches!(connection.peer, Peer::Client(_));
     if is_client {
@@ -52,7 +71,11 @@ pub async fn run(shared: &Shared, mut connection: Connection) {
     // The session ends before the goodbye is said: whoever hears it may come back at once.
     match peer {
         Peer::Client(client) => {
-            Box::pin(shared.engine.unbind(client, stream.take_unacknowledged())).await;
+            let suspended = if end.is_break() { stream.suspend() } else { None };
+            match suspended {
+                Some(suspended) => Box::pin(shared.engine.hibernate(client, suspended)).await,
+                None => Box::pin(shared.engine.unbind(client, stream.take_unacknowledged())).await,
+            }
             shared.meters.sessions.decrement(1);
             shared.open.sessions.fetch_sub(1, Ordering::Relaxed);
         }
@@ -86,15 +109,19 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
     let deadline = |stream: &Stream| stream.poll_timeout().unwrap_or_else(|| Instant::now() + A_DAY);
     let mut timer = Box::pin(tokio::time::sleep_until(deadline(&connection.stream).into()));
     let mut acks = Acks::default();
+    // What the connection has been given, of a peer that does not acknowledge.
+    let mut given = Vec::new();
     loop {
         while let Some(event) = connection.stream.poll_event() {
             if matches!(event, Event::AckWanted) {
-                acks.want(shared, connection);
+                if let Err(error) = acks.want(shared, connection).await {
+                    return ended(not_stored(connection, &error)).unwrap_or(End::Gone);
+                }
             } else if let Some(end) = handle(shared, connection, event).await {
                 return end;
             }
         }
-        if let Some(end) = send_waiting(shared, connection, &outbox).await {
+        if let Some(end) = send_waiting(shared, connection, &outbox, &mut given).await {
             return end;
         }
         if let Some(Event::Closed(closed)) = connection.stream.request_acks(Instant::now()) {
@@ -102,6 +129,9 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
         }
         if !write(connection, &outbox).await {
             return End::Gone;
+        }
+        if !given.is_empty() {
+            confirm(shared, connection, &std::mem::take(&mut given)).await;
         }
         if outbox.is_waiting() {
             continue;
@@ -113,7 +143,7 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
         tokio::select! {
             biased;
             safe = acks.safe(), if acks.is_waiting() => {
-                if let Some(end) = acks.answer(shared, connection, safe) {
+                if let Some(end) = acks.answer(shared, connection, safe).await {
                     return end;
                 }
             }
@@ -150,16 +180,22 @@ struct Waiting {
 }
 
 impl Acks {
-    fn want(&mut self, shared: &Shared, connection: &Connection) {
-        let (Peer::Client(client), Some(h)) = (&connection.peer, connection.stream.received()) else { return };
+    async fn want(&mut self, shared: &Shared, connection: &mut Connection) -> Result<(), StoreError> {
+        let (Peer::Client(client), Some(h)) = (&mut connection.peer, connection.stream.received()) else {
+            return Ok(());
+        };
         if self.waiting.is_some() {
             self.again = self.again.saturating_add(1);
-            return;
+            return Ok(());
         }
+        // What the client is told must be what it is told again after a restart.
+        client.counts(h);
+        shared.engine.store_count(client).await?;
         let requests = std::mem::take(&mut self.again).max(1);
         let (store, position) = (shared.engine.store.clone(), client.written());
         let durable = Box::pin(async move { store.durable(position).await });
         self.waiting = Some(Waiting { h, requests, durable });
+        Ok(())
     }
 
     fn is_waiting(&self) -> bool {
@@ -174,14 +210,21 @@ impl Acks {
         }
     }
 
-    fn answer(&mut self, shared: &Shared, connection: &mut Connection, safe: Result<(), StoreError>) -> Option<End> {
+    async fn answer(
+        &mut self,
+        shared: &Shared,
+        connection: &mut Connection,
+        safe: Result<(), StoreError>,
+    ) -> Option<End> {
         let waiting = self.waiting.take()?;
         if let Err(error) = safe {
             return ended(not_stored(connection, &error));
         }
         (0..waiting.requests).for_each(|_| connection.stream.acknowledge(waiting.h));
-        if self.again > 0 {
-            self.want(shared, connection);
+        if self.again > 0
+            && let Err(error) = self.want(shared, connection).await
+        {
+            return ended(not_stored(connection, &error));
         }
         None
     }
@@ -200,8 +243,12 @@ async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> O
         Event::Stanza(stanza) => {
             shared.meters.stanzas_in.increment(1);
             // On the heap, so that an idle connection does not keep room for it.
+            let h = connection.stream.received();
             let outcome = match &mut connection.peer {
-                Peer::Client(client) => Box::pin(shared.engine.receive(client, stanza)).await,
+                Peer::Client(client) => {
+                    h.into_iter().for_each(|h| client.counts(h));
+                    Box::pin(shared.engine.receive(client, stanza)).await
+                }
                 Peer::Component { domain, .. } => match admit_from_component(stanza, domain) {
                     Ok(stanza) => {
                         Box::pin(shared.engine.receive_from_outside(stanza)).await;
@@ -215,28 +262,68 @@ async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> O
                 Err(error) => ended(connection.stream.fail(error)),
             }
         }
+        Event::Enable(wish) => {
+            let grant = match &mut connection.peer {
+                Peer::Client(client) => Box::pin(shared.engine.enable(client, &wish)).await,
+                Peer::Component { .. } => None,
+            };
+            connection.stream.enabled(grant.as_ref());
+            None
+        }
+        Event::Acknowledged(receipts) => {
+            confirm(shared, connection, &receipts).await;
+            None
+        }
+        Event::ClientState(state) => {
+            if let Peer::Client(client) = &connection.peer {
+                Box::pin(shared.engine.client_state(client, state)).await;
+            }
+            None
+        }
+        Event::Answer(reply) => {
+            if let Peer::Client(client) = &connection.peer {
+                Box::pin(shared.engine.answer(client, reply)).await;
+            }
+            None
+        }
         Event::Closed(closed) => Some(End::Closed(closed)),
         // The other events belong to negotiation, which is over.
         _ => None,
     }
 }
 
+/// The peer has what it was given under these receipts.
+async fn confirm(shared: &Shared, connection: &Connection, receipts: &[Receipt]) {
+    let h = connection.stream.acknowledged().filter(|_| connection.stream.is_resumable());
+    if let Peer::Client(client) = &connection.peer {
+        Box::pin(shared.engine.confirmed(client, h, receipts)).await;
+    }
+}
+
 /// Moves what is queued into the stream. What acknowledges something waits until that is on disk, and what is queued
 /// behind it waits with it: order is kept.
-async fn send_waiting(shared: &Shared, connection: &mut Connection, outbox: &Arc<Outbox>) -> Option<End> {
+/// The receipts of what nobody will acknowledge are added to `given`.
+async fn send_waiting(
+    shared: &Shared,
+    connection: &mut Connection,
+    outbox: &Arc<Outbox>,
+    given: &mut Vec<Receipt>,
+) -> Option<End> {
     let taken = outbox.take();
     if !taken.parcels.is_empty() {
         shared.meters.stanzas_out.increment(taken.parcels.len() as u64);
     }
     let mut durable = Position::default();
-    for Parcel { stanza, after } in taken.parcels {
+    let unmanaged = !connection.stream.is_managed();
+    for Parcel { stanza, after, receipt } in taken.parcels {
         if after > durable {
             if let Err(error) = shared.engine.store.durable(after).await {
                 return ended(not_stored(connection, &error));
             }
             durable = after;
         }
-        connection.stream.send(&stanza);
+        connection.stream.send_for(&stanza, receipt);
+        given.extend(receipt.filter(|_| unmanaged));
     }
     match taken.end {
         Some(error) => ended(connection.stream.fail(error)),

@@ -8,6 +8,7 @@ mod carried;
 mod established;
 mod io;
 mod listener;
+mod login;
 mod negotiate;
 mod throttle;
 
@@ -29,9 +30,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Notify, watch};
 use wire::jid::BareJid;
-use wire::sasl::{Decoys, Mechanism};
+use wire::sasl::{Decoys, Mechanism, TokenKey};
 use wire::stream::Policy;
 use wire::xml::Limits as XmlLimits;
+use xeps::devices;
 
 /// What all connections share.
 pub struct Shared {
@@ -44,6 +46,9 @@ pub struct Shared {
     pub components: HashMap<String, Policy>,
     pub limits: Limits,
     pub decoys: Arc<Decoys>,
+    /// What tokens are made from, and what is kept of the clients that have them.
+    pub tokens: TokenKey,
+    pub devices: devices::Config,
     /// Failed logins, by account and by address.
     pub account_failures: Throttle,
     pub address_failures: Throttle,
@@ -184,8 +189,8 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 /// Limits on what an authenticated server sends.
-pub fn server_limits(shared: &Shared, federation: &config::Federation) -> XmlLimits {
-    let stream = &shared.limits.stream;
+pub fn server_limits(limits: &Limits, federation: &config::Federation) -> XmlLimits {
+    let stream = &limits.stream;
     let narrow = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
     XmlLimits {
         frame_bytes: federation.limits.stanza.as_usize(),

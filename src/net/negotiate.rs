@@ -3,8 +3,9 @@
 use super::established::{Connection, Peer, say_goodbye};
 use super::io::Io;
 use super::{Kind, Shared, anonymous_user};
-use crate::engine::{Outbox, Served};
+use crate::engine::{Binding, Client, NotResumed, Outbox, Served};
 use crate::tls::{Begin, HostTls};
+use compact_str::CompactString;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -12,31 +13,45 @@ use tokio::net::TcpStream;
 use tracing::{Span, debug, error, info};
 use wire::jid::BareJid;
 use wire::sasl::{ChannelBindings, Credentials, Hash, Identity, Principal, SaslError, Verdict};
+use wire::stream::management::Resume;
 use wire::stream::{Event, Header, Role, Stream, StreamCondition, StreamError, Timeouts};
 use wire::xml::Limits as XmlLimits;
 use xeps::accounts::{self, AccountRecord};
+use xeps::devices::{Method, Salt};
 
 /// A connection on its way to being established.
-struct Negotiation<'a> {
-    shared: &'a Shared,
+pub(super) struct Negotiation<'a> {
+    pub(super) shared: &'a Shared,
     kind: Kind,
-    peer: SocketAddr,
+    pub(super) peer: SocketAddr,
     io: Io,
-    stream: Stream,
+    pub(super) stream: Stream,
     /// The domain that the stream header has named.
     domain: Option<BareJid>,
-    served: Option<Arc<Served>>,
+    pub(super) served: Option<Arc<Served>>,
     user: Option<BareJid>,
     /// The user has no account and gets one for as long as the session lasts.
-    anonymous: bool,
+    pub(super) anonymous: bool,
+    /// What the attempt to log in proves itself with, as far as it has come. A certificate needs no questions.
+    pub(super) method: Method,
+    /// For an attempt by token: the names of those that it was compared with.
+    pub(super) salts: Vec<Salt>,
+    /// The client, by its name among those of the account.
+    pub(super) device: Option<CompactString>,
 }
 
 /// What one step of negotiation leads to.
-enum Next {
+pub(super) enum Next {
     Go,
     /// The stream is established with this peer.
     Established(Peer),
     Over,
+}
+
+impl Next {
+    pub(super) fn client(client: Client) -> Next {
+        Next::Established(Peer::Client(client))
+    }
 }
 
 /// Takes a connection through negotiation; None when it did not get through.
@@ -94,8 +109,20 @@ async fn bring_through(
     deadline: tokio::time::Instant,
 ) -> Option<Connection> {
     let mut stopping = shared.stopping.clone();
-    let mut negotiation =
-        Negotiation { shared, kind, peer, io, stream, domain: None, served: None, user: None, anonymous: false };
+    let mut negotiation = Negotiation {
+        shared,
+        kind,
+        peer,
+        io,
+        stream,
+        domain: None,
+        served: None,
+        user: None,
+        anonymous: false,
+        method: Method::Certificate,
+        salts: Vec::new(),
+        device: None,
+    };
     let peer = tokio::select! {
         peer = negotiation.drive() => peer,
         () = tokio::time::sleep_until(deadline) => {
@@ -151,6 +178,10 @@ impl Negotiation<'_> {
                     verdict => self.stream.password(verdict),
                 };
             }
+            Event::NeedTokens { username, mechanism, request } => {
+                *then = self.look_up_tokens(&username, mechanism, &request).await;
+            }
+            Event::Welcome { identity, request } => return self.welcome(identity, &request, then).await,
             Event::Authorize(identity) => *then = self.authorize(identity).await,
             Event::AuthenticationFailed { condition, reason } => self.login_failed(condition, reason),
             Event::Early(stanza) => {
@@ -160,10 +191,17 @@ impl Negotiation<'_> {
                     replies.iter().for_each(|reply| self.stream.send(reply));
                 }
             }
+            Event::Resume(resume) => return self.resume(&resume).await,
             Event::Bind { resource, .. } => return self.bind(resource.as_deref()).await,
             Event::Component => return self.connect_component(then),
             // Of established streams, or of other servers, only.
-            Event::Stanza(_) | Event::Answer(_) | Event::AckWanted | Event::Dialback(_) => {}
+            Event::Stanza(_)
+            | Event::Answer(_)
+            | Event::AckWanted
+            | Event::Dialback(_)
+            | Event::Enable(_)
+            | Event::Acknowledged(_)
+            | Event::ClientState(_) => {}
             Event::Closed(closed) => {
                 debug!(?closed, "closed during negotiation");
                 return Next::Over;
@@ -198,8 +236,7 @@ impl Negotiation<'_> {
         if let Some(served) = &self.served {
             policy.early_features = served.host.registry.early_stream_features(Some(self.peer.ip())).collect();
         }
-        self.stream.open(policy);
-        None
+        self.stream.open(policy)
     }
 
     async fn start_tls(&mut self) -> Next {
@@ -216,6 +253,7 @@ impl Negotiation<'_> {
     }
 
     async fn look_up_keys(&mut self, username: &str, hash: Hash) -> Option<Event> {
+        self.method = Method::Password;
         if self.is_blocked(username) {
             return self.try_later();
         }
@@ -229,6 +267,7 @@ impl Negotiation<'_> {
     }
 
     async fn check_password(&mut self, username: &str, password: String) -> Verdict {
+        self.method = Method::Password;
         if self.is_blocked(username) {
             return Verdict::Unavailable;
         }
@@ -253,35 +292,51 @@ impl Negotiation<'_> {
         }
     }
 
-    /// The peer has proved who it is; the account must exist and be open.
     async fn authorize(&mut self, identity: Identity) -> Option<Event> {
-        let user = match identity.principal {
+        match self.admitted(identity.principal).await {
+            Ok((user, _)) => {
+                self.logged_in(&user);
+                self.stream.authorized(user);
+                None
+            }
+            Err(refused) => refused,
+        }
+    }
+
+    /// The peer has proved who it is; the account must exist and be open. A guest has none.
+    pub(super) async fn admitted(
+        &mut self,
+        principal: Principal,
+    ) -> Result<(BareJid, Option<AccountRecord>), Option<Event>> {
+        match principal {
             Principal::User(name) => match self.account(&name).await {
                 Ok(Some((_, record))) if record.disabled => {
-                    return self.stream.denied(SaslError::AccountDisabled, "the account is disabled");
+                    Err(self.stream.denied(SaslError::AccountDisabled, "the account is disabled"))
                 }
-                Ok(Some((user, _))) => user,
-                Ok(None) => return self.stream.denied(SaslError::NotAuthorized, "no such account"),
-                Err(()) => return self.try_later(),
+                Ok(Some((user, record))) => Ok((user, Some(record))),
+                Ok(None) => Err(self.stream.denied(SaslError::NotAuthorized, "no such account")),
+                Err(()) => Err(self.try_later()),
             },
             Principal::Anonymous => match self.domain.as_ref().and_then(|d| anonymous_user(&self.shared.engine, d)) {
                 Some(user) => {
                     self.anonymous = true;
-                    user
+                    Ok((user, None))
                 }
-                None => return self.try_later(),
+                None => Err(self.try_later()),
             },
-            Principal::Server(_) => return self.stream.denied(SaslError::NotAuthorized, "a server on a client's port"),
-        };
+            Principal::Server(_) => Err(self.stream.denied(SaslError::NotAuthorized, "a server on a client's port")),
+        }
+    }
+
+    pub(super) fn logged_in(&mut self, user: &BareJid) {
         info!(%user, "logged in");
         self.shared.meters.logins.increment(1);
         self.shared.account_failures.forgive(user.as_str());
         self.user = Some(user.clone());
-        self.stream.authorized(user);
-        None
     }
 
     fn login_failed(&mut self, condition: &'static str, reason: &'static str) {
+        self.method = Method::Certificate;
         info!(condition, reason, "a login failed");
         self.shared.meters.failed_logins.increment(1);
         let now = Instant::now();
@@ -293,20 +348,44 @@ impl Negotiation<'_> {
 
     async fn bind(&mut self, resource: Option<&str>) -> Next {
         let (Some(served), Some(user)) = (&self.served, &self.user) else { return Next::Over };
-        let bound = Box::pin(self.shared.engine.bind(served, user, resource, Some(self.peer.ip()))).await;
+        let binding = Binding { resource, login: self.login(), request: None, guest: self.anonymous };
+        let bound = Box::pin(self.shared.engine.bind(served, user, binding, Some(self.peer.ip()))).await;
         match bound {
-            Ok(mut client) => {
-                if self.anonymous {
-                    client.make_temporary();
-                }
-                // The id of the stream as it goes on from here; earlier headers had others.
-                Span::current().record("id", self.stream.id()).record("jid", client.jid.as_str());
+            Ok((client, _)) => {
+                self.record(&client);
                 self.stream.bound(&client.jid);
-                Next::Established(Peer::Client(client))
+                Next::client(client)
             }
             Err(error) => {
                 self.stream.not_bound(&error);
                 Next::Go
+            }
+        }
+    }
+
+    /// Notes whose connection this is from now on.
+    pub(super) fn record(&self, client: &Client) {
+        // The id of the stream as it goes on from here; earlier headers had others.
+        Span::current().record("id", self.stream.id()).record("jid", client.jid.as_str());
+    }
+
+    /// Goes on with a session whose connection broke.
+    async fn resume(&mut self, wish: &Resume) -> Next {
+        let Some(user) = &self.user else { return Next::Over };
+        match Box::pin(self.shared.engine.resume(user, wish, Some(self.peer.ip()))).await {
+            Ok((client, suspended)) => {
+                self.record(&client);
+                info!(jid = %client.jid, "the session goes on");
+                self.stream.resumed(suspended);
+                Next::client(client)
+            }
+            Err(NotResumed::Failed(failed)) => {
+                self.stream.not_managed(failed);
+                Next::Go
+            }
+            Err(NotResumed::TooHigh(too_high)) => {
+                self.stream.fail_too_high(too_high);
+                Next::Over
             }
         }
     }
@@ -324,7 +403,7 @@ impl Negotiation<'_> {
     }
 
     /// The account of that name on this stream's host. A name that cannot be one is nobody's.
-    async fn account(&mut self, username: &str) -> Result<Option<(BareJid, AccountRecord)>, ()> {
+    pub(super) async fn account(&mut self, username: &str) -> Result<Option<(BareJid, AccountRecord)>, ()> {
         let Some(domain) = &self.domain else { return Ok(None) };
         let Ok(user) = BareJid::from_parts(Some(username), domain.as_str()) else { return Ok(None) };
         // Kept for the count of failures, also when there is no such account: the two must not differ.
@@ -338,14 +417,14 @@ impl Negotiation<'_> {
         }
     }
 
-    fn is_blocked(&self, username: &str) -> bool {
+    pub(super) fn is_blocked(&self, username: &str) -> bool {
         let now = Instant::now();
         let user = self.domain.as_ref().and_then(|domain| BareJid::from_parts(Some(username), domain.as_str()).ok());
         self.shared.address_failures.is_exhausted(&self.peer.ip().to_string(), now)
             || user.is_some_and(|user| self.shared.account_failures.is_exhausted(user.as_str(), now))
     }
 
-    fn try_later(&mut self) -> Option<Event> {
+    pub(super) fn try_later(&mut self) -> Option<Event> {
         self.stream.denied(SaslError::TemporaryAuthFailure, "too many failures, or no store")
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ports::{self, Hasher, SystemClock};
 use crate::config::{self, Config, DomainName, HostConfig};
-use crate::engine::{Domains, Engine};
+use crate::engine::{Domains, Engine, Limits};
 use crate::http::public_url;
 use crate::net::mechanisms;
 use crate::store::{Database, EngineKind, Options, open};
@@ -10,14 +10,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use wire::jid::BareJid;
 use wire::sasl::{Decoys, Iterations};
-use wire::stream::Policy;
+use wire::stream::{Policy, Sasl2Policy};
 use wire::xml::Limits as XmlLimits;
+use xeps::archive::{self, Policy as ArchivePolicy, Retention};
 use xeps::clock::Clock;
+use xeps::devices;
 use xeps::disco::{self, Contacts, Service};
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
-use xeps::{About, Host, ServiceSettings, Settings, features, offline, pubsub, services, upload};
+use xeps::{About, Host, ServiceSettings, Settings, features, offline, pubsub, push, services, upload};
 
 /// Where and how the configuration wants its data kept.
 pub fn store_options(config: &Config) -> Options {
@@ -50,7 +52,11 @@ pub fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads) -> Resu
         hosts.push((Host { domain: domain.jid().clone(), registry }, services));
     }
     let domains = Domains::new(hosts, config.components.keys().map(|domain| domain.as_str().to_owned()));
-    let limits = (config.limits.session.outbox.as_usize(), config.limits.account.sessions as usize);
+    let limits = Limits {
+        outbox_bytes: config.limits.session.outbox.as_usize(),
+        sessions_per_account: config.limits.account.sessions as usize,
+        resumption: config.limits.session.resumption.get(),
+    };
     Ok(Engine::new(domains, store, clock, Arc::new(Hasher), limits))
 }
 
@@ -79,6 +85,11 @@ pub fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashM
             features: registry.stream_features().collect(),
             limits: limits(config),
             component_secret: None,
+            sasl2: Some(Sasl2Policy {
+                bind_features: registry.bind_features().collect(),
+                tokens: devices(config).max_devices > 0,
+                resume: !config.limits.session.resumption.get().is_zero(),
+            }),
             federation: None,
         };
         Some((domain.as_str().to_owned(), policy))
@@ -104,6 +115,7 @@ pub fn component_policies(config: &Config, decoys: &Arc<Decoys>) -> Result<HashM
             early_namespaces: &[],
             features: Arc::from([]),
             limits: limits(config),
+            sasl2: None,
             component_secret: Some(Arc::from(secret.expose())),
             federation: None,
         };
@@ -178,11 +190,22 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
         services: config.components.keys().map(|domain| service(domain.jid(), None)).collect(),
         contacts: contacts(&host.contact),
     };
+    settings.archive = archive::Config {
+        default: match host.archive.default {
+            config::ArchivePolicy::Always => ArchivePolicy::Always,
+            config::ArchivePolicy::Never => ArchivePolicy::Never,
+            config::ArchivePolicy::Roster => ArchivePolicy::Roster,
+        },
+        retention: Retention { expiry: host.archive.expiry.get(), max_messages: host.archive.max_messages.into() },
+    };
+    settings.blocking.max_items = account.blocked as usize;
+    settings.push = push::Config { sender: host.push.sender, body: host.push.body };
     settings.offline = offline::Config {
         max_messages: account.offline_messages.into(),
         max_bytes: account.offline_size.get(),
         expiry: account.offline_expiry.get(),
     };
+    settings.devices = devices(config);
     settings.roster.max_items = account.roster_items as usize;
     settings.register.mode = match host.registration.mode {
         config::RegistrationMode::Closed => Mode::Closed,
@@ -220,6 +243,16 @@ fn pubsub(config: &Config, domain: &DomainName, host: &HostConfig) -> Option<pub
 
 fn service(domain: &BareJid, name: Option<&str>) -> Service {
     Service { jid: domain.clone().into(), name: name.map(str::to_owned) }
+}
+
+/// What is kept of the clients of each account.
+pub fn devices(config: &Config) -> devices::Config {
+    let account = &config.limits.account;
+    devices::Config {
+        max_devices: account.devices as usize,
+        remember: account.device_expiry.get(),
+        token_lifetime: account.token_expiry.get(),
+    }
 }
 
 fn contacts(contact: &config::Contact) -> Contacts {

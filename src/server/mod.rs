@@ -3,6 +3,7 @@
 mod admin;
 mod assemble;
 mod ports;
+mod token_key;
 
 pub use admin::{Offline, Operator};
 pub use assemble::{abouts, open_store};
@@ -20,6 +21,7 @@ use crate::tls::Tls;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use token_key::token_key;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use wire::stream::{StreamCondition, StreamError};
@@ -39,6 +41,9 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
 
 /// How long connections get to say goodbye when the server stops.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// How much of it clients wait for other servers: what cannot be delivered any more comes back to them.
+const SERVERS_FIRST: Duration = Duration::from_secs(3);
 
 async fn serve(
     loaded: Loaded,
@@ -71,6 +76,8 @@ async fn serve(
         federation: federation.clone(),
         limits: config.limits.clone(),
         decoys,
+        tokens: token_key(&config)?,
+        devices: assemble::devices(&config),
         account_failures: throttle(config.limits.account.auth_failures),
         address_failures: throttle(config.limits.address.auth_failures),
         stopping: stopping.clone(),
@@ -79,6 +86,7 @@ async fn serve(
     });
     let carrying =
         federation.zip(lines).map(|(federation, lines)| tokio::spawn(carry_all(shared.clone(), federation, lines)));
+    engine.restore_sessions().await.map_err(|error| format!("the store cannot be used: {error}"))?;
     let port = listeners.https_port().unwrap_or_default();
     let web = Arc::new(Web::new(shared.clone(), config.clone(), uploads, port));
     let listening = listeners.addresses();
@@ -90,6 +98,10 @@ async fn serve(
     let socket = AdminSocket::open(&config.admin_socket()).map_err(|error| error.to_string())?;
     let administration = tokio::spawn(async move { socket.serve(Arc::new(operator)).await });
     let stop_signal = stop_requested().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    let sleepers = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.end_sleepers().await }
+    });
     let reloading = tokio::spawn(reload_at_hangup(shared.clone(), config.clone()));
     let certificates = config.hosts.keys().map(|d| shared.tls.host(Some(d.as_str())).certificate().clone()).collect();
     eprintln!("{}", banner(&config, &Facts { source, listening, certificates, accounts }));
@@ -101,6 +113,7 @@ async fn serve(
     let _ = health.send(Health::Stopping);
     administration.abort();
     reloading.abort();
+    sleepers.abort();
     let _ = stop.send(true);
     take_down(&engine, &shared, carrying).await;
     accepting.shutdown().await;
@@ -109,10 +122,15 @@ async fn serve(
 }
 
 /// Ends every stream with `system-shutdown` (RFC 6120 section 4.9.3.23) and waits until they are gone.
-async fn take_down(engine: &Engine, shared: &Shared, carrying: Option<tokio::task::JoinHandle<()>>) {
+async fn take_down(engine: &Engine, shared: &Shared, mut carrying: Option<tokio::task::JoinHandle<()>>) {
+    if let Some(servers) = &mut carrying
+        && tokio::time::timeout(SERVERS_FIRST, servers).await.is_ok()
+    {
+        carrying = None;
+    }
     let goodbye = StreamError::from(StreamCondition::SystemShutdown);
     for entry in engine.awake.all() {
-        engine.end_all(&entry, &goodbye).await;
+        engine.part_all(&entry, &goodbye).await;
     }
     engine.domains.connected().iter().for_each(|outbox| outbox.end(goodbye.clone()));
     let all_gone = async {
@@ -124,6 +142,7 @@ async fn take_down(engine: &Engine, shared: &Shared, carrying: Option<tokio::tas
     if tokio::time::timeout(FAREWELL, all_gone).await.is_err() {
         warn!(connections = shared.open.connections(), "some peers did not say goodbye in time");
     }
+    engine.put_away().await;
 }
 
 async fn reload_at_hangup(shared: Arc<Shared>, config: Arc<Config>) {

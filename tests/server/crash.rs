@@ -8,6 +8,7 @@
 //! `ORIOLE_CRASH_ROUNDS` sets how many rounds there are, `ORIOLE_CRASH_SEED` repeats the choices of an earlier run, as far
 //! as the moments of a process can be repeated.
 
+use crate::phone::{bodies, letters, numbers};
 use crate::support::{Client, Server, login::error_condition, random, random::Random, user};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -37,6 +38,35 @@ fn nothing_is_lost_when_the_server_is_told_to_stop() {
         assert_eq!(server.wait().code(), Some(0));
     };
     endure("sled", stop, 3);
+}
+
+/// A client is given what waited for it, and the server is killed before the client has said that it has it.
+#[test]
+fn offline_messages_survive_until_they_are_confirmed() {
+    let mut server = Server::start();
+    server.add_user("juliet");
+    server.add_user("romeo");
+    let mut romeo = server.log_in("romeo", "garden");
+    romeo.send(letters(&user("juliet"), 1..=5));
+    romeo.settle();
+    let mut juliet = server.log_in("juliet", "balcony");
+    juliet.send("<enable xmlns='urn:xmpp:sm:3'/><presence/>");
+    assert_eq!(bodies(&juliet.settled()), numbers(1..=5));
+    // Presence, and two messages.
+    juliet.send("<a xmlns='urn:xmpp:sm:3' h='3'/>");
+    juliet.settle();
+    // What a client has confirmed is gone for good once something that came later is answered.
+    let answer = juliet.iq("set", None, "<query xmlns='jabber:iq:roster'><item jid='nurse@example.net'/></query>");
+    assert_eq!(error_condition(&answer), None);
+    server.kill9();
+    server.restart();
+    let mut juliet = server.log_in("juliet", "balcony");
+    juliet.send("<presence/>");
+    assert_eq!(bodies(&juliet.settled()), numbers(3..=5), "each of them, once");
+    juliet.leave();
+    let mut juliet = server.log_in("juliet", "balcony");
+    juliet.send("<presence/>");
+    assert_eq!(bodies(&juliet.settled()), [""; 0], "without acknowledgements, what was written has arrived");
 }
 
 fn endure(engine: &str, end: fn(&mut Server), rounds: u64) {

@@ -4,9 +4,14 @@
 mod support;
 
 mod acknowledgements;
+mod client_state;
 mod crash;
 mod lifecycle;
 mod limits;
+mod phone;
+mod restart;
+mod resumption;
+mod sasl2;
 mod spoilt;
 mod stanzas;
 mod streams;

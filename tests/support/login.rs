@@ -76,7 +76,7 @@ impl Client {
         self.try_iq("set", None, &format!("<query xmlns='jabber:iq:register'>{fields}</query>"))
     }
 
-    fn channel_binding(&self) -> Binding {
+    pub(super) fn channel_binding(&self) -> Binding {
         let exported = self.tls().expect("channel binding needs TLS").export_keying_material(
             [0; 32],
             b"EXPORTER-Channel-Binding",

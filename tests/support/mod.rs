@@ -8,6 +8,7 @@ pub mod client;
 pub mod log;
 pub mod login;
 pub mod random;
+pub mod sasl2;
 pub mod server;
 pub mod wait;
 

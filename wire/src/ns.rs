@@ -16,6 +16,8 @@ pub const STANZA_ERROR: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 pub const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
 /// RFC 6120 section 6: SASL.
 pub const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
+/// XEP-0388: the extensible SASL profile.
+pub const SASL2: &str = "urn:xmpp:sasl:2";
 /// RFC 6120 section 7: resource binding.
 pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 /// RFC 3921 section 3: the session element of old clients, optional since RFC 6121.

@@ -17,6 +17,12 @@ const OPEN: &str = "<?xml version='1.0'?><stream:stream to='example.org' version
                     xmlns:stream='http://etherx.jabber.org/streams'>";
 /// \0juliet\0secret
 const PLAIN: &str = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzZWNyZXQ=</auth>";
+const PLAIN2: &str = "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>AGp1bGlldABzZWNyZXQ=\
+                      </initial-response><user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/><bind xmlns='urn:xmpp:bind:0'>\
+                      <tag>t</tag><enable xmlns='urn:xmpp:sm:3'/></bind></authenticate>";
+/// juliet\0 and a proof.
+const HASHED_TOKEN: &str = "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='HT-SHA-256-NONE'><initial-response>\
+                            anVsaWV0AHByb29m</initial-response><fast xmlns='urn:xmpp:fast:0' count='1'/></authenticate>";
 const BIND: &str =
     "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>r</resource></bind></iq>";
 const COMPONENT: &str = "<stream:stream to='example.org' xmlns='jabber:component:accept' \
@@ -35,6 +41,11 @@ const CLIENT: &[&str] = &[
     // c=biws,r=abc,p=AAAA
     "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>Yz1iaXdzLHI9YWJjLHA9QUFBQQ==</response>",
     "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
+    "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-1'><initial-response>biwsbj1qdWxpZXQscj1hYmM=</initial-response></authenticate>",
+    "<response xmlns='urn:xmpp:sasl:2'>Yz1iaXdzLHI9YWJjLHA9QUFBQQ==</response>",
+    "<abort xmlns='urn:xmpp:sasl:2'/>",
+    HASHED_TOKEN,
+    PLAIN2,
     PLAIN,
     OPEN,
     BIND,
@@ -67,16 +78,28 @@ const TOKENS: &[&str] = &[
     "</stream:stream>",
     OPEN,
     PLAIN,
+    PLAIN2,
+    HASHED_TOKEN,
     BIND,
     "<iq/>",
     "<message/>",
 ];
 
+/// Where what comes after binding begins in [`CLIENT`].
+const BOUND: usize = 15;
+
 /// A client that gets everything right, up to its first stanzas.
 fn straight() -> Vec<u8> {
-    [OPEN, PLAIN, OPEN, BIND, CLIENT[10], CLIENT[11], CLIENT[13], CLIENT[14], CLIENT[16], CLIENT[17], CLIENT[18]]
-        .concat()
-        .into_bytes()
+    [&[OPEN, PLAIN, OPEN, BIND], &session()[..]].concat().concat().into_bytes()
+}
+
+/// The same by SASL2, with all in one request.
+fn straight2() -> Vec<u8> {
+    [&[OPEN, PLAIN2], &session()[1..]].concat().concat().into_bytes()
+}
+
+fn session() -> [&'static str; 7] {
+    [0, 1, 3, 4, 6, 7, 8].map(|at| CLIENT[BOUND + at])
 }
 
 fn component() -> Vec<u8> {
@@ -90,6 +113,7 @@ fn the_dialogues_are_sound() {
     let done = |stanzas| Outcome { bound: true, stanzas, closed: true };
     assert_eq!(perform(Role::Client, true, &straight(), &[], &[]), done(2));
     assert_eq!(perform(Role::Client, true, &straight(), &[1; 5000], &[]), done(2));
+    assert_eq!(perform(Role::Client, true, &straight2(), &[], &[]), done(2));
     assert_eq!(perform(Role::Component, false, &component(), &[7; 100], &[]), done(1));
 }
 
@@ -99,11 +123,12 @@ proptest! {
     #[test]
     fn a_good_client_and_a_driver_at_whim(sizes in vec(1..400usize, 0..20), whims in vec(any::<u8>(), 0..20)) {
         perform(Role::Client, true, &straight(), &sizes, &whims);
+        perform(Role::Client, true, &straight2(), &sizes, &whims);
     }
 
     #[test]
     fn spoilt_clients(
-        bytes in spoilt(vec![straight(), CLIENT.concat().into_bytes()], TOKENS),
+        bytes in spoilt(vec![straight(), straight2(), CLIENT.concat().into_bytes()], TOKENS),
         sizes in vec(1..100usize, 0..40),
         whims in vec(any::<u8>(), 0..20),
         secured: bool,
@@ -129,7 +154,7 @@ proptest! {
     /// What comes once stanzas flow.
     #[test]
     fn spoilt_sessions(
-        bytes in spoilt(vec![CLIENT[10..].concat().into_bytes()], TOKENS),
+        bytes in spoilt(vec![CLIENT[BOUND..].concat().into_bytes()], TOKENS),
         sizes in vec(1..100usize, 0..40),
     ) {
         let beginning = [OPEN, PLAIN, OPEN, BIND].concat();

@@ -83,6 +83,12 @@ impl Cx<'_> {
         self.out.push(Act::Route(stanza));
     }
 
+    /// Hands to one session of the account what is in the store as this entry, past all hooks. The entry has to stay there
+    /// until the `SessionConfirmed` hook says that it has arrived; if the session ends before, nobody else brings it back.
+    pub fn give(&mut self, session: SessionId, stanza: Stanza, entry: Seq) {
+        self.out.push(Act::Give(session, stanza, entry));
+    }
+
     /// Hands a stanza to one session of the account, past all hooks.
     pub fn push(&mut self, session: SessionId, stanza: Stanza) {
         self.out.push(Act::Push(session, stanza));
@@ -94,8 +100,12 @@ impl Cx<'_> {
 pub enum Act {
     /// Send this from the account or service to wherever its `to` says.
     Route(Stanza),
+    /// The same past the `Leaving` hooks: what a feature that holds stanzas back has to say itself.
+    RoutePast(Stanza),
     /// Give this to one session of the account.
     Push(SessionId, Stanza),
+    /// Give this to one session of the account; it is stored as that entry until the session has confirmed it.
+    Give(SessionId, Stanza, Seq),
     /// End a session with a stream error.
     Close(SessionId, StreamCondition),
     /// Run the `SessionAvailable` hooks for this session, after everything before this in the list.

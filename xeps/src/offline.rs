@@ -1,16 +1,20 @@
 //! Offline messages (XEP-0160): what no session could take waits in a log and is delivered, with a delay stamp (XEP-0203),
 //! to the next session that wants messages. The sender's wish not to have it stored (XEP-0334) is respected.
 //!
+//! A message stays in the log until the client that was given it has confirmed it, so that neither a crash nor a connection
+//! that breaks in between loses it. Meanwhile no other session is given it; when the session ends, the next one is.
+//!
 //! A queue is bounded in messages and bytes; when it is full the sender is told. What is too old is dropped when the queue is
 //! next touched.
 
-use crate::account::{Account, SessionId};
+use crate::account::{Account, Session, SessionId};
 use crate::context::Cx;
 use crate::delivery::{Delivery, Incoming};
-use crate::feature::{About, Coverage, Feature, Hook, Outcome, Xep};
+use crate::feature::{About, Coverage, Feature, Halt, Hook, Outcome, Xep};
 use crate::store::{Batch, Entry, LogKey, LogQuery, Seq, StoreError};
 use crate::stored::{stanza_from_bytes, stanza_to_bytes};
 use async_trait::async_trait;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use wire::datetime::Timestamp;
 use wire::stanza::{Child, Condition, MessageType, Stanza, StanzaError};
@@ -42,7 +46,7 @@ static ABOUT: About = About {
         },
     ],
     server_features: &["msgoffline"],
-    hooks: &[Hook::MessageReceived, Hook::SessionAvailable],
+    hooks: &[Hook::MessageReceived, Hook::SessionAvailable, Hook::SessionConfirmed, Hook::SessionEnded, Hook::Recall],
     ..About::NOTHING
 };
 
@@ -128,27 +132,93 @@ impl Feature for Offline {
     }
 
     async fn session_available(&self, cx: &mut Cx<'_>, account: &mut Account, session: SessionId) -> Outcome {
-        let wants_messages = account.session(session).and_then(|session| session.presence.as_ref());
-        if wants_messages.is_none_or(|presence| presence.priority < 0) {
+        if wants_messages(account.session(session)) { self.hand_out(cx, account, session).await } else { Ok(()) }
+    }
+
+    async fn session_confirmed(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        session: SessionId,
+        entries: &[Seq],
+    ) -> Outcome {
+        let log = LogKey::new(account.user.as_str(), KIND);
+        let mut batch = Batch::new();
+        entries.iter().for_each(|entry| {
+            batch.remove(log, *entry);
+        });
+        cx.commit(batch).await?;
+        if let Some(session) = account.session_mut(session) {
+            let given = session.states.of::<Given>();
+            entries.iter().for_each(|entry| {
+                given.0.remove(entry);
+            });
+        }
+        Ok(())
+    }
+
+    async fn recall(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        session: Option<SessionId>,
+        entry: Seq,
+    ) -> Result<Option<Stanza>, Halt> {
+        let log = LogKey::new(account.user.as_str(), KIND);
+        let found = cx.store.read(log, LogQuery::exactly(entry)).await?;
+        let Some(message) = found.first() else { return Ok(None) };
+        if let Some(session) = session.and_then(|session| account.session_mut(session)) {
+            session.states.of::<Given>().0.insert(entry);
+        }
+        Ok(Some(late(message, cx.host.domain.as_str())?))
+    }
+
+    /// What the session was given and has not confirmed is for another one, if there is one.
+    async fn session_ended(&self, cx: &mut Cx<'_>, account: &mut Account, session: &Session) -> Outcome {
+        if session.states.get::<Given>().is_none_or(|given| given.0.is_empty()) {
             return Ok(());
         }
+        match account.sessions.iter().find(|other| wants_messages(Some(other))).map(|other| other.id) {
+            Some(other) => self.hand_out(cx, account, other).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The messages that a session was given and has not confirmed.
+#[derive(Default)]
+struct Given(BTreeSet<Seq>);
+
+/// RFC 6121 section 8.5.2.1.1: never one with negative priority.
+fn wants_messages(session: Option<&Session>) -> bool {
+    session.and_then(|session| session.presence.as_ref()).is_some_and(|presence| presence.priority >= 0)
+}
+
+impl Offline {
+    /// Gives a session, in order, what no session has been given.
+    async fn hand_out(&self, cx: &mut Cx<'_>, account: &mut Account, session: SessionId) -> Outcome {
         let log = LogKey::new(account.user.as_str(), KIND);
-        let expired = self.expired(cx.clock.now());
-        let Some(last) = cx.store.summary(log).await?.last else { return Ok(()) };
-        let mut after = expired;
-        while after < last {
+        let given = |session: &Session| session.states.get::<Given>().map(|given| given.0.clone()).unwrap_or_default();
+        let taken: BTreeSet<Seq> = account.sessions.iter().flat_map(given).collect();
+        let mut after = self.expired(cx.clock.now());
+        let mut now = Vec::new();
+        loop {
             let page = cx.store.read(log, LogQuery::forward(PAGE).after(after)).await?;
-            after = page.last().map_or(last, |entry| entry.seq);
-            for entry in &page {
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            for entry in page.iter().filter(|entry| !taken.contains(&entry.seq)) {
                 match late(entry, cx.host.domain.as_str()) {
-                    Ok(message) => cx.push(session, message),
+                    Ok(message) => {
+                        cx.give(session, message, entry.seq);
+                        now.push(entry.seq);
+                    }
                     Err(error) => tracing::error!(user = %account.user, %error, "an offline message is lost"),
                 }
             }
         }
-        // All of them are in the hands of the engine now, in order; nothing else may touch the account meanwhile.
-        let position = cx.store.trim(log, last).await?;
-        cx.written = cx.written.max(position);
+        if let Some(session) = account.session_mut(session).filter(|_| !now.is_empty()) {
+            session.states.of::<Given>().0.extend(now);
+        }
         Ok(())
     }
 }

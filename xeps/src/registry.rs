@@ -88,6 +88,11 @@ impl Registry {
         self.abouts().flat_map(|about| about.stream_features.iter().copied())
     }
 
+    /// What a client can ask for along with its login (XEP-0386 section 3.1).
+    pub fn bind_features(&self) -> impl Iterator<Item = &'static str> {
+        self.abouts().flat_map(|about| about.bind_features.iter().copied())
+    }
+
     /// What a client at this address that has not authenticated finds there besides TLS and SASL.
     pub fn early_stream_features(&self, address: Option<IpAddr>) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.features.iter().flat_map(move |feature| feature.early_stream_features(address).iter().copied())

@@ -43,7 +43,26 @@ pub static ABOUTS: [About; 5] = [
                 coverage: Coverage::Partial,
                 note: "certificates of clients and of servers; SRVName has not been tried with a real certificate",
             },
+            Xep {
+                number: 386,
+                version: "1.1.0",
+                coverage: Coverage::Partial,
+                note: "offline messages stay, and the archive is not described",
+            },
+            Xep {
+                number: 388,
+                version: "1.0.4",
+                coverage: Coverage::Partial,
+                note: "for clients; there is no task to continue with, and white space between elements is passed over",
+            },
             Xep { number: 440, version: "1.0.0", coverage: Coverage::Complete, note: "" },
+            Xep { number: 474, version: "0.5.0", coverage: Coverage::Complete, note: "" },
+            Xep {
+                number: 484,
+                version: "0.2.0",
+                coverage: Coverage::Complete,
+                note: "bound by tls-exporter, by tls-server-end-point or not; early data of TLS is not taken",
+            },
         ],
         ..About::NOTHING
     },

@@ -3,14 +3,18 @@
 use std::time::Duration;
 use wire::datetime::Timestamp;
 use wire::stanza::Condition;
+use xeps::archive::Policy;
 use xeps::delivery::Delivery;
-use xeps::testing::{World, canonical};
+use xeps::store::{LogKey, Store};
+use xeps::testing::{World, canonical, now_or_never};
 use xeps::{Settings, features};
 
 const BALCONY: &str = "juliet@example.org/balcony";
 const CHAMBER: &str = "juliet@example.org/chamber";
 
-fn world_with(settings: Settings) -> World {
+fn world_with(mut settings: Settings) -> World {
+    // The ids that the archive gives to messages are not looked at here.
+    settings.archive.default = Policy::Never;
     World::new(features(settings)).with_account("juliet", "secret").with_session(BALCONY).with_session(CHAMBER)
 }
 
@@ -47,6 +51,59 @@ fn messages_wait_for_juliet_and_come_in_order() {
     );
     world.becomes_available(CHAMBER, 1);
     assert!(world.acts().is_empty(), "each message comes once");
+}
+
+/// How many messages are in Juliet's log.
+fn stored(world: &World) -> u64 {
+    let log = LogKey::new("juliet@example.org", "offline");
+    now_or_never(world.store.summary(log)).unwrap().entries
+}
+
+#[test]
+fn a_message_stays_in_the_store_until_it_is_confirmed() {
+    let mut world = world();
+    for id in 1..=3 {
+        world.message_comes(&message(&format!("id='{id}'"), "<body>Hist!</body>"));
+    }
+    world.becomes_available(BALCONY, 0);
+    assert_eq!((world.acts().len(), stored(&world)), (3, 3), "handed over, and nothing is removed");
+    world.confirms(BALCONY, 2);
+    assert_eq!(stored(&world), 1);
+    world.confirms(BALCONY, 1);
+    assert_eq!(stored(&world), 0);
+    world.becomes_available(CHAMBER, 0);
+    assert!(world.acts().is_empty());
+}
+
+#[test]
+fn what_a_session_did_not_confirm_is_for_the_next_one() {
+    let mut world = world();
+    for id in 1..=3 {
+        world.message_comes(&message(&format!("id='{id}'"), "<body>Hist!</body>"));
+    }
+    world.becomes_available(BALCONY, 0);
+    world.acts();
+    world.confirms(BALCONY, 1);
+    world.leaves(BALCONY);
+    assert!(world.acts().is_empty(), "nobody else is there");
+    assert_eq!(stored(&world), 2, "and none of them is there twice");
+    world.becomes_available(CHAMBER, 0);
+    let acts = world.acts();
+    assert!(acts.len() == 2 && acts[0].contains("id='2'") && acts[1].contains("id='3'"), "{acts:?}");
+}
+
+#[test]
+fn a_session_that_is_there_gets_what_another_one_leaves_behind() {
+    let mut world = world();
+    world.message_comes(&message("id='1'", "<body>Hist!</body>"));
+    world.becomes_available(BALCONY, 0);
+    world.becomes_available(CHAMBER, 0);
+    assert_eq!(world.acts().len(), 1, "only the first one gets it");
+    world.leaves(BALCONY);
+    let messages = |act: &String| act.starts_with(&format!("{CHAMBER} gets <message"));
+    assert_eq!(world.acts().iter().filter(|act| messages(act)).count(), 1);
+    world.confirms(CHAMBER, 1);
+    assert_eq!(stored(&world), 0);
 }
 
 #[test]

@@ -20,6 +20,7 @@ impl Machine for Anonymous {
         if trace.chars().count() > MAX_TRACE || trace.contains(|c: char| c.is_control()) {
             return Err(Refusal::malformed("ANONYMOUS trace is too long or holds control characters"));
         }
-        Ok(Step::Success(Identity { principal: Principal::Anonymous, authzid: None, additional_data: None }))
+        let identity = Identity { principal: Principal::Anonymous, authzid: None, additional_data: None, token: None };
+        Ok(Step::Success(identity))
     }
 }

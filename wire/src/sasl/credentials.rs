@@ -13,6 +13,9 @@ pub struct Credentials {
     keys: Vec<StoredKeys>,
 }
 
+/// Tells a password from earlier and later ones of its account; see [`Credentials::fingerprint`].
+pub type Fingerprint = [u8; 8];
+
 /// Why credentials could not be made or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
@@ -72,6 +75,13 @@ impl Credentials {
         let Some(prepared) = prep::saslprep(password) else { return false };
         let judge = self.keys(Hash::Sha256).or_else(|| self.keys.last());
         judge.is_some_and(|keys| keys.verify(&prepared))
+    }
+
+    /// What tells this password from others of the account: it changes whenever the password is set, even to the same one, and not when keys
+    /// for a stronger hash are added. None when there are no keys.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        let digest = Hash::Sha256.digest(&self.keys.first()?.stored_key);
+        digest.first_chunk().copied()
     }
 
     /// The form for the store: a version octet, then per hash its number, the iteration count (big-endian, 4 octets), the length of the salt,

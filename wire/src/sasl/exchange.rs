@@ -8,6 +8,7 @@ use super::error::Refusal;
 use super::external::External;
 use super::plain::Plain;
 use super::scram::{Server, Variant};
+use super::token::{HashedToken, TokenCandidate, TokenMechanism};
 use super::{ChannelBindings, Decoys, Hash, Mechanism, Password, SaslError, StoredKeys};
 
 /// How many random octets a server nonce is made of.
@@ -43,6 +44,8 @@ pub enum Step {
     /// Prepare the name, check the password off the reactor with [`Credentials::verify_password`](super::Credentials::verify_password) (with
     /// [`Decoys::credentials`] for an unknown account), and go on with [`Exchange::password`].
     CheckPassword { username: String, password: Password },
+    /// Prepare the name, look up the tokens that the client was given for this mechanism, and go on with [`Exchange::tokens`].
+    NeedTokens { username: String },
     /// The peer is who it says. An account that may not log in all the same is refused by the driver now, not earlier: who it is
     /// disabled for is nobody's business but its owner's.
     Success(Identity),
@@ -58,6 +61,8 @@ pub struct Identity {
     pub authzid: Option<String>,
     /// Goes into `<success/>` (RFC 6120 section 6.3.10): the server's own proof in SCRAM.
     pub additional_data: Option<Vec<u8>>,
+    /// For a login by token: which of those that were handed to [`Exchange::tokens`].
+    pub token: Option<usize>,
 }
 
 /// Whom a mechanism proved.
@@ -88,7 +93,7 @@ pub enum Verdict {
 
 /// The server's side of one attempt.
 pub struct Exchange {
-    mechanism: Mechanism,
+    mechanism: &'static str,
     /// `None` once the attempt is over.
     machine: Option<Box<dyn Machine>>,
     refusal: Option<&'static str>,
@@ -110,6 +115,10 @@ pub(super) trait Machine: Send + Sync {
     fn password(&mut self, _verdict: Verdict) -> Result<Step, Refusal> {
         Err(Refusal::ours("no password was to be checked"))
     }
+
+    fn tokens(&mut self, _candidates: &[TokenCandidate]) -> Result<Step, Refusal> {
+        Err(Refusal::ours("tokens were not asked for"))
+    }
 }
 
 impl Exchange {
@@ -126,11 +135,17 @@ impl Exchange {
             Mechanism::External => Box::new(External::new(context.certificate_identities, context.host)),
             Mechanism::Anonymous => Box::new(Anonymous),
         };
-        Exchange { mechanism, machine: Some(machine), refusal: None }
+        Exchange { mechanism: mechanism.name(), machine: Some(machine), refusal: None }
     }
 
-    /// The mechanism of this attempt.
-    pub fn mechanism(&self) -> Mechanism {
+    /// Begins an attempt by a token. Whether tokens are taken at all is for the driver to check.
+    pub fn by_token(mechanism: TokenMechanism, context: Context<'_>) -> Exchange {
+        let machine = Box::new(HashedToken::new(mechanism, context));
+        Exchange { mechanism: mechanism.name(), machine: Some(machine), refusal: None }
+    }
+
+    /// The name of the mechanism of this attempt.
+    pub fn mechanism(&self) -> &'static str {
         self.mechanism
     }
 
@@ -159,6 +174,11 @@ impl Exchange {
     /// Answers [`Step::CheckPassword`].
     pub fn password(&mut self, verdict: Verdict) -> Step {
         self.run(|machine| machine.password(verdict))
+    }
+
+    /// Answers [`Step::NeedTokens`]: none when there is no such account, or no token of it. The attempt then fails as with a wrong one.
+    pub fn tokens(&mut self, candidates: &[TokenCandidate]) -> Step {
+        self.run(|machine| machine.tokens(candidates))
     }
 
     /// Why the attempt failed, in words for the log: the peer must not see them.

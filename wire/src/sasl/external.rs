@@ -48,7 +48,7 @@ impl Machine for External {
             false => Principal::Server(proven.to_owned()),
         };
         let authzid = (!authzid.is_empty()).then(|| authzid.to_owned());
-        Ok(Step::Success(Identity { principal, authzid, additional_data: None }))
+        Ok(Step::Success(Identity { principal, authzid, additional_data: None, token: None }))
     }
 }
 

@@ -31,6 +31,7 @@ impl Machine for Plain {
             principal: Principal::User(username.clone()),
             authzid: message.authzid.map(str::to_owned),
             additional_data: None,
+            token: None,
         });
         Ok(Step::CheckPassword { username, password: Password::new(message.password.to_owned()) })
     }

@@ -1,11 +1,12 @@
-//! SASL on the stream (RFC 6120 section 6): the framing around the mechanisms of [`crate::sasl`].
+//! SASL on the stream (RFC 6120 section 6): the framing around the mechanisms of [`crate::sasl`]. What is the same in the extensible
+//! profile (XEP-0388) is here as well, what is different in [`super::sasl2`].
 
 use super::features::StreamFeature;
 use super::negotiate::Negotiating;
-use super::{Event, Phase, Stream, StreamCondition, StreamError, unsupported};
+use super::{Event, Phase, Stream, StreamCondition, StreamError, put, unsupported};
 use crate::jid::BareJid;
 use crate::ns;
-use crate::sasl::{Context, Exchange, Mechanism, SaslError, Step, StoredKeys, Verdict};
+use crate::sasl::{Context, Exchange, Mechanism, SaslError, Step, StoredKeys, TokenMechanism, Verdict};
 use crate::xml::Element;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -31,7 +32,7 @@ impl Stream {
         // What this success ends was our stream as well (RFC 6120 section 6.4.6).
         negotiation.header_sent = false;
         let limits = negotiation.policy.as_ref().map(|policy| policy.limits);
-        let text = data.map(|data| if data.is_empty() { "=".to_owned() } else { BASE64.encode(data) });
+        let text = data.map(|data| if data.is_empty() { "=".to_owned() } else { success_data(&data) });
         let success = Element::new("success", ns::SASL);
         self.put(&match text {
             Some(text) => success.with_text(text),
@@ -52,14 +53,28 @@ impl Stream {
 
     pub(super) fn authenticate(&mut self, element: &Element) -> Option<Event> {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
+        let extensible = element.ns() == ns::SASL2;
+        let running = matches!(negotiation.step, Negotiating::Sasl { .. });
+        if running && extensible != negotiation.request.is_some() && element.name() != "authenticate" {
+            return Some(self.fail(unsupported(element)));
+        }
+        if extensible && !running {
+            // So that what is refused is refused in the profile that it came in.
+            negotiation.request = Some(Box::default());
+        }
         match element.name() {
-            "auth" => self.begin(element),
+            "auth" if !extensible => {
+                negotiation.request = None;
+                let initial = Some(element).filter(|auth| !auth.text().trim().is_empty());
+                self.begin(element.attr("mechanism").unwrap_or_default(), initial, false)
+            }
+            "authenticate" if extensible => self.authenticate2(element),
             "response" => {
                 let Negotiating::Sasl { exchange, .. } = &mut negotiation.step else {
                     return Some(self.refuse(SaslError::MalformedRequest, "a response to no challenge"));
                 };
                 let step = match payload(element) {
-                    Ok(message) => exchange.respond(&message.unwrap_or_default()),
+                    Ok(message) => exchange.respond(&message),
                     Err(error) => Step::Failure(error),
                 };
                 self.step(step)
@@ -69,19 +84,20 @@ impl Stream {
         }
     }
 
-    fn begin(&mut self, auth: &Element) -> Option<Event> {
+    /// Begins an attempt. `initial` holds the initial response, if there is one.
+    pub(super) fn begin(&mut self, mechanism: &str, initial: Option<&Element>, by_token: bool) -> Option<Event> {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
         if negotiation.user.is_some() || matches!(negotiation.step, Negotiating::Sasl { .. }) {
             return Some(self.refuse(SaslError::MalformedRequest, "authentication is under way or done"));
         }
-        if !negotiation.may(StreamFeature::Mechanisms) {
+        let feature =
+            if negotiation.request.is_some() { StreamFeature::Authentication } else { StreamFeature::Mechanisms };
+        if !negotiation.may(feature) {
             return Some(self.refuse(SaslError::EncryptionRequired, "STARTTLS comes first"));
         }
-        let offered = negotiation.offered();
-        let wanted = auth.attr("mechanism").and_then(|name| name.parse::<Mechanism>().ok());
-        let Some(mechanism) = wanted.filter(|wanted| offered.contains(wanted)) else {
-            return Some(self.refuse(SaslError::InvalidMechanism, "the mechanism was not offered"));
-        };
+        let (offered, tokens) = (negotiation.offered(), negotiation.offered_tokens());
+        let usual = mechanism.parse::<Mechanism>().ok().filter(|wanted| offered.contains(wanted));
+        let token = mechanism.parse::<TokenMechanism>().ok().filter(|wanted| by_token && tokens.contains(wanted));
         let Some(policy) = &negotiation.policy else { return None };
         let context = Context {
             bindings: negotiation.bindings.clone(),
@@ -91,16 +107,21 @@ impl Stream {
             host: policy.domain.as_str(),
             decoys: policy.decoys.clone(),
         };
-        let mut exchange = Box::new(Exchange::new(mechanism, context));
-        let step = match payload(auth) {
+        let mut exchange = match (usual, token) {
+            (Some(mechanism), _) => Box::new(Exchange::new(mechanism, context)),
+            (None, Some(mechanism)) => Box::new(Exchange::by_token(mechanism, context)),
+            (None, None) => return Some(self.refuse(SaslError::InvalidMechanism, "the mechanism was not offered")),
+        };
+        let step = match initial.map(payload).transpose() {
             Ok(initial) => exchange.start(initial.as_deref()),
             Err(error) => Step::Failure(error),
         };
+        negotiation.token_mechanism = token;
         negotiation.step = Negotiating::Sasl { exchange, waiting: false };
         self.step(step)
     }
 
-    fn resume_exchange(&mut self, answer: impl FnOnce(&mut Exchange) -> Step) -> Option<Event> {
+    pub(super) fn resume_exchange(&mut self, answer: impl FnOnce(&mut Exchange) -> Step) -> Option<Event> {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
         let Negotiating::Sasl { exchange, waiting } = &mut negotiation.step else { return None };
         *waiting = false;
@@ -111,6 +132,7 @@ impl Stream {
     /// Carries out what a mechanism wants next.
     fn step(&mut self, step: Step) -> Option<Event> {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
+        let profile = if negotiation.request.is_some() { ns::SASL2 } else { ns::SASL };
         let mut wait = || {
             if let Negotiating::Sasl { waiting, .. } = &mut negotiation.step {
                 *waiting = true;
@@ -118,7 +140,7 @@ impl Stream {
         };
         match step {
             Step::Challenge(data) => {
-                self.put(&Element::new("challenge", ns::SASL).with_text(BASE64.encode(data)));
+                self.put(&Element::new("challenge", profile).with_text(BASE64.encode(data)));
                 None
             }
             Step::NeedKeys { username, hash } => {
@@ -129,9 +151,22 @@ impl Stream {
                 wait();
                 Some(Event::CheckPassword { username, password })
             }
+            Step::NeedTokens { username } => {
+                wait();
+                match (negotiation.token_mechanism, negotiation.request.clone()) {
+                    (Some(mechanism), Some(request)) => Some(Event::NeedTokens { username, mechanism, request }),
+                    _ => Some(self.refuse(SaslError::InvalidMechanism, "a token without SASL2")),
+                }
+            }
+            Step::Success(identity) if negotiation.request.is_some() && negotiation.contradicts_header(&identity) => {
+                Some(self.refuse(SaslError::InvalidAuthzid, "the authorization identity is not the one of the header"))
+            }
             Step::Success(identity) => {
                 negotiation.step = Negotiating::Authorizing(identity.additional_data.clone());
-                Some(Event::Authorize(identity))
+                match negotiation.request.clone() {
+                    Some(request) => Some(Event::Welcome { identity, request }),
+                    None => Some(Event::Authorize(identity)),
+                }
             }
             Step::Failure(error) => {
                 let reason = match &negotiation.step {
@@ -145,8 +180,9 @@ impl Stream {
 
     /// Tells the peer that it failed; too many failures end the stream (RFC 6120 section 6.4.4).
     fn refuse(&mut self, error: SaslError, reason: &'static str) -> Event {
-        self.put(&Element::new("failure", ns::SASL).with_child(Element::new(error.condition(), ns::SASL)));
         let Phase::Negotiating(negotiation) = &mut self.phase else { return self.fail(StreamCondition::NotAuthorized) };
+        let profile = if negotiation.request.take().is_some() { ns::SASL2 } else { ns::SASL };
+        put(&mut self.out, &Element::new("failure", profile).with_child(Element::new(error.condition(), ns::SASL)));
         negotiation.step = Negotiating::Idle;
         negotiation.attempts = negotiation.attempts.saturating_add(1);
         let allowed = negotiation.policy.as_ref().map_or(1, |policy| policy.attempts.max(1));
@@ -158,11 +194,16 @@ impl Stream {
     }
 }
 
-/// The octets in a SASL element: None when it is empty, no octets when it holds a single `=` (RFC 6120 section 6.4.2).
-fn payload(element: &Element) -> Result<Option<Vec<u8>>, SaslError> {
+/// The octets in a SASL element: none when it is empty, nor when it holds a single `=` (RFC 6120 section 6.4.2; XEP-0388 section 2.2 has no need
+/// of that).
+fn payload(element: &Element) -> Result<Vec<u8>, SaslError> {
     match element.text().trim() {
-        "" => Ok(None),
-        "=" => Ok(Some(Vec::new())),
-        text => BASE64.decode(text).map(Some).map_err(|_| SaslError::IncorrectEncoding),
+        "" | "=" => Ok(Vec::new()),
+        text => BASE64.decode(text).map_err(|_| SaslError::IncorrectEncoding),
     }
+}
+
+/// The additional data of success as text.
+pub(super) fn success_data(data: &[u8]) -> String {
+    BASE64.encode(data)
 }

@@ -67,6 +67,7 @@ mod tests {
                 early_namespaces: &[],
                 features: Arc::from([]),
                 limits: Limits::AFTER_AUTH,
+                sasl2: None,
                 component_secret: Some("secret".into()),
                 federation: None,
             });

@@ -1,9 +1,9 @@
 //! What a server offers in `<stream:features/>` (RFC 6120 section 4.3.2): a table of features with what each needs and what
 //! rules it out, in the order recommended by XEP-0170.
 
-use super::{Policy, dialback, federation, management};
+use super::{BIND2, CLIENT_STATE, FAST, Policy, Sasl2Policy, dialback, federation, management};
 use crate::ns;
-use crate::sasl::{ChannelBindings, Mechanism};
+use crate::sasl::{ChannelBindings, Mechanism, TokenMechanism};
 use crate::xml::Element;
 use std::ops::BitOr;
 
@@ -26,6 +26,10 @@ impl Facts {
     /// Dialback is accepted, and stanzas both ways are.
     pub const DIALBACK: Facts = Facts(32);
     pub const BIDI: Facts = Facts(64);
+    /// The host offers SASL2.
+    pub const SASL2: Facts = Facts(128);
+    /// A session was bound along with the login.
+    pub const BOUND: Facts = Facts(256);
 
     pub fn with(self, fact: Facts, holds: bool) -> Facts {
         if holds { self | fact } else { self }
@@ -57,6 +61,8 @@ impl BitOr for Facts {
 pub(super) enum StreamFeature {
     StartTls,
     Mechanisms,
+    /// XEP-0388. Never without TLS (section 3), whatever the host's policy.
+    Authentication,
     ChannelBinding,
     /// What the server's features offer before authentication, such as registration.
     Early,
@@ -64,6 +70,8 @@ pub(super) enum StreamFeature {
     Session,
     /// XEP-0198.
     Management,
+    /// XEP-0352.
+    ClientState,
     /// What the server's features offer after it.
     Late,
     /// XEP-0220 section 2.4.2.
@@ -78,16 +86,18 @@ struct Row {
     forbids: Facts,
 }
 
-const TABLE: [Row; 10] = [
+const TABLE: [Row; 12] = [
     Row { feature: StreamFeature::StartTls, needs: Facts::TLS_POSSIBLE, forbids: Facts(1 | 8) },
     Row { feature: StreamFeature::Mechanisms, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
+    Row { feature: StreamFeature::Authentication, needs: Facts(4 | 1 | 128), forbids: Facts(8 | 16) },
     Row { feature: StreamFeature::ChannelBinding, needs: Facts(4 | 1), forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::Early, needs: Facts::PROTECTED, forbids: Facts(8 | 16) },
     Row { feature: StreamFeature::Dialback, needs: Facts(4 | 16 | 32), forbids: Facts::NONE },
     Row { feature: StreamFeature::Bidi, needs: Facts(4 | 16 | 64), forbids: Facts::AUTHENTICATED },
-    Row { feature: StreamFeature::Bind, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
-    Row { feature: StreamFeature::Session, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
+    Row { feature: StreamFeature::Bind, needs: Facts::AUTHENTICATED, forbids: Facts(16 | 256) },
+    Row { feature: StreamFeature::Session, needs: Facts::AUTHENTICATED, forbids: Facts(16 | 256) },
     Row { feature: StreamFeature::Management, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
+    Row { feature: StreamFeature::ClientState, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
     Row { feature: StreamFeature::Late, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
 ];
 
@@ -96,13 +106,19 @@ pub(super) fn available(feature: StreamFeature, facts: Facts) -> bool {
     TABLE.iter().any(|row| row.feature == feature && facts.all_of(row.needs) && !facts.any_of(row.forbids))
 }
 
+/// What there is to offer to one peer.
+pub(super) struct Offer<'a> {
+    pub policy: &'a Policy,
+    pub mechanisms: &'a [Mechanism],
+    pub tokens: &'a [TokenMechanism],
+    pub bindings: &'a ChannelBindings,
+    /// Stream management is enabled already.
+    pub managed: bool,
+}
+
 /// The `<stream:features/>` for a stream of which these facts are true.
-pub(super) fn advertise(
-    facts: Facts,
-    policy: &Policy,
-    mechanisms: &[Mechanism],
-    bindings: &ChannelBindings,
-) -> Element {
+pub(super) fn advertise(facts: Facts, offer: &Offer<'_>) -> Element {
+    let Offer { policy, mechanisms, bindings, .. } = offer;
     let mut features = Element::new("features", ns::STREAM);
     for row in TABLE.iter().filter(|row| available(row.feature, facts)) {
         match row.feature {
@@ -122,7 +138,10 @@ pub(super) fn advertise(
                     types.fold(Element::new("sasl-channel-binding", ns::SASL_CHANNEL_BINDING), Element::with_child),
                 );
             }
-            StreamFeature::Mechanisms | StreamFeature::ChannelBinding => {}
+            StreamFeature::Authentication if !mechanisms.is_empty() => {
+                features.push(authentication(offer, policy.sasl2.as_ref()));
+            }
+            StreamFeature::Mechanisms | StreamFeature::Authentication | StreamFeature::ChannelBinding => {}
             StreamFeature::Bind => {
                 features.push(Element::new("bind", ns::BIND).with_child(Element::new("required", ns::BIND)))
             }
@@ -134,7 +153,9 @@ pub(super) fn advertise(
                 features.push(Element::new("dialback", dialback::FEATURE_NS).with_child(errors));
             }
             StreamFeature::Bidi => features.push(Element::new("bidi", federation::BIDI_FEATURE)),
+            StreamFeature::Management if offer.managed => {}
             StreamFeature::Management => features.push(Element::new("sm", management::NS)),
+            StreamFeature::ClientState => features.push(Element::new("csi", super::CLIENT_STATE)),
             StreamFeature::Early => {
                 policy.early_features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns)))
             }
@@ -144,6 +165,22 @@ pub(super) fn advertise(
         }
     }
     features
+}
+
+/// XEP-0388 section 2.1, XEP-0386 section 3.1, XEP-0484 section 3.1.
+fn authentication(offer: &Offer<'_>, policy: Option<&Sasl2Policy>) -> Element {
+    let mechanism = |name: &str, ns: &'static str| Element::new("mechanism", ns).with_text(name);
+    let feature = |name: &&'static str| Element::new("feature", BIND2).with_attr("var", name);
+    let bindable = policy.map(|policy| policy.bind_features.iter()).into_iter().flatten();
+    let bind = Element::new("bind", BIND2).with_child(
+        Element::new("inline", BIND2).with_children(bindable.chain([&management::NS, &CLIENT_STATE]).map(feature)),
+    );
+    let resume = policy.is_some_and(|policy| policy.resume).then(|| Element::new("sm", management::NS));
+    let tokens = offer.tokens.iter().map(|one| mechanism(one.name(), FAST));
+    let fast = (!offer.tokens.is_empty()).then(|| Element::new("fast", FAST).with_children(tokens));
+    Element::new("authentication", ns::SASL2)
+        .with_children(offer.mechanisms.iter().map(|one| mechanism(one.name(), ns::SASL2)))
+        .with_child(Element::new("inline", ns::SASL2).maybe_child(resume).with_child(bind).maybe_child(fast))
 }
 
 #[cfg(test)]
@@ -159,7 +196,7 @@ mod tests {
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::PROTECTED), [StartTls, Mechanisms, Early]);
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED), [Mechanisms, ChannelBinding, Early]);
         let authenticated = Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED | Facts::AUTHENTICATED;
-        assert_eq!(offered(authenticated), [Bind, Session, Management, Late]);
+        assert_eq!(offered(authenticated), [Bind, Session, Management, ClientState, Late]);
         let server = Facts::TLS | Facts::PROTECTED | Facts::SERVER | Facts::DIALBACK | Facts::BIDI;
         assert_eq!(offered(server), [Mechanisms, ChannelBinding, Dialback, Bidi]);
         assert_eq!(offered(server | Facts::AUTHENTICATED), [Dialback]);

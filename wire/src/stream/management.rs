@@ -1,89 +1,108 @@
-//! Acknowledgements (XEP-0198 sections 3, 4 and 6): both sides count the stanzas they have taken care of.
+//! Stream management (XEP-0198): both sides count the stanzas they have taken care of, and a stream that breaks can be taken
+//! up again on another connection.
 //!
 //! What "taken care of" means for the server is the driver's affair: it answers a request with a count only when everything
-//! those stanzas had to store is on disk. Resumption is not offered: `<enabled/>` comes without an id.
+//! those stanzas had to store is on disk. So is what becomes of a broken stream: [`Stream::suspend`] takes out of it what a
+//! later one is resumed with. The machine only asks: [`Event::Enable`], [`Event::Resume`].
 
+mod counts;
+mod elements;
+#[cfg(test)]
+mod tests;
+
+pub(super) use counts::Management;
+pub use counts::{Receipt, Sent, Suspended, TooHigh};
+pub use elements::{Enable, Failed, Grant, Resume};
+
+use super::negotiate::Negotiating;
 use super::{Event, Phase, Stream, StreamCondition, StreamError, unsupported};
 use crate::stanza::{Condition, Stanza};
-use crate::xml::Element;
-use crate::{ns, stanza};
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use crate::xml::{Element, Limits};
+use elements::{number, too_high};
+use std::time::Instant;
 
 /// XEP-0198 section 12.1.
 pub const NS: &str = "urn:xmpp:sm:3";
 
-/// The counters and the stanzas that the peer has not acknowledged.
-#[derive(Default)]
-pub(super) struct Management {
-    /// Stanzas taken from the peer since it was enabled, modulo 2^32.
-    received: u32,
-    /// Stanzas sent, and of these acknowledged, modulo 2^32.
-    sent: u32,
-    acknowledged: u32,
-    unacknowledged: VecDeque<Stanza>,
-    bytes: usize,
-    /// When the oldest of them was sent.
-    oldest: Option<Instant>,
-    /// A request of ours awaits its answer.
-    requested: bool,
-}
-
-/// What may wait for acknowledgement; a client that lets more pile up is cut.
-const MOST_STANZAS: usize = 10_000;
-const MOST_BYTES: usize = 4 << 20;
-
-/// An acknowledgement is asked for when so many stanzas wait for it, or the oldest has waited so long. Asking after every
-/// stanza would double the packets of a quiet chat.
-const REQUEST_AFTER: usize = 8;
-const REQUEST_AGE: Duration = Duration::from_secs(5);
-
-impl Management {
-    /// Counts a stanza from the peer.
-    pub fn count_received(&mut self) {
-        self.received = self.received.wrapping_add(1);
-    }
-
-    /// Keeps a stanza until the peer acknowledges it.
-    pub fn keep(&mut self, stanza: &Stanza) {
-        self.sent = self.sent.wrapping_add(1);
-        self.bytes = self.bytes.saturating_add(stanza.weight());
-        self.unacknowledged.push_back(stanza.clone());
-    }
-
-    /// Forgets what the peer has acknowledged. False: it claims more than was sent.
-    fn acknowledge(&mut self, h: u32) -> bool {
-        let newly = h.wrapping_sub(self.acknowledged) as usize;
-        if newly > self.unacknowledged.len() {
-            return false;
-        }
-        for stanza in self.unacknowledged.drain(..newly) {
-            self.bytes = self.bytes.saturating_sub(stanza.weight());
-        }
-        self.acknowledged = h;
-        self.requested = false;
-        self.oldest = None;
-        if self.unacknowledged.is_empty() {
-            self.unacknowledged = VecDeque::new();
-        }
-        true
-    }
-
-    fn is_over(&self) -> bool {
-        self.unacknowledged.len() > MOST_STANZAS || self.bytes > MOST_BYTES
-    }
-
-    /// When an acknowledgement should be asked for.
-    pub fn request_deadline(&self) -> Option<Instant> {
-        if self.requested || self.unacknowledged.is_empty() { None } else { self.oldest?.checked_add(REQUEST_AGE) }
-    }
-}
-
 impl Stream {
+    /// Answers [`Event::Enable`]: counting begins, and the peer may resume the stream if that is granted.
+    pub fn enabled(&mut self, grant: Option<&Grant>) {
+        let enabled = self.enable_inline(grant);
+        self.put(&enabled);
+    }
+
+    /// As [`Stream::enabled`], for an answer that goes out as part of another (section 9.1): counting begins now, and the
+    /// caller sends the element before any stanza.
+    pub fn enable_inline(&mut self, grant: Option<&Grant>) -> Element {
+        let id = grant.map(|grant| grant.id.clone());
+        self.management = Some(Box::new(Management::counting(id)));
+        Grant::to_element(grant)
+    }
+
+    /// Answers [`Event::Enable`] or [`Event::Resume`]: it cannot be done (section 6); the stream goes on, and a resource can
+    /// still be bound.
+    pub fn not_managed(&mut self, failed: impl Into<Failed>) {
+        if let Phase::Negotiating(negotiation) = &mut self.phase
+            && matches!(negotiation.step, Negotiating::Resuming)
+        {
+            negotiation.step = Negotiating::Idle;
+        }
+        self.put(&failed.into().to_element());
+    }
+
+    /// Answers [`Event::Resume`]: the former stream goes on here. What the peer has not acknowledged is sent again behind the
+    /// answer; stanzas flow from now on, and no resource is bound.
+    pub fn resumed(&mut self, suspended: Suspended) {
+        let resumed = self.resume_inline(suspended);
+        self.put(&resumed);
+        self.resend();
+    }
+
+    /// As [`Stream::resumed`], for an answer that goes out as part of another (section 9.2): the caller sends the element and
+    /// then calls [`Stream::resend`].
+    pub fn resume_inline(&mut self, suspended: Suspended) -> Element {
+        let limits = match &self.phase {
+            Phase::Negotiating(negotiation) => negotiation.policy.as_ref().map(|policy| policy.limits),
+            _ => None,
+        };
+        let resumed = suspended.resumed();
+        self.management = Some(suspended.0);
+        self.establish(limits.unwrap_or(Limits::AFTER_AUTH));
+        resumed
+    }
+
+    /// Sends again what the peer has not acknowledged (section 5).
+    pub fn resend(&mut self) {
+        let Some(management) = &mut self.management else { return };
+        management.requested = false;
+        management.oldest = None;
+        management.unacknowledged.iter().for_each(|sent| sent.stanza.write(&mut self.out));
+    }
+
+    /// Takes what a later stream can be resumed with; None when that was not granted. Nothing can be sent afterwards.
+    pub fn suspend(&mut self) -> Option<Suspended> {
+        self.management.take_if(|management| management.id.is_some()).map(Suspended)
+    }
+
+    /// Whether the stream may be resumed when it breaks.
+    pub fn is_resumable(&self) -> bool {
+        self.management.as_ref().is_some_and(|management| management.id.is_some())
+    }
+
+    /// Whether the peer acknowledges what it is sent.
+    pub fn is_managed(&self) -> bool {
+        self.management.is_some()
+    }
+
     /// The count of stanzas that the peer has sent since it enabled acknowledgements: the `h` that [`Stream::acknowledge`]
     /// may give once these are safe. None when it has not.
     pub fn received(&self) -> Option<u32> {
         self.management.as_ref().map(|management| management.received)
+    }
+
+    /// How many stanzas the peer has acknowledged. None when it does not.
+    pub fn acknowledged(&self) -> Option<u32> {
+        self.management.as_ref().map(|management| management.acknowledged)
     }
 
     /// Tells the peer that its first `h` stanzas are taken care of. Answers [`Event::AckWanted`].
@@ -91,6 +110,11 @@ impl Stream {
         if self.management.is_some() && matches!(self.phase, Phase::Established) {
             self.out.extend_from_slice(format!("<a xmlns='{NS}' h='{h}'/>").as_bytes());
         }
+    }
+
+    /// As [`Stream::send`], and the receipt comes back with [`Event::Acknowledged`].
+    pub fn send_for(&mut self, stanza: &Stanza, receipt: Option<Receipt>) {
+        self.send_with(stanza, receipt, |out| stanza.write(out));
     }
 
     /// Asks the peer for an acknowledgement if that is useful now. To be called once for all that is written together. Ends
@@ -101,90 +125,70 @@ impl Stream {
             let text = "too many stanzas wait for your acknowledgement";
             return Some(self.fail(StreamError::with_text(StreamCondition::PolicyViolation, text)));
         }
-        if management.requested || management.unacknowledged.is_empty() {
-            return None;
-        }
-        let oldest = *management.oldest.get_or_insert(now);
-        if management.unacknowledged.len() >= REQUEST_AFTER || now.duration_since(oldest) >= REQUEST_AGE {
-            management.requested = true;
-            self.out.extend_from_slice(format!("<r xmlns='{NS}'/>").as_bytes());
-            // A request is as good as a ping: a live peer answers it.
-            self.timers.ping(now);
+        if management.is_request_due(now) {
+            self.request(now);
         }
         None
     }
 
+    /// Asks for an acknowledgement. A request is as good as a ping, a live peer answers it; and unlike a ping it is no
+    /// stanza, which the peer would count.
+    pub(super) fn request(&mut self, now: Instant) {
+        if let Some(management) = &mut self.management {
+            management.requested = true;
+            self.out.extend_from_slice(format!("<r xmlns='{NS}'/>").as_bytes());
+            self.timers.ping(now);
+        }
+    }
+
     /// What was sent and never acknowledged, in order. Empty for a peer that has not enabled acknowledgements: there, what
     /// was written counts as delivered.
-    pub fn take_unacknowledged(&mut self) -> Vec<Stanza> {
+    pub fn take_unacknowledged(&mut self) -> Vec<Sent> {
         self.management.take().map(|management| management.unacknowledged.into()).unwrap_or_default()
+    }
+
+    /// The stream error for a count that is too high (section 6).
+    pub fn fail_too_high(&mut self, TooHigh { h, sent }: TooHigh) -> Event {
+        let text = format!("you acknowledge {h} stanzas and were sent {sent}");
+        let error = StreamError::with_text(StreamCondition::UndefinedCondition, text).with_extra(too_high(h, sent));
+        self.fail(error)
     }
 
     /// An element of the namespace on an established stream.
     pub(super) fn manage(&mut self, element: &Element) -> Option<Event> {
         match (element.name(), self.management.as_mut()) {
-            ("enable", None) => {
-                self.management = Some(Box::default());
-                self.out.extend_from_slice(format!("<enabled xmlns='{NS}'/>").as_bytes());
+            ("enable", None) => Some(Event::Enable(Enable::parse(element))),
+            ("enable" | "resume", _) => {
+                self.not_managed(Condition::UnexpectedRequest);
                 None
             }
-            ("enable", Some(_)) => self.not_managed(Condition::UnexpectedRequest),
-            ("resume", _) => self.not_managed(Condition::FeatureNotImplemented),
             ("r", Some(_)) => Some(Event::AckWanted),
-            ("a", Some(management)) => match element.attr("h").and_then(|h| h.parse().ok()) {
-                Some(h) if management.acknowledge(h) => None,
-                Some(h) => {
-                    let extra = Element::new("handled-count-too-high", NS)
-                        .with_attr("h", h.to_string())
-                        .with_attr("send-count", management.sent.to_string());
-                    let error = StreamError::from(StreamCondition::UndefinedCondition).with_extra(extra);
-                    Some(self.fail(error))
-                }
+            ("a", Some(management)) => match element.attr("h").and_then(number) {
+                Some(h) => match management.acknowledge(h) {
+                    Ok(receipts) if receipts.is_empty() && management.id.is_none() => None,
+                    Ok(receipts) => Some(Event::Acknowledged(receipts)),
+                    Err(too_high) => Some(self.fail_too_high(too_high)),
+                },
                 None => Some(self.fail(StreamError::with_text(StreamCondition::InvalidXml, "<a/> needs a number 'h'"))),
             },
             _ => Some(self.fail(unsupported(element))),
         }
     }
 
-    /// Section 6: it cannot be done; the stream goes on.
-    pub(super) fn not_managed(&mut self, condition: stanza::Condition) -> Option<Event> {
-        self.put(&Element::new("failed", NS).with_child(Element::new(condition.name(), ns::STANZA_ERROR)));
+    /// An element of the namespace before a resource is bound (sections 3 and 5).
+    pub(super) fn manage_early(&mut self, element: &Element) -> Option<Event> {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
+        // Section 10: nobody resumes before it is known who asks.
+        let may_resume = negotiation.user.is_some() && self.federation.is_none();
+        match (element.name(), Resume::parse(element)) {
+            ("resume", Ok(resume)) if may_resume => {
+                negotiation.step = Negotiating::Resuming;
+                return Some(Event::Resume(resume));
+            }
+            ("resume", Err(failed)) if may_resume => self.not_managed(failed),
+            ("enable" | "resume", _) => self.not_managed(Condition::UnexpectedRequest),
+            _ => return Some(self.fail(unsupported(element))),
+        }
         None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stanza::MessageType;
-
-    fn kept(count: usize) -> Management {
-        let mut management = Management::default();
-        (0..count).for_each(|_| management.keep(&Stanza::new(MessageType::Chat)));
-        management
-    }
-
-    #[test]
-    fn counts_go_round_at_two_to_the_32() {
-        let mut management = Management { sent: u32::MAX - 1, acknowledged: u32::MAX - 1, ..Management::default() };
-        (0..3).for_each(|_| management.keep(&Stanza::new(MessageType::Chat)));
-        assert!(management.acknowledge(0), "two of the three, across the turn");
-        assert_eq!((management.unacknowledged.len(), management.sent), (1, 1));
-        assert!(management.acknowledge(1));
-        assert_eq!(management.bytes, 0);
-    }
-
-    #[test]
-    fn more_than_was_sent_cannot_be_acknowledged() {
-        let mut management = kept(2);
-        assert!(!management.acknowledge(3));
-        assert!(management.acknowledge(2));
-        assert!(!management.acknowledge(1), "nor can an acknowledgement be taken back");
-    }
-
-    #[test]
-    fn what_waits_is_bounded() {
-        assert!(!kept(MOST_STANZAS).is_over());
-        assert!(kept(MOST_STANZAS + 1).is_over());
     }
 }

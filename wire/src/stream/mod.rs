@@ -8,6 +8,8 @@
 //! Header? -> open -> StartTls? -> secured -> Header? -> open -> NeedKeys? -> keys -> Authorize? -> authorized
 //!         -> Bind? -> bound -> Stanza, Stanza, Stanza ... Closed
 //! ```
+//!
+//! By SASL2 it is shorter: `NeedKeys? -> keys -> Welcome? -> welcome -> Stanza ...`
 
 mod authenticate;
 mod component;
@@ -17,27 +19,32 @@ mod features;
 mod federation;
 mod header;
 mod initiate;
-mod management;
+pub mod management;
 mod negotiate;
+mod sasl2;
 mod timers;
 
 pub use error::{StreamCondition, StreamError};
 pub use federation::FederationPolicy;
 pub use header::Header;
-pub use initiate::{Failure, How, Initiated, Initiator, Outgoing, Purpose};
+pub use initiate::{Audience, Failure, How, Initiated, Initiator, Offer, Outgoing, Purpose};
 pub use negotiate::{Policy, Role};
+pub use sasl2::{Authenticate, BIND2, FAST, Fast, Sasl2Policy, Session, UserAgent, Welcome};
 pub use timers::Timeouts;
 
 use crate::ns;
-use crate::sasl::{Hash, Identity, Password};
+use crate::sasl::{Hash, Identity, Password, TokenMechanism};
 use crate::stanza::{Kind, Rejected, Stanza, TopLevel, Unreadable};
 use crate::xml::{Element, Frame, Framer, Limits, Scope, XmlError};
 use compact_str::CompactString;
 use federation::Federation;
-use management::Management;
+use management::{Enable, Management, Receipt, Resume};
 use negotiate::Negotiation;
 use std::time::Instant;
 use timers::Timers;
+
+/// XEP-0352 section 9.
+pub const CLIENT_STATE: &str = "urn:xmpp:csi:0";
 
 /// Fills a buffer with random octets that nobody can guess.
 pub type Random = fn(&mut [u8]);
@@ -53,6 +60,10 @@ pub enum Event {
     NeedKeys { username: String, hash: Hash },
     /// Check a password, off the reactor. Answer with [`Stream::password`].
     CheckPassword { username: String, password: Password },
+    /// Look up the tokens that this client of the account was given for the mechanism. Answer with [`Stream::tokens`].
+    NeedTokens { username: String, mechanism: TokenMechanism, request: Box<Authenticate> },
+    /// The peer has proved by SASL2 who it is. Do what it asks for; answer with [`Stream::welcome`] or [`Stream::denied`].
+    Welcome { identity: Identity, request: Box<Authenticate> },
     /// The peer has proved who it is; may it come in? Answer with [`Stream::authorized`] or [`Stream::denied`].
     Authorize(Identity),
     /// An attempt to log in has failed with this condition; the reason is for the log.
@@ -67,12 +78,29 @@ pub enum Event {
     Dialback(dialback::Request),
     /// A stanza of an established stream.
     Stanza(Stanza),
-    /// The answer to a stanza from another server that could not be taken in: it goes the way of all stanzas to there.
+    /// The answer to a stanza that could not be taken in, and that has to go the way of all stanzas to there: to another
+    /// server, or to a client whose stream may be resumed.
     Answer(Stanza),
+    /// The peer wants to count stanzas. Answer with [`Stream::enabled`] or [`Stream::not_managed`], before anything is sent.
+    Enable(Enable),
+    /// The peer wants to go on with a stream that broke. Answer with [`Stream::resumed`] or [`Stream::not_managed`].
+    Resume(Resume),
+    /// The peer has acknowledged stanzas, with these receipts among them. Told only when there are some, or when the stream
+    /// may be resumed.
+    Acknowledged(Vec<Receipt>),
+    /// The user is looking, or is not (XEP-0352).
+    ClientState(ClientState),
     /// The peer asks how many of its stanzas are taken care of. Answer with [`Stream::acknowledge`], by and by.
     AckWanted,
     /// It is over: write all output and close the connection.
     Closed(Closed),
+}
+
+/// XEP-0352 section 4.2. A stream begins as active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientState {
+    Active,
+    Inactive,
 }
 
 /// How a stream ended.
@@ -190,14 +218,14 @@ impl Stream {
 
     /// Sends a stanza. Nothing is sent on a stream that is closing.
     pub fn send(&mut self, stanza: &Stanza) {
-        self.send_with(stanza, |out| stanza.write(out));
+        self.send_for(stanza, None);
     }
 
-    fn send_with(&mut self, stanza: &Stanza, write: impl FnOnce(&mut Vec<u8>)) {
+    fn send_with(&mut self, stanza: &Stanza, receipt: Option<Receipt>, write: impl FnOnce(&mut Vec<u8>)) {
         if matches!(self.phase, Phase::Established | Phase::Negotiating(_)) {
             write(&mut self.out);
             if let Some(management) = &mut self.management {
-                management.keep(stanza);
+                management.keep(stanza, receipt);
             }
         }
     }
@@ -270,6 +298,11 @@ impl Stream {
                 Some(self.fail(StreamError::with_text(StreamCondition::ConnectionTimeout, text)))
             }
             Phase::Established if !self.timers.is_idle(now) => self.request_acks(now),
+            // Under stream management a request does what a ping does.
+            Phase::Established if self.management.is_some() && self.timers.is_unasked() => {
+                self.request(now);
+                None
+            }
             Phase::Established if self.timers.ping(now) => {
                 let id = self.timers.ping_id();
                 let ping = format!("<iq type='get' id='{id}'><ping xmlns='urn:xmpp:ping'/></iq>");
@@ -327,9 +360,11 @@ impl Stream {
         // The claimed sender is this very peer, or a lie.
         reply.to = None;
         match &rejected.misaddressed {
+            // Whoever keeps account of what was sent on a stream that may be resumed has to see this too.
+            _ if self.is_resumable() => return Some(Event::Answer(reply)),
             None => self.send(&reply),
             // RFC 6120 section 8.3.1: from whom the peer has asked, in its own words, or it could not tell what this answers.
-            Some(to) => self.send_with(&reply, |out| reply.write_from(out, to)),
+            Some(to) => self.send_with(&reply, None, |out| reply.write_from(out, to)),
         }
         None
     }
@@ -344,6 +379,11 @@ impl Stream {
             Phase::Negotiating(_) => self.negotiate_element(element),
             Phase::Established if element.ns() == dialback::NS => self.dialback(element),
             Phase::Established if element.ns() == management::NS && self.federation.is_none() => self.manage(element),
+            Phase::Established if element.ns() == CLIENT_STATE && self.federation.is_none() => match element.name() {
+                "active" => Some(Event::ClientState(ClientState::Active)),
+                "inactive" => Some(Event::ClientState(ClientState::Inactive)),
+                _ => Some(self.fail(unsupported(element))),
+            },
             _ => Some(self.fail(unsupported(element))),
         }
     }

@@ -1,15 +1,16 @@
 //! From the header to the bound resource: what the two sides settle before the first stanza (RFC 6120 sections 4.3, 5, 7).
 
 use super::dialback::Pairs;
-use super::features::{Facts, StreamFeature, advertise, available};
+use super::features::{Facts, Offer, StreamFeature, advertise, available};
 use super::federation::{Federation, FederationPolicy};
+use super::sasl2::{Authenticate, Sasl2Policy};
 use super::{
     Event, Header, Phase, Random, Stream, StreamCondition, StreamError, dialback, federation, header, management,
     unsupported,
 };
 use crate::jid::{BareJid, Jid};
 use crate::ns;
-use crate::sasl::{ChannelBindings, Decoys, Exchange, Mechanism};
+use crate::sasl::{ChannelBindings, Decoys, Exchange, Mechanism, TokenMechanism};
 use crate::stanza::{Condition, IqType, Kind, Stanza, StanzaError};
 use crate::xml::{Element, Limits, Scope};
 use compact_str::CompactString;
@@ -60,6 +61,8 @@ pub struct Policy {
     pub limits: Limits,
     /// The shared secret of a component (XEP-0114 section 3); None for clients.
     pub component_secret: Option<Arc<str>>,
+    /// What is offered by SASL2 (XEP-0388); None when it is not.
+    pub sasl2: Option<Sasl2Policy>,
     /// How other servers are treated; None for clients and components.
     pub federation: Option<FederationPolicy>,
 }
@@ -81,6 +84,12 @@ pub(super) struct Negotiation {
     pub header_sent: bool,
     pub step: Negotiating,
     pub attempts: u8,
+    /// The mechanism of a login by token.
+    pub token_mechanism: Option<TokenMechanism>,
+    /// Set while a login by SASL2 is under way.
+    pub request: Option<Box<Authenticate>>,
+    /// A session was bound along with a login by SASL2.
+    pub bound: bool,
     /// Set when the peer was authorised.
     pub user: Option<BareJid>,
 }
@@ -99,6 +108,8 @@ pub(super) enum Negotiating {
     Authorizing(Option<Vec<u8>>),
     /// [`Event::Bind`] awaits its answer.
     Binding(Option<CompactString>),
+    /// [`Event::Resume`] awaits its answer.
+    Resuming,
 }
 
 impl Negotiation {
@@ -115,6 +126,9 @@ impl Negotiation {
             header_sent: false,
             step: Negotiating::Idle,
             attempts: 0,
+            token_mechanism: None,
+            request: None,
+            bound: false,
             user: None,
         }
     }
@@ -131,6 +145,8 @@ impl Negotiation {
             .with(Facts::PROTECTED, self.secured || !policy.require_tls)
             .with(Facts::AUTHENTICATED, self.user.is_some())
             .with(Facts::SERVER, self.role == Role::Server)
+            .with(Facts::SASL2, policy.sasl2.is_some())
+            .with(Facts::BOUND, self.bound)
             .with(Facts::DIALBACK, policy.federation.is_some_and(|treated| treated.dialback))
             .with(Facts::BIDI, policy.federation.is_some_and(|treated| treated.bidi))
     }
@@ -184,8 +200,15 @@ impl Stream {
     }
 
     /// Answers [`Event::Header`]: the host is served here, under this policy.
-    pub fn open(&mut self, policy: Policy) {
-        let Phase::Negotiating(negotiation) = &mut self.phase else { return };
+    pub fn open(&mut self, policy: Policy) -> Option<Event> {
+        let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
+        // XEP-0388 section 2.1: a client can have an account of the host that it has named, and of no other.
+        let claimed = negotiation.header.as_ref().and_then(|header| header.from.as_ref());
+        let elsewhere = claimed.is_some_and(|from| from.domain() != policy.domain.as_str());
+        if negotiation.role == Role::Client && elsewhere {
+            negotiation.policy = Some(Box::new(policy));
+            return Some(self.fail(StreamCondition::InvalidFrom));
+        }
         if let Some(treated) = policy.federation.filter(|_| self.federation.is_none()) {
             self.federation = Some(Box::new(Federation {
                 pairs: Pairs::default(),
@@ -199,6 +222,7 @@ impl Stream {
         negotiation.step = Negotiating::Idle;
         self.send_header();
         self.offer();
+        None
     }
 
     /// Answers [`Event::StartTls`]: TLS is in place, and this is what it gives to authentication. For direct TLS it is
@@ -288,17 +312,21 @@ impl Stream {
         if negotiation.role == Role::Component {
             return Some(self.component_handshake(element));
         }
+        let answer = element.ns() == ns::SASL2 && matches!(element.name(), "response" | "abort");
+        if negotiation.is_authenticating() && !answer {
+            return Some(self.interrupted());
+        }
         match (element.ns(), element.name()) {
             (ns::TLS, "starttls") => Some(self.start_tls()),
             (dialback::NS, _) if negotiation.may(StreamFeature::Dialback) => self.dialback(element),
+            (dialback::NS, _) if negotiation.role == Role::Server => Some(self.refuse_dialback()),
             (federation::BIDI, "bidi") if negotiation.may(StreamFeature::Bidi) => {
                 self.accept_bidi();
                 None
             }
             (ns::SASL, _) => self.authenticate(element),
-            // XEP-0198 section 3: only after binding.
-            (management::NS, "enable") => self.not_managed(Condition::UnexpectedRequest),
-            (management::NS, "resume") => self.not_managed(Condition::FeatureNotImplemented),
+            (ns::SASL2, _) if negotiation.role == Role::Client => self.authenticate(element),
+            (management::NS, _) => self.manage_early(element),
             _ => Some(self.fail(unsupported(element))),
         }
     }
@@ -306,6 +334,9 @@ impl Stream {
     /// A stanza that comes before binding (RFC 6120 sections 4.9.3.12 and 7.1).
     pub(super) fn negotiate_stanza(&mut self, stanza: Stanza) -> Option<Event> {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
+        if negotiation.is_authenticating() {
+            return Some(self.interrupted());
+        }
         let Some(child) = stanza.request().filter(|_| stanza.is_request()) else {
             return Some(self.fail(StreamCondition::NotAuthorized));
         };
@@ -372,7 +403,14 @@ impl Stream {
         let Some(policy) = negotiation.policy.as_deref().filter(|_| negotiation.role != Role::Component) else {
             return;
         };
-        let features = advertise(negotiation.facts(), policy, &negotiation.offered(), &negotiation.bindings);
+        let offer = Offer {
+            policy,
+            mechanisms: &negotiation.offered(),
+            tokens: &negotiation.offered_tokens(),
+            bindings: &negotiation.bindings,
+            managed: self.management.is_some(),
+        };
+        let features = advertise(negotiation.facts(), &offer);
         self.put(&features);
     }
 }

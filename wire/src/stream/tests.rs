@@ -13,9 +13,9 @@ fn fixed(octets: &mut [u8]) {
     octets.fill(7);
 }
 
-struct Play {
-    stream: Stream,
-    now: Instant,
+pub(super) struct Play {
+    pub stream: Stream,
+    pub now: Instant,
 }
 
 impl Play {
@@ -25,19 +25,19 @@ impl Play {
     }
 
     /// The client sends; what happens?
-    fn says(&mut self, text: &str) -> Option<Event> {
+    pub fn says(&mut self, text: &str) -> Option<Event> {
         self.stream.read(text.as_bytes(), self.now);
         self.stream.poll_event()
     }
 
     /// What the client has received since the last look.
-    fn hears(&mut self) -> String {
+    pub fn hears(&mut self) -> String {
         let heard = String::from_utf8(self.stream.output().to_vec()).unwrap();
         self.stream.written(heard.len());
         heard
     }
 
-    fn opened(secured: bool) -> Play {
+    pub fn opened(secured: bool) -> Play {
         let mut play = Play::new(secured);
         if secured {
             play.stream.secured(ChannelBindings::default(), Vec::new());
@@ -47,7 +47,7 @@ impl Play {
         play
     }
 
-    fn logged_in() -> Play {
+    pub fn logged_in() -> Play {
         let mut play = Play::opened(true);
         play.hears();
         // \0juliet\0secret
@@ -64,7 +64,7 @@ impl Play {
         play
     }
 
-    fn bound() -> Play {
+    pub fn bound() -> Play {
         let mut play = Play::logged_in();
         let bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>balcony</resource></bind></iq>";
         assert!(matches!(play.says(bind), Some(Event::Bind { resource: Some(name), .. }) if name == "balcony"));
@@ -87,11 +87,12 @@ fn policy() -> Policy {
         features: Arc::from([("ver", "urn:xmpp:features:rosterver")]),
         limits: Limits::AFTER_AUTH,
         component_secret: None,
+        sasl2: None,
         federation: None,
     }
 }
 
-fn ended(event: Option<Event>) -> StreamCondition {
+pub(super) fn ended(event: Option<Event>) -> StreamCondition {
     match event {
         Some(Event::Closed(Closed::WithError(error))) => error.condition,
         other => panic!("{other:?}"),
@@ -310,48 +311,4 @@ fn too_many_failures_end_the_stream() {
 #[test]
 fn a_stream_is_small() {
     assert!(size_of::<Stream>() <= 400, "{}", size_of::<Stream>());
-}
-
-#[test]
-fn stanzas_are_counted_and_acknowledged() {
-    let mut play = Play::bound();
-    let sm = |xml: &str| xml.replace("/>", " xmlns='urn:xmpp:sm:3'/>");
-    assert!(play.says(&sm("<enable resume='true'/>")).is_none());
-    assert_eq!(play.hears(), "<enabled xmlns='urn:xmpp:sm:3'/>");
-    assert!(matches!(play.says("<presence/>"), Some(Event::Stanza(_))));
-    assert!(matches!(play.says(&sm("<r/>")), Some(Event::AckWanted)));
-    assert_eq!(play.stream.received(), Some(1));
-    play.stream.acknowledge(1);
-    assert_eq!(play.hears(), "<a xmlns='urn:xmpp:sm:3' h='1'/>");
-
-    let message = Stanza::new(MessageType::Chat);
-    play.stream.send(&message);
-    assert!(play.stream.request_acks(play.now).is_none());
-    assert!(!play.hears().contains("<r "), "one stanza is not worth a request");
-    play.now += Duration::from_secs(5);
-    assert!(play.stream.poll_timeout().unwrap() <= play.now);
-    assert!(play.stream.handle_timeout(play.now).is_none());
-    assert_eq!(play.hears(), "<r xmlns='urn:xmpp:sm:3'/>", "but it does not wait for ever");
-    play.stream.send(&message);
-    assert!(play.says(&sm("<a h='1'/>")).is_none());
-    assert_eq!(play.stream.take_unacknowledged().len(), 1);
-}
-
-#[test]
-fn acknowledging_what_was_never_sent_ends_the_stream() {
-    let mut play = Play::bound();
-    assert!(play.says("<enable xmlns='urn:xmpp:sm:3'/>").is_none());
-    assert_eq!(ended(play.says("<a xmlns='urn:xmpp:sm:3' h='1'/>")), StreamCondition::UndefinedCondition);
-    assert!(play.hears().contains("<handled-count-too-high xmlns='urn:xmpp:sm:3' h='1' send-count='0'/>"));
-}
-
-#[test]
-fn management_has_its_time() {
-    let mut play = Play::logged_in();
-    assert!(play.says("<enable xmlns='urn:xmpp:sm:3'/>").is_none());
-    assert!(play.hears().contains("<failed xmlns='urn:xmpp:sm:3'><unexpected-request "));
-    let mut play = Play::bound();
-    assert!(play.says("<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>").is_none());
-    assert!(play.hears().contains("<feature-not-implemented "));
-    assert!(play.stream.is_established());
 }

@@ -70,6 +70,11 @@ impl Timers {
         self.idle_deadline().is_some_and(|deadline| now >= deadline)
     }
 
+    /// Whether the silent peer has not been asked for a sign of life yet.
+    pub fn is_unasked(&self) -> bool {
+        self.pinged.is_none()
+    }
+
     /// Whether it is time for a ping; false when one is out already and has not been answered.
     pub fn ping(&mut self, now: Instant) -> bool {
         if self.pinged.is_some() {

@@ -9,3 +9,4 @@ mod scram_final;
 mod scram_first;
 mod secrecy;
 mod support;
+mod token;

@@ -38,7 +38,7 @@ fn an_unknown_account_looks_like_a_known_one() {
         assert_eq!((refused, refused_too), (Some(SaslError::NotAuthorized), Some(SaslError::NotAuthorized)));
         assert_eq!(shape(&known), shape(&unknown));
         assert_eq!((known.len(), nonce(&known)), (unknown.len(), nonce(&unknown)));
-        assert!(unknown.ends_with(&format!(",i={}", ROUNDS.of(hash))));
+        assert!(unknown.contains(&format!(",i={},h=", ROUNDS.of(hash))));
     }
 }
 

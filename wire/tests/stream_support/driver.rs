@@ -5,9 +5,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use wire::jid::Jid;
-use wire::sasl::{ChannelBindings, Credentials, Decoys, Iterations, Mechanism, Salts, SaslError, Verdict};
+use wire::sasl::{
+    ChannelBindings, Credentials, Decoys, Iterations, Mechanism, Salts, SaslError, Token, TokenCandidate, Verdict,
+};
 use wire::stanza::{Condition, StanzaError};
-use wire::stream::{Event, Policy, Role, Stream, StreamCondition, Timeouts};
+use wire::stream::{Event, Policy, Role, Sasl2Policy, Session, Stream, StreamCondition, Timeouts, Welcome};
 use wire::xml::{Element, Limits};
 
 /// Small enough that mutations reach every limit.
@@ -109,7 +111,7 @@ impl Driver<'_> {
         match event {
             Event::Header(_) => match self.whims.pick(3) {
                 1 => return Some(self.stream.fail(StreamCondition::HostUnknown)),
-                whim => self.stream.open(policy(role, whim == 2)),
+                whim => return self.stream.open(policy(role, whim == 2)),
             },
             Event::StartTls => {
                 self.begin_anew();
@@ -127,6 +129,26 @@ impl Driver<'_> {
                 let whim = usize::from(self.whims.pick(4));
                 return self.stream.password(verdicts.into_iter().nth(whim).unwrap());
             }
+            Event::NeedTokens { .. } => {
+                let token = TokenCandidate { token: Token::new("token".to_owned()), expired: self.whims.pick(2) == 1 };
+                return self.stream.tokens(&[token]);
+            }
+            Event::Welcome { request, .. } => match self.whims.pick(2) {
+                0 => {
+                    let session = match &request.bind {
+                        Some(bind) => Session::Bound {
+                            jid: format!("{user}/r").parse().unwrap(),
+                            bound: Element::new("bound", wire::stream::BIND2),
+                            managed: bind.child("enable", wire::stream::management::NS).map(|_| None),
+                        },
+                        None => Session::Unbound,
+                    };
+                    self.outcome.bound = request.bind.is_some();
+                    let children = vec![Element::new("token", wire::stream::FAST)];
+                    self.stream.welcome(Welcome { user: user.parse().unwrap(), session, children });
+                }
+                _ => return self.stream.denied(SaslError::AccountDisabled, "at whim"),
+            },
             Event::Authorize(_) => match self.whims.pick(2) {
                 0 => {
                     self.stream.authorized(user.parse().unwrap());
@@ -161,6 +183,9 @@ impl Driver<'_> {
             }
             Event::AckWanted => self.stream.acknowledge(self.stream.received().unwrap()),
             Event::AuthenticationFailed { condition, .. } => assert!(!condition.is_empty()),
+            Event::Enable(_) => self.stream.enabled(None),
+            Event::Resume(_) => self.stream.not_managed(Condition::ItemNotFound),
+            Event::Acknowledged(_) | Event::ClientState(_) => {}
             Event::Dialback(request) => panic!("no server is here: {request:?}"),
             Event::Answer(stanza) => panic!("no server is here: {stanza:?}"),
             Event::Closed(_) => {
@@ -209,6 +234,11 @@ fn policy(role: Role, require_tls: bool) -> Policy {
         early_namespaces: &["jabber:iq:register"],
         features: Arc::from([("ver", "urn:xmpp:features:rosterver")]),
         limits: LIMITS,
+        sasl2: (role == Role::Client).then(|| Sasl2Policy {
+            bind_features: Arc::from(["urn:xmpp:carbons:2"]),
+            tokens: true,
+            resume: true,
+        }),
         component_secret: (role == Role::Component).then(|| "secret".into()),
         federation: None,
     }

@@ -16,17 +16,17 @@ pub use xml::{canonical, now_or_never, stanza};
 use crate::account::{Account, Available, Contact, Session, SessionId, Subscription};
 use crate::accounts::{self, AccountRecord, Passwords};
 use crate::context::{Act, Cx, Host};
-use crate::delivery::{self, Delivery, Incoming};
+use crate::delivery::{Delivery, Incoming};
 use crate::feature::{Answer, At, Feature, Halt, Hook, Outcome, Request, Scope};
 use crate::registry::Registry;
-use crate::store::Batch;
 use crate::store::memory::Memory;
+use crate::store::{Batch, Seq};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use wire::jid::{BareJid, Jid};
-use wire::stanza::{Condition, PresenceType, Stanza, StanzaError};
+use wire::stanza::{Condition, Kind, PresenceType, Stanza, StanzaError};
 use wire::xml::Element;
 
 /// The domain that every world serves.
@@ -42,6 +42,8 @@ pub struct World {
     accounts: BTreeMap<String, Account>,
     sessions: u64,
     acts: Vec<String>,
+    /// What sessions were given and have not confirmed.
+    given: Vec<(SessionId, Seq)>,
 }
 
 impl World {
@@ -57,6 +59,7 @@ impl World {
             accounts: BTreeMap::new(),
             sessions: 0,
             acts: Vec::new(),
+            given: Vec::new(),
         }
     }
 
@@ -126,13 +129,92 @@ impl World {
     pub fn message_comes(&mut self, message: &str) -> Delivery {
         let stanza = stanza(message);
         let user = stanza.to.as_ref().expect("the message has a recipient").bare_str().to_owned();
-        let delivery = delivery::decide(self.account(&user), &stanza);
-        let mut incoming = Incoming { stanza, delivery };
+        let mut incoming = Incoming::new(self.account(&user), stanza);
         let outcome = self.hook(Hook::MessageReceived, &user, async |feature, cx, account| {
             feature.message_received(cx, account, &mut incoming).await
         });
         outcome.expect("no hook stops the message");
         incoming.delivery
+    }
+
+    /// A stanza of any kind comes for an account: it may be refused, its delivery is decided, and the hooks run.
+    pub fn arrives(&mut self, text: &str) -> Arrival {
+        let stanza = stanza(text);
+        let user = stanza.to.as_ref().expect("the stanza has a recipient").bare_str().to_owned();
+        if let Err(halt) = self.gate(Hook::Entering, &user, &stanza) {
+            return Arrival::Stopped(reason_of(halt));
+        }
+        let mut incoming = Incoming::new(self.account(&user), stanza);
+        let hook = match incoming.stanza.kind {
+            Kind::Message(_) => Hook::MessageReceived,
+            Kind::Presence(_) => Hook::PresenceReceived,
+            Kind::Iq(_) => Hook::Answered,
+        };
+        let outcome = self.hook(hook, &user, async |feature, cx, account| match hook {
+            Hook::MessageReceived => feature.message_received(cx, account, &mut incoming).await,
+            Hook::PresenceReceived => feature.presence_received(cx, account, &mut incoming).await,
+            _ => feature.answered(cx, account, &incoming.stanza).await,
+        });
+        match outcome {
+            Err(halt) => Arrival::Stopped(reason_of(halt)),
+            Ok(()) => match incoming.delivery {
+                Delivery::Sessions(ids) => {
+                    let account = self.account(&user);
+                    let names = ids.iter().filter_map(|id| account.session(*id)).map(|session| session.jid.to_string());
+                    Arrival::Delivered(names.collect(), canonical_stanza(&incoming.stanza))
+                }
+                other => Arrival::Decided(other),
+            },
+        }
+    }
+
+    /// A session sends a message or something else to another address: it may be held back, and the hooks run. Returns the copy that is kept
+    /// for the sender, or why it goes nowhere.
+    pub fn sends(&mut self, from: &str, text: &str) -> Result<String, String> {
+        let mut kept = stanza(text).with_from(jid(from));
+        self.gate(Hook::Leaving, from, &kept).map_err(reason_of)?;
+        let session = self.session(from);
+        if let Kind::Message(_) = kept.kind {
+            let outcome = self.hook(Hook::MessageSent, from, async |feature, cx, account| {
+                feature.message_sent(cx, account, session, &mut kept).await
+            });
+            outcome.map_err(reason_of)?;
+        }
+        Ok(canonical_stanza(&kept))
+    }
+
+    /// Whether what hooks route from an account passes its own gate.
+    pub fn lets_out(&mut self, text: &str) -> bool {
+        let stanza = stanza(text);
+        let from = stanza.from.as_ref().expect("the stanza has a sender").to_string();
+        self.gate(Hook::Leaving, &from, &stanza).is_ok()
+    }
+
+    fn gate(&mut self, hook: Hook, user: &str, stanza: &Stanza) -> Outcome {
+        let account = self.accounts.get_mut(jid(user).bare_str()).expect("the account exists");
+        now_or_never(async {
+            for feature in self.host.registry.chain(hook) {
+                match hook {
+                    Hook::Entering => feature.entering(&self.store, account, stanza).await?,
+                    _ => feature.leaving(&self.store, account, stanza).await?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// A session has been bound along with the login of its client, which asked for this (XEP-0386); what it is told.
+    pub fn is_bound(&mut self, full: &str, bind: &str) -> String {
+        let session = self.session(full);
+        let bind = xml::element(bind);
+        let mut bound = Element::new("bound", wire::stream::BIND2);
+        let outcome = self.hook(Hook::SessionBound, full, async |feature, cx, account| {
+            feature.session_bound(cx, account, session, &bind, &mut bound).await
+        });
+        outcome.expect("no hook keeps a session from being bound");
+        let mut bytes = Vec::new();
+        bound.write(&mut bytes, wire::ns::CLIENT);
+        canonical(&String::from_utf8(bytes).unwrap())
     }
 
     /// A session sends its initial presence, with that priority.
@@ -180,8 +262,7 @@ impl World {
     pub fn presence_comes(&mut self, presence: &str) -> bool {
         let stanza = stanza(presence);
         let user = stanza.to.as_ref().expect("the presence has a recipient").bare_str().to_owned();
-        let delivery = delivery::decide(self.account(&user), &stanza);
-        let mut incoming = Incoming { stanza, delivery };
+        let mut incoming = Incoming::new(self.account(&user), stanza);
         let outcome = self.hook(Hook::PresenceReceived, &user, async |feature, cx, account| {
             feature.presence_received(cx, account, &mut incoming).await
         });
@@ -208,6 +289,26 @@ impl World {
         let account = self.account(user);
         assert!(account.sessions.is_empty(), "an account with sessions is awake");
         *account = Account::new(account.user.clone());
+    }
+
+    /// A session confirms the first so many of the stored stanzas that it was given and has not confirmed.
+    pub fn confirms(&mut self, full: &str, count: usize) {
+        let id = self.session(full);
+        let mut left = count;
+        let confirmed: Vec<Seq> = self
+            .given
+            .extract_if(.., |(session, _)| {
+                let one = *session == id && left > 0;
+                left -= usize::from(one);
+                one
+            })
+            .map(|(_, entry)| entry)
+            .collect();
+        assert_eq!(confirmed.len(), count, "so much was not given");
+        let outcome = self.hook(Hook::SessionConfirmed, full, async |feature, cx, account| {
+            feature.session_confirmed(cx, account, id, &confirmed).await
+        });
+        outcome.expect("no hook minds");
     }
 
     /// A session is over.
@@ -283,7 +384,31 @@ impl World {
         let result = now_or_never(call(&mut cx, account));
         now_or_never(cx.commit_staged()).expect("what is staged can be committed");
         self.acts.extend(cx.out.iter().map(|act| describe(account, act)));
+        self.given.extend(cx.out.iter().filter_map(|act| match act {
+            Act::Give(id, _, entry) => Some((*id, *entry)),
+            _ => None,
+        }));
         result
+    }
+}
+
+/// What has become of a stanza that has come.
+#[derive(Debug, PartialEq)]
+pub enum Arrival {
+    /// A hook has stopped it: the error for the sender, or why there is none.
+    Stopped(String),
+    /// These sessions get it, in this form.
+    Delivered(Vec<String>, String),
+    /// No session gets it.
+    Decided(Delivery),
+}
+
+/// Why a stanza was stopped: `refused: CONDITION`, or the reason for the log.
+fn reason_of(halt: Halt) -> String {
+    match halt {
+        Halt::Refuse(error) => format!("refused: {}", error.condition.name()),
+        Halt::Silent(reason) => reason.to_owned(),
+        Halt::Broken(error) => panic!("the store failed: {error}"),
     }
 }
 
@@ -299,8 +424,8 @@ fn error_of(halt: Halt) -> StanzaError {
 fn describe(account: &Account, act: &Act) -> String {
     let name = |id: &SessionId| account.session(*id).map_or("nobody", |session| session.jid.as_str());
     match act {
-        Act::Route(stanza) => format!("sent: {}", canonical_stanza(stanza)),
-        Act::Push(id, stanza) => format!("{} gets {}", name(id), canonical_stanza(stanza)),
+        Act::Route(stanza) | Act::RoutePast(stanza) => format!("sent: {}", canonical_stanza(stanza)),
+        Act::Push(id, stanza) | Act::Give(id, stanza, _) => format!("{} gets {}", name(id), canonical_stanza(stanza)),
         Act::Close(id, condition) => format!("{} is closed: {}", name(id), condition.name()),
         Act::Available(id) => format!("{} is available", name(id)),
         Act::RemoveAccount => format!("{} is removed", account.user),

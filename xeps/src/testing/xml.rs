@@ -14,11 +14,14 @@ pub fn stanza(xml: &str) -> Stanza {
     }
 }
 
+/// Reads an element, in the content namespace unless it says otherwise.
+pub fn element(xml: &str) -> Element {
+    Element::parse(xml.trim(), content_scope(), &UNLIMITED).unwrap_or_else(|error| panic!("{xml}: {error}"))
+}
+
 /// The same XML with attributes in order and without blanks between elements, so that texts can be compared.
 pub fn canonical(xml: &str) -> String {
-    let element =
-        Element::parse(xml.trim(), content_scope(), &UNLIMITED).unwrap_or_else(|error| panic!("{xml}: {error}"));
-    String::from_utf8(sorted(&element).to_bytes(ns::CLIENT)).unwrap()
+    String::from_utf8(sorted(&element(xml)).to_bytes(ns::CLIENT)).unwrap()
 }
 
 fn sorted(element: &Element) -> Element {

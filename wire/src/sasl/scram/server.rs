@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
+use super::downgrade;
 use super::gs2::{self, Flag};
 use super::message;
 use crate::sasl::error::Refusal;
@@ -28,6 +29,8 @@ pub(in crate::sasl) struct Server {
     bindings: ChannelBindings,
     /// Whether this client was offered a `-PLUS` mechanism, so that `y` proves someone in between.
     plus_offered: bool,
+    /// What this client was offered (XEP-0474).
+    offer: Option<String>,
     /// Our half of the nonce.
     nonce: String,
     host: String,
@@ -80,6 +83,7 @@ impl Server {
             hash,
             variant,
             plus_offered: context.offered.iter().copied().any(Mechanism::binds_channel),
+            offer: downgrade::offer(context.offered, &context.bindings),
             bindings: context.bindings,
             nonce,
             host: context.host.to_owned(),
@@ -114,7 +118,8 @@ impl Server {
             return Err(Refusal::ours("the keys are of another hash than was asked for"));
         }
         let nonce = [claim.client_nonce.as_str(), &self.nonce].concat();
-        let server_first = format!("r={nonce},s={},i={}", BASE64.encode(&stored.salt), stored.iterations);
+        let protection = self.offer.as_deref().map(|offer| downgrade::attribute(self.hash, offer)).unwrap_or_default();
+        let server_first = format!("r={nonce},s={},i={}{protection}", BASE64.encode(&stored.salt), stored.iterations);
         Ok(Keys { stored, real, server_first, nonce })
     }
 }
@@ -191,6 +196,7 @@ fn client_final(message: &str, claim: Claim, keys: &Keys) -> Result<Identity, Re
         principal: Principal::User(claim.username),
         authzid: claim.authzid,
         additional_data: Some(format!("v={}", BASE64.encode(signature)).into_bytes()),
+        token: None,
     })
 }
 

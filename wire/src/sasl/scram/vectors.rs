@@ -52,6 +52,7 @@ impl Conversation {
             principal: Principal::User(self.user.into()),
             authzid: None,
             additional_data: Some(self.server_final.into()),
+            token: None,
         };
         assert_eq!(identity, expected);
     }

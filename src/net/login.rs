@@ -1,0 +1,217 @@
+//! Logging in by SASL2 (XEP-0388): tokens are looked up, the client is noted among the account's, and a session is bound at once when
+//! that is asked for (XEP-0386).
+
+use super::negotiate::{Negotiation, Next};
+use crate::engine::{Binding, Client, NotResumed};
+use tracing::{debug, error, info};
+use wire::jid::BareJid;
+use wire::sasl::{Fingerprint, Identity, SaslError, TokenMechanism};
+use wire::stream::management::{self, Enable, Resume};
+use wire::stream::{Authenticate, BIND2, CLIENT_STATE, ClientState, Event, Session, Welcome};
+use wire::xml::Element;
+use xeps::accounts::AccountRecord;
+use xeps::devices::{self, Admission, Attempt, Login, Method, Proof, Refused, Salt};
+
+impl Negotiation<'_> {
+    /// Answers [`Event::NeedTokens`].
+    pub(super) async fn look_up_tokens(
+        &mut self,
+        username: &str,
+        mechanism: TokenMechanism,
+        request: &Authenticate,
+    ) -> Option<Event> {
+        self.method = Method::Token;
+        self.salts.clear();
+        if self.is_blocked(username) {
+            return self.try_later();
+        }
+        let Ok(found) = self.account(username).await else { return self.try_later() };
+        let Some((user, record)) = found else { return self.stream.tokens(&[]) };
+        let shared = self.shared;
+        let now = shared.engine.clock.now();
+        let attempt = Attempt { user: &user, password: fingerprint(&record), request, now };
+        match devices::candidates(shared.engine.store.as_ref(), &shared.tokens, &attempt, mechanism).await {
+            Ok(known) => {
+                let (salts, candidates): (Vec<Salt>, Vec<_>) = known.into_iter().unzip();
+                self.salts = salts;
+                self.stream.tokens(&candidates)
+            }
+            Err(error) => {
+                error!(%error, "the store failed: a login was refused");
+                self.try_later()
+            }
+        }
+    }
+
+    /// Answers [`Event::Welcome`]: does all that the client wants done with its login, and lets it in.
+    pub(super) async fn welcome(
+        &mut self,
+        identity: Identity,
+        request: &Authenticate,
+        then: &mut Option<Event>,
+    ) -> Next {
+        let token = identity.token.and_then(|index| self.salts.get(index).copied());
+        let (user, record) = match self.admitted(identity.principal).await {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                *then = refused;
+                return Next::Go;
+            }
+        };
+        let admission = match record {
+            Some(record) => self.note_device(&user, &record, request, token).await,
+            // A guest comes once.
+            None => Ok(Admission::default()),
+        };
+        let admission = match admission {
+            Ok(admission) => admission,
+            Err(refused) => {
+                *then = refused;
+                return Next::Go;
+            }
+        };
+        self.device = admission.device;
+        let mut children: Vec<Element> = admission.token.into_iter().collect();
+        // XEP-0386 section 3.2: resumption first, and binding if that fails.
+        let resumed = match request.resume.as_ref().map(Resume::parse) {
+            Some(Ok(wish)) => Box::pin(self.shared.engine.resume(&user, &wish, Some(self.peer.ip()))).await.map(Some),
+            Some(Err(failed)) => Err(NotResumed::Failed(failed)),
+            None => Ok(None),
+        };
+        let (client, session) = match (resumed, &request.bind) {
+            (Ok(Some((client, suspended))), _) => {
+                info!(jid = %client.jid, "the session goes on");
+                let jid = client.jid.clone();
+                (Some(client), Session::Resumed { jid, suspended })
+            }
+            (Err(NotResumed::TooHigh(too_high)), _) => {
+                self.stream.fail_too_high(too_high);
+                return Next::Over;
+            }
+            (resumed, bind) => {
+                if let Err(NotResumed::Failed(failed)) = resumed {
+                    children.push(failed.to_element());
+                }
+                match bind {
+                    None => (None, Session::Unbound),
+                    Some(bind) => match self.bind_inline(&user, request, bind).await {
+                        Ok((client, session)) => (Some(client), session),
+                        Err(refused) => {
+                            *then = refused;
+                            return Next::Go;
+                        }
+                    },
+                }
+            }
+        };
+        self.logged_in(&user);
+        if let Some(client) = &client {
+            self.record(client);
+        }
+        self.stream.welcome(Welcome { user, session, children });
+        client.map_or(Next::Go, Next::client)
+    }
+
+    /// Notes the client among the account's, and makes it a token if need be. What it is told about tokens is true on disk.
+    async fn note_device(
+        &mut self,
+        user: &BareJid,
+        record: &AccountRecord,
+        request: &Authenticate,
+        token: Option<Salt>,
+    ) -> Result<Admission, Option<Event>> {
+        let proof = match (self.method, token) {
+            (Method::Token, Some(salt)) => Proof::Token(salt),
+            (Method::Certificate, _) => Proof::Certificate,
+            _ => Proof::Password,
+        };
+        let shared = self.shared;
+        let store = shared.engine.store.as_ref();
+        let attempt = Attempt { user, password: fingerprint(record), request, now: shared.engine.clock.now() };
+        let mut fresh = Salt::default();
+        super::random(&mut fresh);
+        let admitted = devices::admit(store, &shared.tokens, &shared.devices, &attempt, proof, fresh).await;
+        let stored = match admitted {
+            Ok(admission) if admission.token.is_some() || request.fast.is_some_and(|fast| fast.invalidate) => {
+                store.durable(admission.written).await.map(|()| admission)
+            }
+            Ok(admission) => Ok(admission),
+            Err(Refused::Void) => {
+                return Err(self.stream.denied(SaslError::NotAuthorized, "the token is void, or this is a replay"));
+            }
+            Err(Refused::Store(error)) => Err(error),
+        };
+        stored.map_err(|error| {
+            error!(%error, "the store failed: a login was refused");
+            self.try_later()
+        })
+    }
+
+    async fn bind_inline(
+        &mut self,
+        user: &BareJid,
+        request: &Authenticate,
+        bind: &Element,
+    ) -> Result<(Client, Session), Option<Event>> {
+        let Some(served) = &self.served else { return Err(self.try_later()) };
+        let engine = &self.shared.engine;
+        let made = match &request.agent.id {
+            Some(agent) if !self.anonymous => devices::resource_part(user, agent),
+            _ => engine.clock.id(),
+        };
+        let tag = bind.child("tag", BIND2).map(Element::text).unwrap_or_default();
+        let resource = resource(user, &tag, &made);
+        let binding =
+            Binding { resource: Some(&resource), login: self.login(), request: Some(bind), guest: self.anonymous };
+        let (mut client, bound) = match Box::pin(engine.bind(served, user, binding, Some(self.peer.ip()))).await {
+            Ok(bound) => bound,
+            Err(error) => {
+                debug!(condition = error.condition.name(), "no session was bound");
+                return Err(self.stream.denied(SaslError::TemporaryAuthFailure, "no session could be bound"));
+            }
+        };
+        // XEP-0198 section 9.1, XEP-0352.
+        let managed = match bind.child("enable", management::NS).map(Enable::parse) {
+            Some(wish) => Some(engine.enable(&mut client, &wish).await),
+            None => None,
+        };
+        if bind.child("inactive", CLIENT_STATE).is_some() {
+            engine.client_state(&client, ClientState::Inactive).await;
+        }
+        let jid = client.jid.clone();
+        Ok((client, Session::Bound { jid, bound, managed }))
+    }
+
+    /// How the client has logged in, for its session.
+    pub(super) fn login(&self) -> Login {
+        let method = if self.anonymous { Method::Nothing } else { self.method };
+        Login { device: self.device.clone(), method, since: self.shared.engine.clock.now() }
+    }
+}
+
+fn fingerprint(record: &AccountRecord) -> Option<Fingerprint> {
+    record.credentials.as_ref().and_then(|credentials| credentials.fingerprint())
+}
+
+/// XEP-0386 section 3.2.1: what the client wants to be seen as, then what tells it from others. A tag that cannot be in an address, or is
+/// longer than anybody would read, is left out.
+fn resource(user: &BareJid, tag: &str, made: &str) -> String {
+    const LONGEST_TAG: usize = 256;
+    let tagged = format!("{tag}/{made}");
+    let fits = !tag.is_empty() && tag.len() <= LONGEST_TAG && user.with_resource(&tagged).is_ok();
+    if fits { tagged } else { made.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tag_comes_first_if_it_can_be_in_an_address() {
+        let juliet = BareJid::parse("juliet@example.org").unwrap();
+        assert_eq!(resource(&juliet, "AwesomeXMPP", "x1"), "AwesomeXMPP/x1");
+        assert_eq!(resource(&juliet, "", "x1"), "x1");
+        assert_eq!(resource(&juliet, "bad\u{0}tag", "x1"), "x1");
+        assert_eq!(resource(&juliet, &"long".repeat(100), "x1"), "x1");
+    }
+}
