@@ -90,6 +90,12 @@ scenarios! {
         unusual_names_and_passwords_work
         without_a_resource_the_server_chooses_one
     }
+    nodes {
+        a_node_of_the_service_has_readers
+        a_published_avatar_is_in_the_card_and_in_presence
+        bookmarks_are_kept_for_their_owner_and_for_old_clients
+        keys_are_published_for_everybody_and_replaced
+    }
     services {
         a_vcard_can_be_read_by_others
         an_unknown_request_is_refused_not_ignored
