@@ -34,6 +34,15 @@ pub trait Admin: Send + Sync {
     /// Lets an account log in or not; when not, ends its sessions. Its data stay, and messages to it are kept.
     async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError>;
 
+    /// The rooms of one host, or of all.
+    async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError>;
+
+    /// What is known of a room: names and values.
+    async fn room_show(&self, room: &AccountName) -> Result<Vec<(String, String)>, AdminError>;
+
+    /// Destroys a room, and sends everybody in it away.
+    async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError>;
+
     /// Changes what is logged: a level, or directives as `info,oriole::tls=debug`.
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError>;
 
@@ -70,6 +79,15 @@ pub struct User {
     pub account: AccountName,
     /// Whether it may log in.
     pub access: Access,
+}
+
+/// One room in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// The room.
+    pub address: AccountName,
+    /// What its owner calls it; may be empty.
+    pub name: String,
 }
 
 /// How a server is.

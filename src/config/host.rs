@@ -3,6 +3,7 @@
 use super::http::Upload;
 use super::messages::{Archive, Push};
 use super::pubsub::{Pep, PubSub};
+use super::rooms::Rooms;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf};
@@ -38,6 +39,8 @@ pub struct HostConfig {
     /// Where web clients and links to files reach this host, `https://example.org` or with a port. The host's name and the
     /// port of `listen.https` when absent.
     pub public_url: Option<String>,
+    /// Chat rooms.
+    pub rooms: Rooms,
     /// File upload.
     pub upload: Upload,
 }
@@ -58,6 +61,7 @@ impl Default for HostConfig {
             pubsub: PubSub::default(),
             pep: Pep::default(),
             public_url: None,
+            rooms: Rooms::default(),
             upload: Upload::default(),
         }
     }

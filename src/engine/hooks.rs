@@ -32,13 +32,6 @@ pub async fn leaving(host: &Host, store: &dyn Store, account: &mut Account, stan
     Ok(())
 }
 
-pub async fn answered(cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
-    for feature in cx.host.registry.chain(Hook::Answered) {
-        feature.answered(cx, account, stanza).await?;
-    }
-    Ok(())
-}
-
 pub async fn message_sent(cx: &mut Cx<'_>, account: &mut Account, id: SessionId, stanza: &mut Stanza) -> Outcome {
     for feature in cx.host.registry.chain(Hook::MessageSent) {
         feature.message_sent(cx, account, id, stanza).await?;
@@ -63,6 +56,13 @@ pub async fn presence_sent(cx: &mut Cx<'_>, account: &mut Account, id: SessionId
 pub async fn presence_received(cx: &mut Cx<'_>, account: &mut Account, incoming: &mut Incoming) -> Outcome {
     for feature in cx.host.registry.chain(Hook::PresenceReceived) {
         feature.presence_received(cx, account, incoming).await?;
+    }
+    Ok(())
+}
+
+pub async fn answered(cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
+    for feature in cx.host.registry.chain(Hook::Answered) {
+        feature.answered(cx, account, stanza).await?;
     }
     Ok(())
 }

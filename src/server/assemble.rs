@@ -19,7 +19,7 @@ use xeps::disco::{self, Contacts, Service};
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
-use xeps::{About, Host, ServiceSettings, Settings, features, offline, pubsub, push, services, upload};
+use xeps::{About, Host, ServiceSettings, Settings, features, muc, offline, pubsub, push, services, upload};
 
 /// Where and how the configuration wants its data kept.
 pub fn store_options(config: &Config) -> Options {
@@ -43,8 +43,11 @@ pub fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads) -> Resu
     let clock = Arc::new(SystemClock);
     let mut hosts = Vec::new();
     for (domain, host) in &config.hosts {
-        let upload = uploads.get(domain.as_str()).cloned();
-        let services = services(ServiceSettings { upload, pubsub: pubsub(config, domain, host) });
+        let services = services(ServiceSettings {
+            rooms: rooms(domain, &host.rooms),
+            pubsub: pubsub(config, domain, host),
+            upload: uploads.get(domain.as_str()).cloned(),
+        });
         let mut settings = settings(config, host, clock.as_ref());
         settings.disco.services.extend(services.iter().map(|(domain, own)| service(domain, Some(own.title()))));
         let registry = Registry::new(features(settings));
@@ -145,6 +148,33 @@ async fn secret(config: &Config, store: &dyn Store, name: &str) -> Result<[u8; 3
     batch.put(key, secret.to_vec(), Expect::Any);
     store.commit(batch).await.map_err(failed)?;
     Ok(secret)
+}
+
+/// The settings of a host's rooms, if it has any.
+fn rooms(host: &DomainName, rooms: &config::Rooms) -> Option<muc::Config> {
+    let settings = muc::Config {
+        title: rooms.title.clone(),
+        creators: match rooms.create {
+            config::Creators::Local => muc::Creators::Local,
+            config::Creators::Anyone => muc::Creators::Anyone,
+            config::Creators::Nobody => muc::Creators::Nobody,
+        },
+        locking: rooms.locking,
+        persistent_rooms: rooms.persistent,
+        preset: match rooms.preset {
+            config::Preset::None => None,
+            config::Preset::Public => Some(muc::Preset::Public),
+            config::Preset::Announcement => Some(muc::Preset::Announcement),
+            config::Preset::Team => Some(muc::Preset::Team),
+            config::Preset::PrivateGroup => Some(muc::Preset::PrivateGroup),
+        },
+        max_rooms: rooms.max_rooms as usize,
+        creations: muc::Rate { count: rooms.creations.count, window: rooms.creations.window.get() },
+        max_occupants: rooms.max_occupants as usize,
+        archive_expiry: rooms.archive_expiry.map(config::Period::get),
+        ..muc::Config::new(host.jid().clone(), rooms.domain_for(host).jid().clone())
+    };
+    rooms.enabled.then_some(settings)
 }
 
 /// How uploads are taken, by host.

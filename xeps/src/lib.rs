@@ -30,6 +30,7 @@ pub mod hints;
 pub mod info;
 pub mod last;
 pub mod mam;
+pub mod muc;
 pub mod offline;
 pub mod pep;
 pub mod pieces;
@@ -143,16 +144,20 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
 /// What the services of one host are told, a part each. A service that the host does not have is absent.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceSettings {
+    pub rooms: Option<muc::Config>,
     pub pubsub: Option<pubsub::Settings>,
     pub upload: Option<upload::Config>,
 }
 
 /// What the services say of themselves, as [`features`] do.
-pub static SERVICES: &[&About] = &[&pubsub::service::ABOUT, &upload::ABOUT];
+pub static SERVICES: &[&About] = &[&muc::ABOUT, &pubsub::service::ABOUT, &upload::ABOUT];
 
 /// The services of a host, each with its domain.
 pub fn services(settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
     let mut services: Vec<(BareJid, Box<dyn Service>)> = Vec::new();
+    if let Some(config) = settings.rooms {
+        services.push((config.domain.clone(), Box::new(muc::Rooms::new(config))));
+    }
     if let Some(pubsub) = settings.pubsub {
         services.push((pubsub.domain, Box::new(pubsub::PubSub::new(&pubsub.config))));
     }

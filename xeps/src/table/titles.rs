@@ -85,6 +85,7 @@ pub(super) const TITLES: &[(u16, &str)] = &[
     (297, "Stanza Forwarding"),
     (300, "Use of Cryptographic Hash Functions in XMPP"),
     (305, "XMPP Quickstart"),
+    (307, "Unique Room Names for Multi-User Chat"),
     (308, "Last Message Correction"),
     (309, "Service Directories"),
     (313, "Message Archive Management"),

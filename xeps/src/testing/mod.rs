@@ -240,6 +240,26 @@ impl World {
         outcome.expect("no hook stops the presence");
     }
 
+    /// A session confirms the first so many of the stored stanzas that it was given and has not confirmed.
+    pub fn confirms(&mut self, full: &str, count: usize) {
+        let id = self.session(full);
+        let mut left = count;
+        let confirmed: Vec<Seq> = self
+            .given
+            .extract_if(.., |(session, _)| {
+                let one = *session == id && left > 0;
+                left -= usize::from(one);
+                one
+            })
+            .map(|(_, entry)| entry)
+            .collect();
+        assert_eq!(confirmed.len(), count, "so much was not given");
+        let outcome = self.hook(Hook::SessionConfirmed, full, async |feature, cx, account| {
+            feature.session_confirmed(cx, account, id, &confirmed).await
+        });
+        outcome.expect("no hook minds");
+    }
+
     /// A session sends presence that goes to all who may see it, with the hooks of sent presence and of what follows.
     pub fn sends_presence(&mut self, full: &str, presence: &str) {
         let session = self.session(full);
@@ -289,26 +309,6 @@ impl World {
         let account = self.account(user);
         assert!(account.sessions.is_empty(), "an account with sessions is awake");
         *account = Account::new(account.user.clone());
-    }
-
-    /// A session confirms the first so many of the stored stanzas that it was given and has not confirmed.
-    pub fn confirms(&mut self, full: &str, count: usize) {
-        let id = self.session(full);
-        let mut left = count;
-        let confirmed: Vec<Seq> = self
-            .given
-            .extract_if(.., |(session, _)| {
-                let one = *session == id && left > 0;
-                left -= usize::from(one);
-                one
-            })
-            .map(|(_, entry)| entry)
-            .collect();
-        assert_eq!(confirmed.len(), count, "so much was not given");
-        let outcome = self.hook(Hook::SessionConfirmed, full, async |feature, cx, account| {
-            feature.session_confirmed(cx, account, id, &confirmed).await
-        });
-        outcome.expect("no hook minds");
     }
 
     /// A session is over.
