@@ -91,6 +91,12 @@ scenarios! {
         unusual_names_and_passwords_work
         without_a_resource_the_server_chooses_one
     }
+    nodes {
+        a_node_of_the_service_has_readers
+        a_published_avatar_is_in_the_card_and_in_presence
+        bookmarks_are_kept_for_their_owner_and_for_old_clients
+        keys_are_published_for_everybody_and_replaced
+    }
     rooms {
         a_moderator_keeps_order
         a_room_ends_when_its_owner_says_so

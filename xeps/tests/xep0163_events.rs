@@ -3,7 +3,7 @@
 use base64::Engine;
 use sha1::{Digest, Sha1};
 use wire::datetime::Timestamp;
-use xeps::testing::{World, payload};
+use xeps::testing::World;
 use xeps::{Settings, features};
 
 const BALCONY: &str = "juliet@example.org/balcony";
@@ -94,10 +94,6 @@ fn interested_devices_and_contacts_are_told_the_others_are_not() {
 #[test]
 fn what_was_published_before_the_answer_came_is_the_last_item() {
     let mut world = verona();
-    world.sends_presence(BALCONY, &presence("", &[TUNE]));
-    let question = world.acts().into_iter().filter(|act| act.contains("disco#info")).count();
-    assert_eq!(question, 1);
-    let mut world = verona();
     publish(&mut world, BALCONY, TUNE, "first");
     let closed = world.asks(
         BALCONY,
@@ -122,5 +118,110 @@ fn what_was_published_before_the_answer_came_is_the_last_item() {
         disco(&[TUNE])
     ));
     assert_eq!(events(&mut world), [format!("{BALCONY} second")]);
-    let _ = payload;
+}
+
+#[test]
+fn a_contact_that_becomes_available_gets_the_last_item_once_also_of_an_account_that_is_asleep() {
+    let mut world = verona();
+    publish(&mut world, BALCONY, TUNE, "first");
+    world.leaves(BALCONY);
+    world.leaves(CHAMBER);
+    world.falls_asleep("juliet@example.org");
+    world.acts();
+    let addresses = "from='romeo@example.net/orchard' to='juliet@example.org'";
+    let probe = format!("<presence type='probe' {addresses}/>");
+    world.presence_is_missed(&presence(addresses, &[TUNE]));
+    world.presence_comes(&probe);
+    assert!(answers(&mut world, ORCHARD, &[TUNE]));
+    assert_eq!(events(&mut world), [format!("{ORCHARD} first")]);
+    // What is known is not asked again, and what was away is not greeted.
+    world.falls_asleep("juliet@example.org");
+    world.presence_is_missed(&presence("from='romeo@example.net/garden' to='juliet@example.org'", &[TUNE]));
+    assert_eq!(events(&mut world), Vec::<String>::new());
+    world.presence_comes("<presence type='probe' from='romeo@example.net/garden' to='juliet@example.org'/>");
+    assert_eq!(events(&mut world), ["romeo@example.net/garden first"]);
+    // A stranger's probe brings nothing.
+    world.presence_is_missed(&presence("from='tybalt@example.net/x' to='juliet@example.org'", &[TUNE]));
+    world.presence_comes("<presence type='probe' from='tybalt@example.net/x' to='juliet@example.org'/>");
+    assert_eq!(events(&mut world), Vec::<String>::new());
+}
+
+#[test]
+fn an_answer_that_is_not_what_was_announced_is_not_believed() {
+    let mut world = verona();
+    publish(&mut world, BALCONY, TUNE, "first");
+    world.acts();
+    world.presence_comes(&presence("from='romeo@example.net/orchard' to='juliet@example.org'", &[TUNE]));
+    assert!(answers(&mut world, ORCHARD, &[TUNE, "urn:x:other"]));
+    publish(&mut world, BALCONY, TUNE, "second");
+    assert_eq!(events(&mut world), Vec::<String>::new());
+}
+
+#[test]
+fn contacts_are_told_which_device_has_published() {
+    let mut world = verona();
+    world.presence_comes(&presence("from='romeo@example.net/orchard' to='juliet@example.org'", &[TUNE]));
+    assert!(answers(&mut world, ORCHARD, &[TUNE]));
+    publish(&mut world, BALCONY, TUNE, "first");
+    let told = world.acts().into_iter().find(|act| act.contains("<message")).unwrap();
+    assert!(told.contains("<address jid='juliet@example.org/balcony' type='replyto'/>"), "{told}");
+}
+
+#[test]
+fn avatars_go_from_nodes_to_the_card_and_back_and_into_presence() {
+    const PIXEL: &str = "iVBORw0KGgo=";
+    const HASH: &str = "4caece539b039b16e16206ea2478f8c5ffb2ca05";
+    let mut world = verona();
+    let card = format!(
+        "<vCard xmlns='vcard-temp'><FN>Juliet</FN><PHOTO><TYPE>image/png</TYPE><BINVAL>{PIXEL}</BINVAL></PHOTO></vCard>"
+    );
+    world.asks(BALCONY, &format!("<iq type='set' id='1'>{card}</iq>"));
+    let items = |node: &str| format!("<iq type='get' id='2'><pubsub xmlns='{NS}'><items node='{node}'/></pubsub></iq>");
+    let metadata = world.asks(BALCONY, &items("urn:xmpp:avatar:metadata"));
+    assert!(metadata.contains(&format!("<info bytes='8' id='{HASH}' type='image/png'/>")), "{metadata}");
+    assert!(world.asks(BALCONY, &items("urn:xmpp:avatar:data")).contains(PIXEL));
+    world.acts();
+    world.sends_presence(BALCONY, "<presence/>");
+    let shown = format!("<x xmlns='vcard-temp:x:update'><photo>{HASH}</photo></x>");
+    assert!(world.acts().iter().any(|act| act.contains("to='romeo@example.net'") && act.contains(&shown)));
+    // Switched off by metadata without a format (XEP-0084 section 4.2.4).
+    let request = format!(
+        "<iq type='set' id='3'><pubsub xmlns='{NS}'><publish node='urn:xmpp:avatar:metadata'><item>
+         <metadata xmlns='urn:xmpp:avatar:metadata'/></item></publish></pubsub></iq>"
+    );
+    world.asks(BALCONY, &request);
+    let card = world.asks(BALCONY, "<iq type='get' id='4'><vCard xmlns='vcard-temp'/></iq>");
+    assert!(card.contains("<FN>Juliet</FN>") && !card.contains("PHOTO"), "{card}");
+}
+
+#[test]
+fn bookmarks_of_three_generations_are_the_same() {
+    let mut world = verona();
+    let private = |kind: &str, rooms: &str| {
+        format!(
+            "<iq type='{kind}' id='1'><query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'>{rooms}</storage></query></iq>"
+        )
+    };
+    let items = |node: &str| format!("<iq type='get' id='2'><pubsub xmlns='{NS}'><items node='{node}'/></pubsub></iq>");
+    let rooms = "<conference jid='play@muc.example.org' name='Play' autojoin='true'><nick>J</nick></conference><url name='P' url='http://x'/>";
+    world.asks(BALCONY, &private("set", rooms));
+    let native = world.asks(BALCONY, &items("urn:xmpp:bookmarks:1"));
+    assert!(native.contains("<item id='play@muc.example.org'><conference xmlns='urn:xmpp:bookmarks:1' autojoin='true' name='Play'><nick>J</nick></conference></item>"), "{native}");
+    assert!(world.asks(BALCONY, &items("storage:bookmarks")).contains("jid='play@muc.example.org'"));
+    let publish = format!(
+        "<iq type='set' id='3'><pubsub xmlns='{NS}'><publish node='urn:xmpp:bookmarks:1'><item id='den@muc.example.org'>
+         <conference xmlns='urn:xmpp:bookmarks:1' name='Den'/></item></publish></pubsub></iq>"
+    );
+    world.asks(BALCONY, &publish);
+    let stored = world.asks(BALCONY, &private("get", ""));
+    assert!(stored.contains("jid='den@muc.example.org'") && stored.contains("jid='play@muc.example.org'"), "{stored}");
+    assert!(stored.contains("<url "), "what is no room stays: {stored}");
+    world.asks(BALCONY, &private("set", "<conference jid='den@muc.example.org' name='Den'/>"));
+    let native = world.asks(BALCONY, &items("urn:xmpp:bookmarks:1"));
+    assert!(!native.contains("play@muc") && native.contains("den@muc"), "{native}");
+    let refused = world.asks(
+        "romeo@example.net/orchard",
+        &items("urn:xmpp:bookmarks:1").replace("<iq ", "<iq to='juliet@example.org' "),
+    );
+    assert!(refused.contains("closed-node"), "{refused}");
 }

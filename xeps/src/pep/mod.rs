@@ -15,6 +15,7 @@ mod avatar;
 mod bookmarks;
 mod clients;
 mod defaults;
+mod displayed;
 pub mod home;
 mod publisher;
 pub mod watch;
@@ -36,20 +37,21 @@ use wire::xml::Element;
 static ABOUT: About = About {
     name: "pep",
     xeps: &[
-        Xep { number: 163, version: "1.2.2", coverage: Coverage::Complete, note: "" },
-        Xep { number: 115, version: "1.6.0", coverage: Coverage::Partial, note: "reads what clients announce" },
-        Xep { number: 390, version: "0.3.2", coverage: Coverage::Partial, note: "reads what clients announce" },
-        Xep { number: 222, version: "1.0.1", coverage: Coverage::Complete, note: "" },
-        Xep { number: 223, version: "1.1.1", coverage: Coverage::Complete, note: "" },
         Xep { number: 84, version: "1.1.4", coverage: Coverage::Complete, note: "" },
-        Xep { number: 107, version: "1.2.1", coverage: Coverage::Complete, note: "" },
+        Xep { number: 107, version: "1.2.2", coverage: Coverage::Complete, note: "" },
         Xep { number: 108, version: "1.3", coverage: Coverage::Complete, note: "" },
-        Xep { number: 118, version: "1.3", coverage: Coverage::Complete, note: "" },
+        Xep { number: 115, version: "1.6.0", coverage: Coverage::Partial, note: "reads what clients announce" },
+        Xep { number: 118, version: "1.3.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 163, version: "1.2.2", coverage: Coverage::Complete, note: "" },
         Xep { number: 172, version: "1.1", coverage: Coverage::Complete, note: "" },
-        Xep { number: 384, version: "0.8.3", coverage: Coverage::Complete, note: "the nodes for devices and bundles" },
+        Xep { number: 222, version: "1.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 223, version: "1.1.1", coverage: Coverage::Complete, note: "" },
+        Xep { number: 384, version: "0.9.1", coverage: Coverage::Complete, note: "the nodes for devices and bundles" },
+        Xep { number: 390, version: "0.3.2", coverage: Coverage::Partial, note: "reads what clients announce" },
         Xep { number: 398, version: "1.0.0", coverage: Coverage::Complete, note: "" },
         Xep { number: 402, version: "1.2.0", coverage: Coverage::Complete, note: "" },
         Xep { number: 411, version: "1.1.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 490, version: "1.0.1", coverage: Coverage::Complete, note: "" },
     ],
     account_features: &[
         NS,
@@ -57,6 +59,7 @@ static ABOUT: About = About {
         "urn:xmpp:bookmarks-conversion:0",
         "urn:xmpp:bookmarks:1#compat",
         "urn:xmpp:bookmarks:1#compat-pep",
+        "urn:xmpp:mds:server-assist:0",
     ],
     iq: &[
         IqKey::get(Scope::Own, "pubsub", NS),
@@ -73,6 +76,7 @@ static ABOUT: About = About {
         IqKey::set(Scope::Nobody, "pubsub", OWNER),
     ],
     hooks: &[
+        Hook::MessageSent,
         Hook::MessageReceived,
         Hook::PresenceSent,
         Hook::PresenceReceived,
@@ -151,6 +155,10 @@ impl Feature for Pep {
             At::Nobody => Err(Condition::ItemNotFound.into()),
             At::Stream | At::Server(_) => Err(Condition::ServiceUnavailable.into()),
         }
+    }
+
+    async fn message_sent(&self, cx: &mut Cx<'_>, account: &mut Account, _: SessionId, stanza: &mut Stanza) -> Outcome {
+        self.displayed(cx, account, stanza).await
     }
 
     /// An owner answers who wants to subscribe (XEP-0060 section 8.6).

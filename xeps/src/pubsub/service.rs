@@ -29,13 +29,13 @@ const PING: &str = "urn:xmpp:ping";
 pub static ABOUT: About = About {
     name: "pubsub",
     xeps: &[
+        Xep { number: 59, version: "1.0", coverage: Coverage::Partial, note: "no jumping to an index" },
         Xep {
             number: 60,
             version: "1.30.0",
             coverage: Coverage::Partial,
             note: "all of it but collections, digests, payments, and options that depend on the presence of subscribers",
         },
-        Xep { number: 59, version: "1.0.0", coverage: Coverage::Partial, note: "no jumping to an index" },
     ],
     ..About::NOTHING
 };

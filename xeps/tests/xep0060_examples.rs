@@ -1,0 +1,450 @@
+//! The examples of XEP-0060, played at a service in memory: what is asked, and what is answered or sent.
+
+use std::time::Duration;
+use xeps::pubsub::{Config, PubSub};
+use xeps::testing::Hosted;
+
+const SERVICE: &str = "pubsub.example.org";
+const NS: &str = "http://jabber.org/protocol/pubsub";
+const HAMLET: &str = "hamlet@example.org/elsinore";
+const FRANCISCO: &str = "francisco@example.net/barracks";
+const BERNARDO: &str = "bernardo@example.net/home";
+const ENTRY: &str = "<entry xmlns='http://www.w3.org/2005/Atom'><title>Soliloquy</title></entry>";
+
+fn service() -> Hosted {
+    Hosted::new(Box::new(PubSub::new(&Config::default())))
+}
+
+/// A service with the node that the examples are about, made with these fields.
+fn with_node(fields: &str) -> Hosted {
+    let mut service = service();
+    let made = asks(
+        &mut service,
+        HAMLET,
+        "set",
+        "",
+        &format!("<create node='princely_musings'/><configure>{}</configure>", form(fields)),
+    );
+    assert_eq!(made, ["result"]);
+    service
+}
+
+fn form(fields: &str) -> String {
+    let fields: String = fields
+        .split_whitespace()
+        .map(|field| {
+            let (name, value) = field.split_once('=').unwrap();
+            format!("<field var='pubsub#{name}'><value>{value}</value></field>")
+        })
+        .collect();
+    format!(
+        "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'><value>{NS}#node_config</value></field>{fields}</x>"
+    )
+}
+
+/// A request; all that the service sends, each as one line (see [`line`]).
+fn asks(service: &mut Hosted, who: &str, kind: &str, ns: &str, what: &str) -> Vec<String> {
+    raw(service, who, kind, ns, what).iter().map(|stanza| line(stanza)).collect()
+}
+
+fn raw(service: &mut Hosted, who: &str, kind: &str, ns: &str, what: &str) -> Vec<String> {
+    service.receives(&format!(
+        "<iq type='{kind}' from='{who}' to='{SERVICE}' id='1'><pubsub xmlns='{NS}{ns}'>{what}</pubsub></iq>"
+    ))
+}
+
+/// `result`, `error auth forbidden closed-node`, or `to francisco@example.net items: first`.
+fn line(stanza: &str) -> String {
+    let stanza = xeps::testing::stanza(stanza);
+    if let Some(error) = stanza.child("error", "jabber:client") {
+        let error = error.element().unwrap();
+        let conditions: Vec<String> = error
+            .children()
+            .map(|child| {
+                child.attr("feature").map_or(child.name().to_owned(), |feature| format!("{} {feature}", child.name()))
+            })
+            .collect();
+        return format!("error {} {}", error.attr("type").unwrap(), conditions.join(" "));
+    }
+    let Some(event) = stanza.child("event", &format!("{NS}#event")) else {
+        return match stanza.child("x", "jabber:x:data") {
+            Some(_) => format!("to {} a form", stanza.to.unwrap()),
+            None => "result".to_owned(),
+        };
+    };
+    let event = event.element().unwrap();
+    let body = event.children().next().unwrap();
+    let mut parts: Vec<&str> = body.children().filter_map(|child| child.attr("id")).collect();
+    parts.extend(body.attr("subscription"));
+    format!("to {} {}: {}", stanza.to.unwrap(), body.name(), parts.join(" ")).trim_end_matches([':', ' ']).to_owned()
+}
+
+fn subscribe(who: &str) -> String {
+    format!("<subscribe node='princely_musings' jid='{}'/>", who.split('/').next().unwrap())
+}
+
+fn publish(id: &str) -> String {
+    format!("<publish node='princely_musings'><item id='{id}'>{ENTRY}</item></publish>")
+}
+
+fn retrieved(service: &mut Hosted, who: &str, what: &str) -> Vec<String> {
+    let answer = raw(service, who, "get", "", what).remove(0);
+    let root = xeps::testing::payload(&answer);
+    let items = root.child("items", NS).unwrap_or_else(|| panic!("{answer}"));
+    items.children().map(|item| item.attr("id").unwrap().to_owned()).collect()
+}
+
+#[test]
+fn examples_1_to_4_and_9_what_the_service_is() {
+    let mut service = with_node("title=Musings");
+    let disco = |what: &str, node: &str| {
+        format!(
+            "<iq type='get' from='{FRANCISCO}' to='{SERVICE}' id='1'><query xmlns='http://jabber.org/protocol/disco#{what}'{node}/></iq>"
+        )
+    };
+    let info = service.receives(&disco("info", "")).remove(0);
+    assert!(info.contains("<identity category='pubsub' name='Publish-Subscribe' type='service'/>"), "{info}");
+    for feature in
+        ["publish", "subscribe", "create-nodes", "config-node-max", "get-pending", "publish-only-affiliation"]
+    {
+        assert!(info.contains(&format!("'{NS}#{feature}'")), "{feature}");
+    }
+    let items = service.receives(&disco("items", "")).remove(0);
+    let item = format!("<item jid='{SERVICE}' name='Musings' node='princely_musings'/>");
+    assert!(items.contains(&item), "{items}");
+    let node = service.receives(&disco("info", " node='princely_musings'")).remove(0);
+    assert!(
+        node.contains("category='pubsub'") && node.contains("type='leaf'") && node.contains("#meta-data"),
+        "{node}"
+    );
+    asks(&mut service, HAMLET, "set", "", &publish("ae890ac52d0df67ed7cfdf51b644e901"));
+    let items = service.receives(&disco("items", " node='princely_musings'")).remove(0);
+    assert!(items.contains(&format!("<item jid='{SERVICE}' name='ae890ac52d0df67ed7cfdf51b644e901'/>")), "{items}");
+}
+
+#[test]
+fn examples_20_to_27_own_subscriptions_and_affiliations() {
+    let mut service = with_node("access_model=open");
+    assert_eq!(asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO)), ["result"]);
+    let answer = raw(&mut service, FRANCISCO, "get", "", "<subscriptions/>").remove(0);
+    assert!(answer.contains("jid='francisco@example.net' node='princely_musings'"), "{answer}");
+    assert!(answer.contains("subscription='subscribed'"), "{answer}");
+    let answer = raw(&mut service, HAMLET, "get", "", "<affiliations/>").remove(0);
+    assert!(answer.contains("<affiliation affiliation='owner' node='princely_musings'/>"), "{answer}");
+    let answer = raw(&mut service, FRANCISCO, "get", "", "<affiliations/>").remove(0);
+    assert_eq!(xeps::testing::payload(&answer).children().next().unwrap().children().count(), 0);
+}
+
+#[test]
+fn examples_30_to_42_why_a_subscription_is_refused() {
+    for (fields, who, what, expected) in [
+        (
+            "access_model=open",
+            FRANCISCO,
+            "<subscribe node='princely_musings' jid='bernardo@example.net'/>",
+            "error modify bad-request invalid-jid",
+        ),
+        ("access_model=presence", FRANCISCO, "", "error auth not-authorized presence-subscription-required"),
+        ("access_model=roster", FRANCISCO, "", "error auth not-authorized not-in-roster-group"),
+        ("access_model=whitelist", FRANCISCO, "", "error cancel not-allowed closed-node"),
+        ("subscribe=0", FRANCISCO, "", "error cancel feature-not-implemented unsupported subscribe"),
+        (
+            "access_model=open",
+            FRANCISCO,
+            "<subscribe node='dreams' jid='francisco@example.net'/>",
+            "error cancel item-not-found",
+        ),
+        (
+            "access_model=open",
+            FRANCISCO,
+            "<subscribe jid='francisco@example.net'/>",
+            "error modify bad-request nodeid-required",
+        ),
+        (
+            "access_model=open",
+            FRANCISCO,
+            "<subscribe node='princely_musings'/>",
+            "error modify bad-request jid-required",
+        ),
+    ] {
+        let mut service = with_node(fields);
+        let what = if what.is_empty() { subscribe(who) } else { what.to_owned() };
+        assert_eq!(asks(&mut service, who, "set", "", &what), [expected], "{fields} {what}");
+    }
+}
+
+#[test]
+fn example_36_a_pending_subscription_is_not_asked_for_twice_and_approved_by_the_owner() {
+    let mut service = with_node("access_model=authorize send_last_published_item=on_sub");
+    asks(&mut service, HAMLET, "set", "", &publish("first"));
+    assert_eq!(
+        asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO)),
+        ["result", "to hamlet@example.org a form"]
+    );
+    let again = asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO));
+    assert_eq!(again, ["error auth not-authorized pending-subscription"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", "", &publish("second")), ["result"], "nobody is told");
+    let decide = |allow: &str, who: &str| {
+        format!(
+            "<message from='{who}' to='{SERVICE}'><x xmlns='jabber:x:data' type='submit'>
+             <field var='FORM_TYPE'><value>{NS}#subscribe_authorization</value></field>
+             <field var='pubsub#node'><value>princely_musings</value></field>
+             <field var='pubsub#subscriber_jid'><value>francisco@example.net</value></field>
+             <field var='pubsub#allow'><value>{allow}</value></field></x></message>"
+        )
+    };
+    let stranger: Vec<String> = service.receives(&decide("1", BERNARDO)).iter().map(|stanza| line(stanza)).collect();
+    assert_eq!(stranger, ["error auth forbidden"]);
+    let approved: Vec<String> = service.receives(&decide("true", HAMLET)).iter().map(|stanza| line(stanza)).collect();
+    assert_eq!(
+        approved,
+        ["to francisco@example.net subscription: subscribed", "to francisco@example.net items: second"]
+    );
+    assert_eq!(
+        asks(&mut service, HAMLET, "set", "", &publish("third")),
+        ["result", "to francisco@example.net items: third"]
+    );
+}
+
+#[test]
+fn examples_46_to_54_several_subscriptions_are_told_apart_by_their_ids() {
+    let mut service = with_node("access_model=open");
+    asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO));
+    asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO));
+    let unsubscribe =
+        |subid: &str| format!("<unsubscribe node='princely_musings' jid='francisco@example.net'{subid}/>");
+    assert_eq!(asks(&mut service, FRANCISCO, "set", "", &unsubscribe("")), ["error modify bad-request subid-required"]);
+    assert_eq!(
+        asks(&mut service, FRANCISCO, "set", "", &unsubscribe(" subid='none'")),
+        ["error modify not-acceptable invalid-subid"]
+    );
+    let told = raw(&mut service, HAMLET, "set", "", &publish("first"));
+    assert_eq!(told.len(), 2, "one notification for both: {told:?}");
+    assert_eq!(told[1].matches("name='SubID'").count(), 2, "{}", told[1]);
+    assert_eq!(asks(&mut service, BERNARDO, "set", "", &unsubscribe("")), ["error auth forbidden"]);
+    let bernardo = "<unsubscribe node='princely_musings' jid='bernardo@example.net'/>";
+    assert_eq!(asks(&mut service, BERNARDO, "set", "", bernardo), ["error cancel unexpected-request not-subscribed"]);
+}
+
+#[test]
+fn section_12_19_a_lease_ends_by_itself() {
+    let mut service = with_node("access_model=open");
+    let lease = format!(
+        "{}<options><x xmlns='jabber:x:data' type='submit'><field var='pubsub#expire'><value>2026-01-01T00:10:00Z</value></field></x></options>",
+        subscribe(FRANCISCO)
+    );
+    assert_eq!(asks(&mut service, FRANCISCO, "set", "", &lease), ["result"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", "", &publish("a")), ["result", "to francisco@example.net items: a"]);
+    service.wait(Duration::from_secs(601));
+    assert_eq!(asks(&mut service, HAMLET, "set", "", &publish("b")), ["result"]);
+    let listed = raw(&mut service, HAMLET, "get", "#owner", "<subscriptions node='princely_musings'/>").remove(0);
+    assert!(!listed.contains("francisco"), "{listed}");
+}
+
+#[test]
+fn examples_75_to_88_items_are_retrieved_in_every_way() {
+    let mut service = with_node("max_items=max");
+    for id in ["one", "two", "three", "four"] {
+        asks(&mut service, HAMLET, "set", "", &publish(id));
+    }
+    for (what, expected) in [
+        ("<items node='princely_musings'/>", &["one", "two", "three", "four"][..]),
+        ("<items node='princely_musings' max_items='2'/>", &["three", "four"]),
+        ("<items node='princely_musings'><item id='two'/><item id='none'/></items>", &["two"]),
+        (
+            "<items node='princely_musings'/><set xmlns='http://jabber.org/protocol/rsm'><max>2</max></set>",
+            &["one", "two"],
+        ),
+        (
+            "<items node='princely_musings'/><set xmlns='http://jabber.org/protocol/rsm'><max>2</max><after>two</after></set>",
+            &["three", "four"],
+        ),
+        (
+            "<items node='princely_musings'/><set xmlns='http://jabber.org/protocol/rsm'><max>1</max><before>three</before></set>",
+            &["two"],
+        ),
+        (
+            "<items node='princely_musings'/><set xmlns='http://jabber.org/protocol/rsm'><max>1</max><before/></set>",
+            &["four"],
+        ),
+    ] {
+        assert_eq!(retrieved(&mut service, FRANCISCO, what), expected, "{what}");
+    }
+    // Published again, an item is the newest.
+    asks(&mut service, HAMLET, "set", "", &publish("one"));
+    assert_eq!(retrieved(&mut service, FRANCISCO, "<items node='princely_musings' max_items='2'/>"), ["four", "one"]);
+}
+
+#[test]
+fn examples_105_to_113_why_a_publication_is_refused() {
+    for (fields, who, what, expected) in [
+        ("title=x", FRANCISCO, publish("a"), "error auth forbidden"),
+        ("title=x", HAMLET, publish("a").replace("princely_musings", "dreams"), "error cancel item-not-found"),
+        ("max_payload_size=10", HAMLET, publish("a"), "error modify not-acceptable payload-too-big"),
+        (
+            "title=x",
+            HAMLET,
+            publish("a").replace("</item>", "<b xmlns='x'/></item>"),
+            "error modify bad-request invalid-payload",
+        ),
+        ("title=x", HAMLET, "<publish node='princely_musings'/>".to_owned(), "error modify bad-request item-required"),
+        (
+            "title=x",
+            HAMLET,
+            "<publish node='princely_musings'><item/></publish>".to_owned(),
+            "error modify bad-request payload-required",
+        ),
+        ("persist_items=0 deliver_payloads=0", HAMLET, publish("a"), "error modify bad-request item-forbidden"),
+    ] {
+        let mut service = with_node(fields);
+        assert_eq!(asks(&mut service, who, "set", "", &what), [expected], "{fields} {what}");
+    }
+}
+
+#[test]
+fn section_7_1_2_5_a_full_node_retracts_discards_or_rejects() {
+    for (rule, expected) in [
+        ("retract-oldest", &["result", "to francisco@example.net items: a", "to francisco@example.net items: c"][..]),
+        ("discard-oldest", &["result", "to francisco@example.net items: c"]),
+        ("reject", &["error cancel conflict node-full"]),
+    ] {
+        let mut service = with_node(&format!("max_items=2 publish_node_full={rule}"));
+        asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO));
+        asks(&mut service, HAMLET, "set", "", &publish("a"));
+        asks(&mut service, HAMLET, "set", "", &publish("b"));
+        assert_eq!(asks(&mut service, HAMLET, "set", "", &publish("c")), expected, "{rule}");
+        assert_eq!(retrieved(&mut service, HAMLET, "<items node='princely_musings'/>").len(), 2);
+    }
+}
+
+#[test]
+fn section_16_4_4_items_expire() {
+    let mut service = with_node("item_expire=60 max_items=max");
+    asks(&mut service, HAMLET, "set", "", &publish("old"));
+    service.wait(Duration::from_secs(40));
+    asks(&mut service, HAMLET, "set", "", &publish("new"));
+    service.wait(Duration::from_secs(30));
+    assert_eq!(retrieved(&mut service, HAMLET, "<items node='princely_musings'/>"), ["new"]);
+}
+
+#[test]
+fn examples_114_to_115_preconditions_name_the_field_that_is_different() {
+    let mut service = with_node("access_model=open max_items=max");
+    let provided = |fields: &str| {
+        let options = form(fields).replace("#node_config", "#publish-options");
+        format!("{}<publish-options>{options}</publish-options>", publish("a"))
+    };
+    assert_eq!(
+        asks(&mut service, HAMLET, "set", "", &provided("access_model=open max_items=max persist_items=true")),
+        ["result"]
+    );
+    let refused = raw(&mut service, HAMLET, "set", "", &provided("access_model=open max_items=3")).remove(0);
+    assert_eq!(line(&refused), "error cancel conflict text precondition-not-met");
+    assert!(refused.contains("pubsub#max_items"), "{refused}");
+    assert_eq!(asks(&mut service, HAMLET, "set", "", &provided("charm=1")), ["error modify bad-request text"]);
+}
+
+#[test]
+fn examples_116_to_124_retractions() {
+    let mut service = with_node("notify_retract=0");
+    asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO));
+    asks(&mut service, HAMLET, "set", "", &publish("a"));
+    asks(&mut service, HAMLET, "set", "", &publish("b"));
+    let retract =
+        |id: &str, notify: &str| format!("<retract node='princely_musings'{notify}><item id='{id}'/></retract>");
+    assert_eq!(asks(&mut service, FRANCISCO, "set", "", &retract("a", "")), ["error auth forbidden"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", "", &retract("none", "")), ["error cancel item-not-found"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", "", &retract("a", "")), ["result"]);
+    let told = asks(&mut service, HAMLET, "set", "", &retract("b", " notify='true'"));
+    assert_eq!(told, ["result", "to francisco@example.net items: b"]);
+}
+
+#[test]
+fn example_159_a_deleted_node_says_where_it_has_gone_and_leaves_nothing() {
+    let mut service = with_node("access_model=open");
+    asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO));
+    asks(&mut service, HAMLET, "set", "", &publish("a"));
+    let delete = "<delete node='princely_musings'><redirect uri='xmpp:hamlet@example.org?;node=blog'/></delete>";
+    let told = raw(&mut service, HAMLET, "set", "#owner", delete);
+    assert!(told[1].contains("<redirect uri='xmpp:hamlet@example.org?;node=blog'/>"), "{told:?}");
+    assert_eq!(
+        asks(&mut service, HAMLET, "get", "", "<items node='princely_musings'/>"),
+        ["error cancel item-not-found"]
+    );
+    asks(&mut service, HAMLET, "set", "", "<create node='princely_musings'/>");
+    assert_eq!(retrieved(&mut service, HAMLET, "<items node='princely_musings'/>"), Vec::<String>::new());
+    let subscriptions = raw(&mut service, FRANCISCO, "get", "", "<subscriptions/>").remove(0);
+    assert!(!subscriptions.contains("princely_musings"), "{subscriptions}");
+}
+
+#[test]
+fn examples_187_to_207_affiliations_decide_for_good() {
+    let mut service = with_node("access_model=whitelist");
+    let affiliate = |jid: &str, affiliation: &str| {
+        format!(
+            "<affiliations node='princely_musings'><affiliation jid='{jid}' affiliation='{affiliation}'/></affiliations>"
+        )
+    };
+    let bernardo = "bernardo@example.net";
+    assert_eq!(
+        asks(&mut service, BERNARDO, "get", "", "<items node='princely_musings'/>"),
+        ["error cancel not-allowed closed-node"]
+    );
+    asks(&mut service, HAMLET, "set", "#owner", &affiliate(bernardo, "publish-only"));
+    assert_eq!(asks(&mut service, BERNARDO, "set", "", &publish("his")), ["result"]);
+    asks(&mut service, HAMLET, "set", "", &publish("mine"));
+    assert_eq!(asks(&mut service, BERNARDO, "get", "", "<items node='princely_musings'/>"), ["error auth forbidden"]);
+    let retract = |id: &str| format!("<retract node='princely_musings'><item id='{id}'/></retract>");
+    assert_eq!(asks(&mut service, BERNARDO, "set", "", &retract("mine")), ["error auth forbidden"]);
+    assert_eq!(asks(&mut service, BERNARDO, "set", "", &retract("his")), ["result"]);
+    asks(&mut service, HAMLET, "set", "#owner", &affiliate(bernardo, "member"));
+    assert_eq!(asks(&mut service, BERNARDO, "set", "", &subscribe(BERNARDO)), ["result"]);
+    let out = asks(&mut service, HAMLET, "set", "#owner", &affiliate(bernardo, "outcast"));
+    assert_eq!(out, ["result", "to bernardo@example.net subscription: none"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", "", &publish("secret")), ["result"]);
+    let refused = raw(&mut service, HAMLET, "set", "#owner", &affiliate("hamlet@example.org", "none")).remove(0);
+    assert_eq!(line(&refused), "error modify not-acceptable");
+    assert!(refused.contains("<affiliation affiliation='owner' jid='hamlet@example.org'/>"), "{refused}");
+}
+
+#[test]
+fn only_users_of_the_host_make_nodes_and_not_without_end() {
+    let mut service = Hosted::new(Box::new(PubSub::new(&Config { max_nodes: 2, ..Config::default() })));
+    assert_eq!(asks(&mut service, FRANCISCO, "set", "", "<create node='a'/>"), ["error auth forbidden"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", "", "<create node='a'/>"), ["result"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", "", "<create/>"), ["result"]);
+    assert_eq!(
+        asks(&mut service, HAMLET, "set", "", "<create node='c'/>"),
+        ["error cancel not-allowed max-nodes-exceeded"]
+    );
+    assert_eq!(asks(&mut service, HAMLET, "set", "", "<create node='a'/>"), ["error cancel conflict"]);
+}
+
+#[test]
+fn a_thousand_subscribers_share_one_payload_and_survive_a_restart() {
+    let mut service = with_node("access_model=open");
+    for number in 0..1500 {
+        let who = format!("reader{number}@example.net");
+        asks(&mut service, &format!("{who}/x"), "set", "", &subscribe(&who));
+    }
+    service.restarts();
+    let sent = service.takes(xeps::testing::stanza(&format!(
+        "<iq type='set' from='{HAMLET}' to='{SERVICE}' id='1'><pubsub xmlns='{NS}'>{}</pubsub></iq>",
+        publish("news")
+    )));
+    assert_eq!(sent.len(), 1501);
+    let payload = sent[1].payload();
+    assert!(sent[1..].iter().all(|stanza| std::sync::Arc::ptr_eq(stanza.payload(), payload)));
+    let page = raw(&mut service, HAMLET, "get", "#owner", "<subscriptions node='princely_musings'/>").remove(0);
+    assert_eq!(page.matches("<subscription ").count(), 1000, "the rest comes with the next page");
+}
+
+#[test]
+fn nothing_lives_at_other_addresses_of_the_service() {
+    let mut service = service();
+    let sent = service.receives(&format!(
+        "<iq type='get' from='{HAMLET}' to='x@{SERVICE}' id='1'><ping xmlns='urn:xmpp:ping'/></iq>"
+    ));
+    assert_eq!(line(&sent[0]), "error cancel item-not-found");
+    assert_eq!(service.awake(), 0);
+}
