@@ -46,11 +46,3 @@ fn with_format(xml: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(xml);
     bytes
 }
-
-/// The message of an entry as a stanza.
-pub fn decode_stanza(entry: &Entry) -> Result<Stanza, StoreError> {
-    match entry.value.split_first() {
-        Some((&FORMAT, xml)) => stanza_from_bytes(xml, "an archived message"),
-        _ => Err(StoreError::Corrupt("an archived message of an unknown format".to_owned())),
-    }
-}
