@@ -33,6 +33,9 @@ pub trait Admin: Send + Sync {
     /// Lets an account log in or not; when not, ends its sessions. Its data stay, and messages to it are kept.
     async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError>;
 
+    /// The clients that have access to an account (XEP-0494), as far as they say who they are; 500 at most.
+    async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError>;
+
     /// Changes what is logged: a level, or directives as `info,oriole::tls=debug`.
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError>;
 
@@ -66,6 +69,23 @@ pub struct User {
     pub account: AccountName,
     /// Whether it may log in.
     pub access: Access,
+}
+
+/// One client of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its name in the list that the account's owner sees.
+    pub id: String,
+    /// What it calls itself and the device it runs on.
+    pub software: Option<String>,
+    pub device: Option<String>,
+    /// When it was first and last here (XEP-0082).
+    pub first_seen: String,
+    pub last_seen: String,
+    /// It knows the account's password of now.
+    pub password: bool,
+    /// It has a token that lets it in (XEP-0484).
+    pub token: bool,
 }
 
 /// How a server is.

@@ -3,7 +3,7 @@
 //! A request is `{"do":"user.add",...}`. The answer is one line `{"ok":...}` or `{"error":{"kind":...,"text":...}}`; a long
 //! list comes before it in lines `{"users":[...]}`. Lines are bounded in length; whoever sends a longer one is cut off.
 
-use super::{Access, AdminError, Status, StoreReport, User};
+use super::{Access, AdminError, Device, Status, StoreReport, User};
 use crate::config::{AccountName, DomainName, Secret};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 use std::{io, path::PathBuf};
@@ -37,6 +37,8 @@ pub(super) enum Request {
     UserList { host: Option<DomainName> },
     #[serde(rename = "user.access")]
     UserAccess { account: AccountName, access: Access },
+    #[serde(rename = "user.devices")]
+    UserDevices { account: AccountName },
     #[serde(rename = "log.filter")]
     LogFilter { filter: String },
     #[serde(rename = "status")]
@@ -66,6 +68,7 @@ pub(super) enum Answer {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Outcome {
     Done,
+    Devices(Vec<Device>),
     Status(Status),
     Store(StoreReport),
 }

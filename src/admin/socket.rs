@@ -191,6 +191,7 @@ async fn obey(
             Err(error) => Err(error),
         },
         Request::UserAccess { account, access } => admin.user_set_access(&account, access).await.map(done),
+        Request::UserDevices { account } => admin.user_devices(&account).await.map(Outcome::Devices),
         Request::LogFilter { filter } => admin.set_log_filter(&filter).await.map(done),
         Request::Status => admin.status().await.map(Outcome::Status),
         Request::StoreVerify => admin.store_verify().await.map(Outcome::Store),

@@ -2,7 +2,7 @@
 
 use super::assemble;
 use super::ports;
-use crate::admin::{Access, Admin, AdminError, Status, StoreReport, User};
+use crate::admin::{Access, Admin, AdminError, Device, Status, StoreReport, User};
 use crate::config::{AccountName, Config, DomainName, Secret};
 use crate::engine::Engine;
 use crate::net::Shared;
@@ -101,6 +101,10 @@ impl Admin for Operator {
         Ok(())
     }
 
+    async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
+        devices(&self.config, self.store.as_ref(), account).await
+    }
+
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {
         self.logs.set(filter).map_err(AdminError::Invalid)?;
         *self.log_filter.lock() = filter.to_owned();
@@ -173,6 +177,10 @@ impl Admin for Offline {
 
     async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError> {
         set_access(self.open().await?.as_ref(), account, access).await
+    }
+
+    async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
+        devices(&self.config, self.open().await?.as_ref(), account).await
     }
 
     async fn set_log_filter(&self, _: &str) -> Result<(), AdminError> {
@@ -258,6 +266,25 @@ async fn list(config: &Config, store: &dyn Store, host: Option<&DomainName>) -> 
         return Err(AdminError::NotFound("that host is not served here".to_owned()));
     }
     Ok(users)
+}
+
+async fn devices(config: &Config, store: &dyn Store, account: &AccountName) -> Result<Vec<Device>, AdminError> {
+    const MOST: usize = 500;
+    let record = existing(store, account.jid()).await?;
+    let password = record.credentials.and_then(|credentials| credentials.fingerprint());
+    let now = xeps::clock::Clock::now(&ports::SystemClock);
+    let known =
+        xeps::devices::all(store, account.jid(), &assemble::devices(config), now).await.map_err(store_failed)?;
+    let described = |(id, known): (String, xeps::devices::Device)| Device {
+        id,
+        first_seen: known.first_seen.format().into(),
+        last_seen: known.last_seen.format().into(),
+        password: known.knows(password),
+        token: known.has_tokens(password, now),
+        software: known.software,
+        device: known.device,
+    };
+    Ok(known.into_iter().take(MOST).map(described).collect())
 }
 
 async fn existing(store: &dyn Store, user: &BareJid) -> Result<AccountRecord, AdminError> {

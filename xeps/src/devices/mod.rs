@@ -9,6 +9,7 @@ mod record;
 mod storage;
 mod token;
 
+pub use device::Device;
 pub use login::{Login, Method, Proof, device_id, resource_part};
 pub use storage::{Admission, Attempt, Refused, admit, all, candidates};
 pub use token::Salt;
@@ -17,9 +18,8 @@ use crate::account::Account;
 use crate::accounts;
 use crate::context::{Act, Cx};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
-use crate::store::{Batch, Expect};
+use crate::store::{Batch, Expect, StoreError};
 use async_trait::async_trait;
-use device::Device;
 use std::time::Duration;
 use wire::datetime::Timestamp;
 use wire::sasl::Fingerprint;
@@ -100,7 +100,11 @@ impl Devices {
                 } else {
                     batch.delete(storage::key(user, id), Expect::Version(version));
                 }
-                cx.commit(batch).await?;
+                match cx.commit(batch).await {
+                    // It logs in at this moment.
+                    Err(StoreError::Conflict) => return Err(Condition::ResourceConstraint.into()),
+                    committed => committed?,
+                };
                 knows_password
             }
             None => {
