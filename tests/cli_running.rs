@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use oriole::{
     admin::{Access, Admin, AdminError, AdminSocket, Device, Status, StoreReport, User},
     config::{AccountName, DomainName, Secret},
+    doctor::{Report, Section},
 };
 use std::{
     io::Write,
@@ -85,6 +86,19 @@ impl Admin for Notes {
 
     async fn store_import(&self, _file: &Path) -> Result<StoreReport, AdminError> {
         Err(AdminError::Refused("stop the server first".to_owned()))
+    }
+
+    async fn doctor(&self, domain: &DomainName, from: Option<&DomainName>) -> Result<Report, AdminError> {
+        let section = |title: &str| Section { title: title.to_owned(), findings: Vec::new() };
+        Ok(Report {
+            domain: domain.to_string(),
+            from: from.map_or_else(|| "verona.example".to_owned(), ToString::to_string),
+            by_server: true,
+            sections: vec![section("one"), section("two")],
+            advice: vec!["rest".to_owned()],
+            works: domain.as_str() == "good.example",
+            summary: format!("{domain} was examined"),
+        })
     }
 }
 
@@ -199,4 +213,18 @@ fn no_password_is_no_account() {
         assert_eq!((code, stderr.as_str()), (2, "oriole: expected a password, found nothing\n"));
     }
     assert!(play.notes.0.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_report_comes_in_parts_and_decides_the_exit_code() {
+    let play = Play::begin();
+    let (code, text, stderr) = play.oriole(&["doctor", "good.example"], "");
+    let expected = "good.example as seen from verona.example, by the running server\n\none\n\ntwo\n\n\
+                    What to do\n  - rest\n\nOK: good.example was examined\n";
+    assert_eq!((code, text.as_str(), stderr.as_str()), (0, expected, ""));
+    let (code, json, stderr) = play.oriole(&["doctor", "bad.example", "--from", "mantua.example", "--json"], "");
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((code, stderr.as_str(), &report["from"]), (1, "", &serde_json::json!("mantua.example")));
+    assert_eq!(report["sections"].as_array().unwrap().len(), 2);
+    assert_eq!(play.oriole(&["doctor", "no domain"], "").0, 2);
 }

@@ -2,11 +2,12 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conformance_suite::expect;
-use conformance_suite::net::{Account, ComponentAccess, Security, Target, Trust, client_config};
+use conformance_suite::net::{Account, ComponentAccess, RemoteAccess, Remotes, Security, Target, Trust, client_config};
 use conformance_suite::play::{Level, Library, Requirement};
 use conformance_suite::report::{Report, Terminal, compare, html, junit, summary};
 use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -100,6 +101,19 @@ struct RunArgs {
     /// A component the suite may be, as DOMAIN:PORT:SECRET; with several, as many plays use one at a time.
     #[arg(long, value_delimiter = ',')]
     component: Vec<String>,
+    /// Address for XMPP over BOSH, `http://...` or `https://...`.
+    #[arg(long)]
+    bosh: Option<String>,
+    /// Domains that the server under test finds at --remote-listen: the suite is another server for them. Each play uses one
+    /// or two; give many, so that a play seldom gets one that another has just used.
+    #[arg(long, value_delimiter = ',', num_args = 1.., requires = "remote_listen")]
+    remote_domain: Vec<String>,
+    /// Where the suite waits for the server under test, as ADDRESS:PORT.
+    #[arg(long, requires = "remote_domain")]
+    remote_listen: Option<SocketAddr>,
+    /// The port of the server under test for other servers.
+    #[arg(long, default_value_t = 5269)]
+    server_port: u16,
     /// Plays at the same time.
     #[arg(long, default_value_t = 16)]
     parallel: usize,
@@ -208,8 +222,12 @@ impl RunArgs {
         }
         let server = profile.server_info(&target, self.label.as_deref());
         let components = Components::new(&target.components);
-        let run =
-            Arc::new(Run { components, target, accounts, profile, parallel: self.parallel, keep_logs: self.verbose });
+        let remotes = match &target.remote {
+            Some(access) => Remotes::open(access).await?,
+            None => Remotes::none(),
+        };
+        let (parallel, keep_logs) = (self.parallel, self.verbose);
+        let run = Arc::new(Run { components, remotes, target, accounts, profile, parallel, keep_logs });
         let mut terminal = Terminal::new(selected.len(), self.verbose);
         let results = perform_all(run, &selected, |outcome| terminal.tell(outcome)).await;
         terminal.finish();
@@ -242,8 +260,14 @@ impl RunArgs {
             },
             direct_tls_port: self.direct_tls_port,
             websocket: self.websocket.clone(),
+            bosh: self.bosh.clone(),
             tls: client_config(&trust)?,
             components,
+            remote: self.remote_listen.map(|listen| RemoteAccess {
+                port: self.server_port,
+                listen,
+                domains: self.remote_domain.clone(),
+            }),
             timeout: Duration::try_from_secs_f64(self.timeout).map_err(|error| format!("--timeout: {error}"))?,
             quiet: Duration::from_millis(self.quiet),
         })

@@ -86,3 +86,22 @@ fn a_mismatch_says_where() {
     );
     assert!(why.clone().is_err_and(|why| why.contains("'jid'") && why.contains("'b' instead of 'a'")), "{why:?}");
 }
+
+#[test]
+fn a_count_is_of_what_matches_the_pattern() {
+    let list = "<l><i n='1'/><i n='2'/><k n='3'/></l>";
+    assert!(matches("<l><i play:count='2'/></l>", list).is_ok());
+    assert!(matches("<l><i play:count='1'/></l>", list).is_err());
+    assert!(matches("<l><i n='2' play:count='1'/></l>", list).is_ok());
+    assert!(matches("<l><i n='3' play:count='1'/></l>", list).is_err());
+}
+
+#[test]
+fn what_is_counted_is_saved_too() {
+    let saved = |pattern: &str, actual: &str| matches(pattern, actual).expect("a match");
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(saved("<l><i n='{save x}' play:count='1'/></l>", "<l><i n='7'/></l>"), [pair("x", "7")]);
+    let several = saved("<l><i n='{save x}' play:count='2'/></l>", "<l><i n='1'/><i n='2'/></l>");
+    assert_eq!(several.last(), Some(&pair("x", "1")), "the last to speak is the first of them");
+    assert!(saved("<l><i n='{save x}' play:absent='yes'/></l>", "<l/>").is_empty());
+}

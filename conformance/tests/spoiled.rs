@@ -2,7 +2,7 @@
 
 mod support;
 
-use conformance_suite::net::{Security, Target, Trust, client_config};
+use conformance_suite::net::{Remotes, Security, Target, Trust, client_config};
 use conformance_suite::play::{Library, Requirement};
 use conformance_suite::report::{Outcome, Status};
 use conformance_suite::run::{Accounts, Components, Run, Source, perform, survey};
@@ -24,14 +24,24 @@ async fn run_against(manners: Manners) -> Run {
         security: Security::None,
         direct_tls_port: None,
         websocket: None,
+        bosh: None,
         tls: client_config(&Trust::Any).expect("TLS"),
         components: Vec::new(),
+        remote: None,
         timeout: Duration::from_millis(700),
         quiet: Duration::from_millis(50),
     });
     let accounts = Accounts { source: Source::Register };
     let profile = survey(&target, &accounts).await;
-    Run { target, accounts, profile, components: Components::new(&[]), parallel: 1, keep_logs: true }
+    Run {
+        target,
+        accounts,
+        profile,
+        components: Components::new(&[]),
+        remotes: Remotes::none(),
+        parallel: 1,
+        keep_logs: true,
+    }
 }
 
 fn requirement(id: &str) -> &'static Requirement {

@@ -5,6 +5,7 @@ use super::{
     protocol::{Answer, Outcome, Request, read_line, write_line},
 };
 use crate::config::{AccountName, DomainName, Secret};
+use crate::doctor::{Report, Section};
 use async_trait::async_trait;
 use std::{io, path::Path};
 use tokio::{
@@ -42,16 +43,17 @@ impl Client {
     }
 
     /// Asks, and collects the answer.
-    async fn ask(&self, request: &Request) -> Result<(Vec<User>, Outcome), AdminError> {
+    async fn ask(&self, request: &Request) -> Result<(Parts, Outcome), AdminError> {
         let lost = |error: io::Error| AdminError::Failed(format!("the connection to the server failed: {error}"));
         let mut connection = self.connection.lock().await;
         let (reader, writer) = &mut *connection;
         write_line(writer, request).await.map_err(lost)?;
-        let mut list = Vec::new();
+        let mut parts = Parts::default();
         loop {
             match read_line(reader).await.map_err(lost)? {
-                Some(Answer::Users(users)) => list.extend(users),
-                Some(Answer::Ok(outcome)) => return Ok((list, outcome)),
+                Some(Answer::Users(users)) => parts.users.extend(users),
+                Some(Answer::Section(section)) => parts.sections.push(section),
+                Some(Answer::Ok(outcome)) => return Ok((parts, outcome)),
                 Some(Answer::Error(error)) => return Err(error),
                 None => {
                     return Err(AdminError::Failed("the server closed the connection without an answer".to_owned()));
@@ -90,7 +92,7 @@ impl Admin for Client {
     }
 
     async fn user_list(&self, host: Option<&DomainName>) -> Result<Vec<User>, AdminError> {
-        self.ask(&Request::UserList { host: host.cloned() }).await.map(|(users, _)| users)
+        self.ask(&Request::UserList { host: host.cloned() }).await.map(|(parts, _)| parts.users)
     }
 
     async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError> {
@@ -126,6 +128,20 @@ impl Admin for Client {
     async fn store_import(&self, file: &Path) -> Result<StoreReport, AdminError> {
         self.store(&Request::StoreImport { file: file.to_owned() }).await
     }
+
+    async fn doctor(&self, domain: &DomainName, from: Option<&DomainName>) -> Result<Report, AdminError> {
+        match self.ask(&Request::Doctor { domain: domain.clone(), from: from.cloned() }).await? {
+            (Parts { sections, .. }, Outcome::Report(report)) => Ok(Report { sections, ..report }),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+/// What comes before the end of an answer.
+#[derive(Default)]
+struct Parts {
+    users: Vec<User>,
+    sections: Vec<Section>,
 }
 
 fn unexpected() -> AdminError {

@@ -11,6 +11,7 @@ pub use client::Client;
 pub use socket::{AdminSocket, SocketError};
 
 use crate::config::{AccountName, DomainName, Secret};
+use crate::doctor::Report;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -50,6 +51,9 @@ pub trait Admin: Send + Sync {
 
     /// Fills an empty store from a file that `store_export` wrote. An absolute path.
     async fn store_import(&self, file: &Path) -> Result<StoreReport, AdminError>;
+
+    /// Examines federation with a domain, in the name of `from`, or of the first host. See [`crate::doctor`].
+    async fn doctor(&self, domain: &DomainName, from: Option<&DomainName>) -> Result<Report, AdminError>;
 }
 
 /// Whether an account may log in.

@@ -5,6 +5,7 @@
 
 use super::{Access, AdminError, Device, Status, StoreReport, User};
 use crate::config::{AccountName, DomainName, Secret};
+use crate::doctor::{Report, Section};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 use std::{io, path::PathBuf};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -49,14 +50,18 @@ pub(super) enum Request {
     StoreExport { file: PathBuf },
     #[serde(rename = "store.import")]
     StoreImport { file: PathBuf },
+    #[serde(rename = "doctor")]
+    Doctor { domain: DomainName, from: Option<DomainName> },
 }
 
-/// A line of the answer; all but `Users` end it.
+/// A line of the answer; all but `Users` and `Section` end it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Answer {
     /// A part of a list.
     Users(Vec<User>),
+    /// A part of a report.
+    Section(Section),
     /// Done, with what there is to say about it.
     Ok(Outcome),
     /// Not done.
@@ -71,6 +76,8 @@ pub(super) enum Outcome {
     Devices(Vec<Device>),
     Status(Status),
     Store(StoreReport),
+    /// Its sections have come before.
+    Report(Report),
 }
 
 /// The password goes over the socket, the one place where it is meant to be written.

@@ -197,5 +197,14 @@ async fn obey(
         Request::StoreVerify => admin.store_verify().await.map(Outcome::Store),
         Request::StoreExport { file } => admin.store_export(&file).await.map(Outcome::Store),
         Request::StoreImport { file } => admin.store_import(&file).await.map(Outcome::Store),
+        Request::Doctor { domain, from } => match admin.doctor(&domain, from.as_ref()).await {
+            Ok(mut report) => {
+                for section in std::mem::take(&mut report.sections) {
+                    write_line(writer, &Answer::Section(section)).await?;
+                }
+                Ok(Outcome::Report(report))
+            }
+            Err(error) => Err(error),
+        },
     })
 }

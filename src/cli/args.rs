@@ -50,6 +50,24 @@ pub(super) enum Command {
     Status,
     /// Say what the configuration means, and what is wrong with it
     CheckConfig,
+    /// Say how federation with a domain goes, step by step, and where it fails
+    ///
+    /// For a domain that is served here: how it looks to clients and other servers. A running server is asked to do it; without
+    /// one, dialback and the way back cannot be tried.
+    #[command(
+        after_help = "Examples:\n  oriole doctor jabber.org          can we talk to jabber.org, and if not, why?\n  oriole doctor example.org --json  how others see example.org, for programs"
+    )]
+    Doctor {
+        /// The domain
+        #[arg(value_parser = domain)]
+        domain: DomainName,
+        /// The host here that wants to talk to it [default: the first one]
+        #[arg(long, value_parser = domain, value_name = "HOST")]
+        from: Option<DomainName>,
+        /// Print one JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
     /// List the XMPP extensions the server implements
     Xeps,
     /// Print a script that completes commands in your shell

@@ -4,6 +4,7 @@
 
 mod args;
 mod check_config;
+mod doctor;
 mod operate;
 mod output;
 mod password;
@@ -29,7 +30,9 @@ pub fn run() -> ExitCode {
     match obey(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::complain(&failure.to_string());
+            if !matches!(failure, Failure::Told) {
+                output::complain(&failure.to_string());
+            }
             failure.exit_code()
         }
     }
@@ -44,6 +47,7 @@ fn obey(args: Args) -> Result<(), Failure> {
         Command::Log { filter } => operate::log(&loaded()?, &filter),
         Command::Status => operate::status(&loaded()?),
         Command::CheckConfig => check_config::check_config(&loaded()?),
+        Command::Doctor { domain, from, json } => doctor::doctor(&loaded()?, &domain, from.as_ref(), json),
         Command::Xeps => output::print(&seam::xeps()?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -70,6 +74,9 @@ enum Failure {
     /// It was tried, and failed.
     #[error("{0}")]
     Failed(String),
+    /// It failed, and its output says how.
+    #[error("failed")]
+    Told,
     /// Standard output or the terminal failed.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -91,7 +98,7 @@ impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(_) | Self::Usage(_) => ExitCode::from(2),
-            Self::Failed(_) | Self::Io(_) => ExitCode::FAILURE,
+            Self::Failed(_) | Self::Told | Self::Io(_) => ExitCode::FAILURE,
         }
     }
 }

@@ -111,7 +111,7 @@ pub(super) fn status(loaded: &Loaded) -> Result<(), Failure> {
 }
 
 /// Whoever can do it: the running server, else this process on the store.
-async fn any(config: &Config) -> Result<Box<dyn Admin>, Failure> {
+pub(super) async fn any(config: &Config) -> Result<Box<dyn Admin>, Failure> {
     match connect(config).await? {
         Some(client) => Ok(Box::new(client)),
         None => seam::offline_admin(config).await,
@@ -131,7 +131,7 @@ async fn connect(config: &Config) -> Result<Option<Client>, Failure> {
     Client::connect(&socket).await.map_err(refused)
 }
 
-fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(super) fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 

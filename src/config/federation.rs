@@ -28,6 +28,10 @@ pub struct Federation {
     pub ca_file: Option<PathBuf>,
     /// The name server that is asked; those of the system when absent.
     pub resolver: Option<SocketAddr>,
+    /// Whether signed TLSA records in DNS count as proof (DANE, RFC 7673).
+    pub dane: bool,
+    /// The keys (DNSKEY records) that DNSSEC begins with; those of the root when absent.
+    pub trust_anchors: Option<PathBuf>,
     /// Where domains are found without asking DNS.
     pub routes: BTreeMap<DomainName, Route>,
     /// Exceptions for single domains.
@@ -50,6 +54,8 @@ impl Default for Federation {
             deny_file: None,
             ca_file: None,
             resolver: None,
+            dane: false,
+            trust_anchors: None,
             routes: BTreeMap::new(),
             domains: BTreeMap::new(),
             timeouts: FederationTimeouts::default(),

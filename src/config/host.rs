@@ -1,6 +1,7 @@
 //! `[default_host]` and `[hosts."example.org"]`: what one served domain offers, and to whom.
 
 use super::http::Upload;
+use super::messages::{Archive, Push};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf};
@@ -23,6 +24,10 @@ pub struct HostConfig {
     pub anonymous: bool,
     /// In-band registration (XEP-0077).
     pub registration: Registration,
+    /// The archives of the host's users (XEP-0313).
+    pub archive: Archive,
+    /// Push notifications (XEP-0357).
+    pub push: Push,
     /// Whom to turn to (XEP-0157).
     pub contact: Contact,
     /// Where web clients and links to files reach this host, `https://example.org` or with a port. The host's name and the
@@ -42,6 +47,8 @@ impl Default for HostConfig {
             mechanisms: vec![Mechanism::ScramSha512, Mechanism::ScramSha256, Mechanism::ScramSha1, Mechanism::Plain],
             anonymous: false,
             registration: Registration::default(),
+            archive: Archive::default(),
+            push: Push::default(),
             contact: Contact::default(),
             public_url: None,
             upload: Upload::default(),

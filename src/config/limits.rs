@@ -112,6 +112,8 @@ pub struct AccountLimits {
     pub offline_size: Size,
     /// When a kept message is thrown away.
     pub offline_expiry: Period,
+    /// Addresses that are blocked (XEP-0191).
+    pub blocked: u32,
     /// Clients that are remembered (XEP-0494), each with its tokens (XEP-0484); with 0 none are, and no tokens given.
     pub devices: u32,
     /// When a client that does not come back is forgotten.
@@ -129,6 +131,7 @@ impl Default for AccountLimits {
             offline_messages: 1_000,
             offline_size: Size::bytes(10 << 20),
             offline_expiry: Period::days(60),
+            blocked: 1_000,
             devices: 50,
             device_expiry: Period::days(90),
             token_expiry: Period::days(21),

@@ -117,7 +117,11 @@ fn make_paths_absolute(config: &mut Config, file: &Path) {
         .flat_map(|host| [&mut host.certificate, &mut host.key, &mut host.client_ca])
         .chain(config.components.values_mut().map(|component| &mut component.secret_file))
         .chain([&mut config.server.data_dir, &mut config.server.admin_socket])
-        .chain([&mut config.federation.deny_file, &mut config.federation.ca_file]);
+        .chain([
+            &mut config.federation.deny_file,
+            &mut config.federation.ca_file,
+            &mut config.federation.trust_anchors,
+        ]);
     for path in paths.flatten() {
         *path = base.join(&*path);
     }

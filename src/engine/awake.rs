@@ -32,7 +32,7 @@ pub struct Entry {
 pub struct Lane {
     pub account: Account,
     /// Where each session's stanzas go, in the order of `account.sessions`.
-    outlets: Vec<Outlet>,
+    pub(super) outlets: Vec<Outlet>,
     /// Whether the account exists, once that has been looked up.
     exists: Option<bool>,
 }

@@ -5,14 +5,18 @@
 //! takes the session up on a new stream, also when the old connection seems to be alive; or its time comes, and it ends as
 //! any other does, with all that it was never given back on the road.
 
+mod persist;
+mod record;
+mod restore;
 mod resumable;
 mod sleepers;
 
+pub use persist::Handled;
 pub use resumable::{Rest, Resumable};
 pub use sleepers::Sleepers;
 
 use super::awake::{Entry, Lane};
-use super::outlet::Outlet;
+use super::outlet::{Left, Outlet};
 use super::sessions::Client;
 use super::{Engine, Road};
 use std::net::IpAddr;
@@ -20,12 +24,12 @@ use std::time::{Duration, Instant};
 use tracing::{debug, error};
 use wire::jid::BareJid;
 use wire::stanza::{Condition, Stanza};
-use wire::stream::management::{Enable, Failed, Grant, Receipt, Resume, Suspended, TooHigh};
+use wire::stream::management::{Enable, Failed, Grant, Receipt, Resume, Sent, Suspended, TooHigh};
 use wire::stream::{ClientState, StreamCondition, StreamError};
 use xeps::Act;
 use xeps::account::SessionId;
 use xeps::feature::Hook;
-use xeps::store::{Position, Seq};
+use xeps::store::{Batch, Position, Seq};
 
 /// Why a stream cannot be resumed.
 #[derive(Debug)]
@@ -42,7 +46,7 @@ const LETTING_GO: Duration = Duration::from_secs(10);
 impl Engine {
     /// A client wants its stanzas counted. What is granted, if it wants to be able to resume and may. To be answered before
     /// anything else is sent: from here on what goes into its outbox is counted.
-    pub async fn enable(&self, client: &Client, wish: &Enable) -> Option<Grant> {
+    pub async fn enable(&self, client: &mut Client, wish: &Enable) -> Option<Grant> {
         // A guest who comes back is another one.
         if !wish.resume || client.temporary || self.resumption.is_zero() {
             return None;
@@ -51,8 +55,21 @@ impl Engine {
         let grant = Grant { id: self.clock.id().into(), max: wished.min(self.resumption) };
         let mut lane = client.entry.lane().await;
         let outlet = lane.outlet(client.id)?;
+        let mut resumable = Box::new(Resumable::new(&grant, outlet.outbox.len()));
+        let session = lane.account.session(client.id)?;
+        let saved = persist::save(&client.entry.served.host.registry, session, grant.max.as_secs());
+        resumable.saved = persist::short(&saved);
+        let (domain, user) = (client.entry.served.host.domain.as_str(), client.entry.user.as_str());
+        let mut batch = Batch::new();
+        record::create(&mut batch, domain, user, &grant.id, &saved);
+        if let Err(error) = self.store.commit(batch).await {
+            error!(%error, user, "the store failed: a stream cannot be resumed");
+            return None;
+        }
+        let outlet = lane.outlet(client.id)?;
         outlet.outbox.keep();
-        outlet.resumable = Some(Box::new(Resumable::new(&grant, outlet.outbox.len())));
+        outlet.resumable = Some(resumable);
+        client.handled = Some(Handled { id: grant.id.clone(), h: 0, stored: 0 });
         Some(grant)
     }
 
@@ -71,26 +88,39 @@ impl Engine {
         let _ = client.entry.lane().await.push(client.id, stanza.into());
     }
 
-    /// A client has what it was given under these receipts.
-    pub async fn confirmed(&self, client: &Client, receipts: &[Receipt]) {
-        if receipts.is_empty() {
+    /// A client has what it was given under these receipts, and the first `h` stanzas of a stream that may be resumed.
+    pub async fn confirmed(&self, client: &Client, h: Option<u32>, receipts: &[Receipt]) {
+        if receipts.is_empty() && h.is_none() {
             return;
         }
         let mut road = Road::new(None, client.address, Position::default());
         {
             let mut lane = client.entry.lane().await;
-            self.confirm(&mut lane, &client.entry, client.id, receipts, &mut road).await;
+            self.confirm(&mut lane, &client.entry, client.id, h, receipts, &mut road).await;
         }
         self.travel(&mut road).await;
     }
 
-    async fn confirm(&self, lane: &mut Lane, entry: &Entry, id: SessionId, receipts: &[Receipt], road: &mut Road) {
-        if receipts.is_empty() {
-            return;
+    async fn confirm(
+        &self,
+        lane: &mut Lane,
+        entry: &Entry,
+        id: SessionId,
+        h: Option<u32>,
+        receipts: &[Receipt],
+        road: &mut Road,
+    ) {
+        let mut cx = self.context(&entry.served, road);
+        if let Some(resumable) = lane.outlet(id).and_then(|outlet| outlet.resumable.as_mut())
+            && let Some(h) = h
+        {
+            let mut batch = Batch::new();
+            let handled = resumable.handled(h);
+            handled.iter().for_each(|one| one.delete(&mut batch, entry.user.as_str(), &resumable.id));
+            cx.stage(batch);
         }
         let entries: Vec<Seq> = receipts.iter().map(|receipt| Seq(receipt.0)).collect();
-        let mut cx = self.context(&entry.served, road);
-        for feature in cx.host.registry.chain(Hook::SessionConfirmed) {
+        for feature in cx.host.registry.chain(Hook::SessionConfirmed).filter(|_| !entries.is_empty()) {
             let outcome = feature.session_confirmed(&mut cx, &mut lane.account, id, &entries).await;
             super::hooks::report(outcome, feature.about().name);
         }
@@ -98,8 +128,22 @@ impl Engine {
         self.settle(lane, entry, acts, road).await;
     }
 
+    /// What is given to a session and lies in the store is noted with its stream.
+    pub(super) async fn record_given(&self, lane: &mut Lane, id: SessionId, stanza: &Stanza, at: Seq) {
+        let user = lane.account.user.clone();
+        let Some(batch) = lane.outlet(id).map(|outlet| outlet.record(user.as_str(), stanza, at, true)) else { return };
+        if !batch.is_empty()
+            && let Err(error) = self.store.commit(batch).await
+        {
+            error!(%error, %user, "what a session was given could not be noted");
+        }
+    }
+
     /// The connection of a session that may be resumed is gone. The session rests; one that has ended meanwhile is over.
-    pub async fn hibernate(&self, client: Client, suspended: Suspended) {
+    pub async fn hibernate(&self, mut client: Client, suspended: Suspended) {
+        if let Err(error) = self.store_count(&mut client).await {
+            error!(%error, "the store failed: how far a client has come is not noted");
+        }
         {
             let mut lane = client.entry.lane().await;
             if let Some(outlet) = lane.outlet(client.id)
@@ -142,10 +186,12 @@ impl Engine {
         {
             let mut lane = entry.lane().await;
             let outlet = lane.stream(&wish.previd).ok_or_else(unknown)?;
+            let id = outlet.id;
+            self.recover(&mut lane, &entry, id, wish.h, &mut road).await;
+            let outlet = lane.stream(&wish.previd).ok_or_else(unknown)?;
             let rest = outlet.resumable.as_mut().and_then(|resumable| resumable.rest.as_mut()).ok_or_else(unknown)?;
             let receipts = rest.suspended.acknowledge(wish.h).map_err(NotResumed::TooHigh)?;
-            let id = outlet.id;
-            self.confirm(&mut lane, &entry, id, &receipts, &mut road).await;
+            self.confirm(&mut lane, &entry, id, Some(wish.h), &receipts, &mut road).await;
         }
         self.travel(&mut road).await;
         // Nothing is waited for behind this: who gives up on the connection would give up the session.
@@ -161,7 +207,9 @@ impl Engine {
         let jid = lane.account.session(id).map(|session| session.jid.clone()).ok_or_else(unknown)?;
         drop(lane);
         drop(_turn);
-        Ok((Client { id, jid, outbox, entry, address, temporary: false, written }, suspended))
+        let h = suspended.received();
+        let handled = Some(Handled { id: wish.previd.clone(), h, stored: h });
+        Ok((Client { id, jid, outbox, entry, address, temporary: false, written, handled }, suspended))
     }
 
     /// Waits until no connection has the session; until then its own is told to let go. The latest write that the session
@@ -173,7 +221,10 @@ impl Engine {
             let Some(resumable) = &outlet.resumable else { return Ok(None) };
             if let Some(rest) = &resumable.rest {
                 // Before anything is done about it: nobody but its own client may end the session.
-                rest.suspended.covers(wish.h).map_err(NotResumed::TooHigh)?;
+                // After a restart it alone knows how far it has come.
+                if resumable.restored.is_none() {
+                    rest.suspended.covers(wish.h).map_err(NotResumed::TooHigh)?;
+                }
                 return Ok(Some(rest.written));
             }
             let text = "the session goes on, on another connection";
@@ -200,19 +251,42 @@ impl Engine {
         }
     }
 
-    /// The server stops: sessions without a connection end, and what they were not given finds its way.
-    pub async fn wake_sleepers(&self) {
+    /// The server stops, and no connection is left: what sessions were not given and the store does not have goes there by
+    /// way of the road. The sessions themselves are in the store already, and come back with the server.
+    pub async fn put_away(&self) {
         for entry in self.awake.all() {
-            self.end_asleep(&entry, None).await;
+            let _turn = entry.turn().await;
+            let mut road = Road::new(None, None, Position::default());
+            {
+                let mut lane = entry.lane().await;
+                let asleep: Vec<SessionId> = lane.asleep().collect();
+                for (_, mut outlet) in asleep.into_iter().filter_map(|id| lane.dismiss(id)) {
+                    let left = outlet.abandon(Left::Unstored).unwrap_or_default();
+                    left.into_iter().for_each(|sent| road.undelivered(sent, &entry.user));
+                }
+            }
+            self.travel(&mut road).await;
         }
     }
 
     /// What a session without a connection leaves behind goes back on the road.
-    pub(super) fn bury(&self, outlet: &mut Outlet, entry: &Entry, road: &mut Road) {
-        let Some(rest) = outlet.resumable.as_ref().and_then(|resumable| resumable.rest.as_ref()) else { return };
+    pub(super) async fn bury(&self, lane: &mut Lane, outlet: &mut Outlet, entry: &Entry, road: &mut Road) {
+        let Some(resumable) = &outlet.resumable else { return };
+        // Forgotten together with the next thing that is stored: if that is what the session leaves behind, nothing is lost or
+        // doubled in between.
+        let mut batch = Batch::new();
+        let (domain, user) = (entry.served.host.domain.as_str(), entry.user.as_str());
+        record::forget(&mut batch, domain, user, &resumable.id, resumable.all_recorded());
+        road.staged.extend(batch);
+        let Some(rest) = &resumable.rest else { return };
         self.sleepers.remove(rest.deadline, outlet.id);
         self.sleepers.remember(rest.suspended.id(), &entry.user, rest.suspended.received());
-        outlet.abandon().into_iter().flatten().for_each(|sent| road.undelivered(sent, &entry.user));
+        for one in resumable.restored.iter().flat_map(|restored| &restored.lost).filter(|one| !one.given) {
+            if let Some(stanza) = self.recall(lane, entry, None, one.entry, road).await {
+                road.undelivered(Sent { stanza, receipt: None }, &entry.user);
+            }
+        }
+        outlet.abandon(Left::All).into_iter().flatten().for_each(|sent| road.undelivered(sent, &entry.user));
     }
 
     /// Ends one session of an account, or all, if no connection has it.

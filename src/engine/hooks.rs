@@ -15,8 +15,29 @@ use xeps::account::{Account, SessionId};
 use xeps::accounts;
 use xeps::delivery::Incoming;
 use xeps::feature::Hook;
-use xeps::store::{Position, StoreError};
-use xeps::{Act, Cx, Halt, Outcome};
+use xeps::store::{Position, Store, StoreError};
+use xeps::{Act, Cx, Halt, Host, Outcome};
+
+pub async fn entering(host: &Host, store: &dyn Store, account: &mut Account, stanza: &Stanza) -> Outcome {
+    for feature in host.registry.chain(Hook::Entering) {
+        feature.entering(store, account, stanza).await?;
+    }
+    Ok(())
+}
+
+pub async fn leaving(host: &Host, store: &dyn Store, account: &mut Account, stanza: &Stanza) -> Outcome {
+    for feature in host.registry.chain(Hook::Leaving) {
+        feature.leaving(store, account, stanza).await?;
+    }
+    Ok(())
+}
+
+pub async fn answered(cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
+    for feature in cx.host.registry.chain(Hook::Answered) {
+        feature.answered(cx, account, stanza).await?;
+    }
+    Ok(())
+}
 
 pub async fn message_sent(cx: &mut Cx<'_>, account: &mut Account, id: SessionId, stanza: &mut Stanza) -> Outcome {
     for feature in cx.host.registry.chain(Hook::MessageSent) {
@@ -52,14 +73,20 @@ impl Engine {
         let mut acts = VecDeque::from(acts);
         while let Some(act) = acts.pop_front() {
             match act {
-                Act::Route(stanza) => road.pending.push_back(stanza),
+                Act::Route(stanza) => {
+                    if self.may_leave(lane, entry, &stanza).await {
+                        road.pending.push_back(stanza);
+                    }
+                }
+                Act::RoutePast(stanza) => road.pending.push_back(stanza),
                 Act::Push(id, stanza) => {
                     if road.push(lane, id, stanza).is_err() {
                         acts.push_back(Act::Close(id, StreamCondition::ResourceConstraint));
                     }
                 }
-                Act::Give(id, stanza, entry) => {
-                    let parcel = Parcel { receipt: Some(Receipt(entry.0)), ..stanza.into() };
+                Act::Give(id, stanza, at) => {
+                    self.record_given(lane, id, &stanza, at).await;
+                    let parcel = Parcel { receipt: Some(Receipt(at.0)), ..stanza.into() };
                     if lane.push(id, parcel).is_err() {
                         acts.push_back(Act::Close(id, StreamCondition::ResourceConstraint));
                     }
@@ -85,6 +112,17 @@ impl Engine {
         }
     }
 
+    /// Whether the account's own hooks let through what one of them routes. What only passes by is not theirs to judge.
+    async fn may_leave(&self, lane: &mut Lane, entry: &Entry, stanza: &Stanza) -> bool {
+        if stanza.from.as_ref().is_none_or(|from| from.bare_str() != entry.user.as_str()) {
+            return true;
+        }
+        let outcome = leaving(&entry.served.host, self.store.as_ref(), &mut lane.account, stanza).await;
+        let passes = outcome.is_ok();
+        report(outcome, "engine");
+        passes
+    }
+
     /// Takes a session out of its account and runs the hooks for that. What is queued for it stays with its connection,
     /// which writes it or brings it back when it unbinds; what waits for one that has no connection goes back on the road.
     /// Nothing happens if the session is out already.
@@ -96,7 +134,7 @@ impl Engine {
             report(outcome, feature.about().name);
         }
         let acts = road.close_quietly(cx).await;
-        self.bury(&mut outlet, entry, road);
+        self.bury(lane, &mut outlet, entry, road).await;
         acts
     }
 
@@ -146,6 +184,17 @@ impl Engine {
         }
         drop(lane);
         self.end_asleep(entry, None).await;
+    }
+
+    /// The server stops: every stream of an account is ended. Sessions whose streams may be resumed outlive even that.
+    pub async fn part_all(&self, entry: &Entry, error: &StreamError) {
+        let mut lane = entry.lane().await;
+        for outlet in &mut lane.outlets {
+            match outlet.resumable {
+                Some(_) => outlet.outbox.detach(error.clone()),
+                None => outlet.outbox.end(error.clone()),
+            }
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub use residents::{Seat, Serving};
 pub use served::{Destination, Domains, Served, Services};
 pub use sessions::{Binding, Client, NotBound};
 
+use admit::Door;
+
 use crate::s2s::Federation;
 use hibernate::Sleepers;
 use std::collections::VecDeque;
@@ -47,7 +49,7 @@ use wire::stream::management::Sent;
 use xeps::account::SessionId;
 use xeps::accounts::Passwords;
 use xeps::clock::Clock;
-use xeps::delivery::{Delivery, Incoming, decide, may_ask, nobody};
+use xeps::delivery::{Delivery, Incoming, may_ask, nobody};
 use xeps::store::{Batch, Position, Store, StoreError};
 use xeps::{Act, At, Cx, Halt};
 
@@ -119,15 +121,16 @@ impl Engine {
     /// Takes a stanza from a bound client and sees it and its consequences through. An error ends the client's stream.
     pub async fn receive(&self, client: &mut Client, stanza: Stanza) -> Result<(), StreamError> {
         let stanza = admit::client(stanza, &client.jid)?;
+        let stanza = admit::without_forgeries(stanza, Door::Client, &self.domains);
         let entry = client.entry.clone();
         let _turn = entry.turn().await;
         let mut road = Road::new(Some(client.id), client.address, client.written);
+        road.staged = client.stage_count(&stanza);
         {
             let mut lane = entry.lane().await;
             self.sent(&mut lane, &entry, client.id, stanza, &mut road).await;
         }
         self.travel(&mut road).await;
-        self.leave(&mut road).await;
         client.written = road.written;
         Ok(())
     }
@@ -135,7 +138,7 @@ impl Engine {
     /// Takes a stanza from a component or another server; its addresses have been checked against what the peer has proved.
     pub async fn receive_from_outside(&self, stanza: Stanza) {
         let mut road = Road::new(None, None, Position::default());
-        road.pending.push_back(stanza);
+        road.pending.push_back(admit::without_forgeries(stanza, Door::Outside, &self.domains));
         self.travel(&mut road).await;
     }
 
@@ -162,12 +165,26 @@ impl Engine {
         {
             return self.serve_near(lane, entry, id, scope, &stanza, road).await;
         }
+        match hooks::leaving(&entry.served.host, self.store.as_ref(), &mut lane.account, &stanza).await {
+            Ok(()) => {}
+            // Straight back: as if it came from there, it might be held back on its way in.
+            Err(Halt::Refuse(error)) => {
+                let reply = stanza.error(&error);
+                let _ = reply.map(|reply| road.push(lane, id, reply));
+                return;
+            }
+            Err(halt) => return road.answer(&stanza, halt),
+        }
         let mut cx = self.context(&entry.served, road);
         let outcome = match stanza.kind {
-            Kind::Message(_) => hooks::message_sent(&mut cx, &mut lane.account, id, &mut stanza).await,
+            // What is kept for the sender is not what the recipient gets.
+            Kind::Message(_) => hooks::message_sent(&mut cx, &mut lane.account, id, &mut stanza.clone()).await,
             Kind::Presence(_) => hooks::presence_sent(&mut cx, &mut lane.account, id, &mut stanza).await,
             Kind::Iq(_) => Ok(()),
         };
+        if matches!(stanza.kind, Kind::Presence(_)) {
+            lane.stage_session(&mut cx, id);
+        }
         let (outcome, acts) = road.close(cx, outcome).await;
         match outcome {
             Ok(()) if stanza.to.is_some() => road.pending.push_back(stanza),
@@ -187,6 +204,7 @@ impl Engine {
         while let Some(stanza) = road.pending.pop_front() {
             self.route(stanza, road).await;
         }
+        self.leave(road).await;
     }
 
     /// Commits what went to nobody's account.
@@ -266,6 +284,9 @@ impl Engine {
             Ok(false) => return road.pending.extend(nobody(&stanza).filter(|reply| reply.to.is_some())),
             Err(error) => return road.answer(&stanza, Halt::Broken(error)),
         }
+        if let Err(halt) = hooks::entering(&entry.served.host, self.store.as_ref(), &mut lane.account, &stanza).await {
+            return road.answer(&stanza, halt);
+        }
         if stanza.is_request() && to.is_bare() {
             return self.serve_other(lane, entry, &stanza, road).await;
         }
@@ -276,15 +297,19 @@ impl Engine {
                 Err(error) => return road.answer(&stanza, Halt::Broken(error)),
             }
         }
-        let delivery = decide(&lane.account, &stanza);
-        let mut incoming = Incoming { stanza, delivery };
+        let mut incoming = Incoming::new(&lane.account, stanza);
         let mut cx = self.context(&entry.served, road);
         cx.staged = std::mem::take(&mut road.staged);
         let outcome = match incoming.stanza.kind {
             Kind::Message(_) => hooks::message_received(&mut cx, &mut lane.account, &mut incoming).await,
             Kind::Presence(_) => hooks::presence_received(&mut cx, &mut lane.account, &mut incoming).await,
+            // Requests to the bare address have been served above.
+            Kind::Iq(_) if to.is_bare() => hooks::answered(&mut cx, &mut lane.account, &incoming.stanza).await,
             Kind::Iq(_) => Ok(()),
         };
+        if let (Ok(()), Delivery::Sessions(targets)) = (&outcome, &incoming.delivery) {
+            lane.record_message(&mut cx, targets, &incoming.stanza);
+        }
         let (outcome, mut acts) = road.close(cx, outcome).await;
         match outcome {
             Ok(()) => hand_over(lane, incoming, &mut acts, road),
@@ -341,7 +366,7 @@ impl Engine {
 /// Gives a stanza to its targets. Sessions that cannot take it are over; if none can, the stanza is decided about anew
 /// once they are gone.
 fn hand_over(lane: &mut Lane, incoming: Incoming, acts: &mut Vec<Act>, road: &mut Road) {
-    let Incoming { stanza, delivery } = incoming;
+    let Incoming { stanza, delivery, .. } = incoming;
     match delivery {
         Delivery::Sessions(targets) => {
             let mut taken = false;
@@ -384,7 +409,7 @@ impl Road {
     /// Takes on what something without sessions wants sent.
     fn follow(&mut self, acts: Vec<Act>) {
         self.pending.extend(acts.into_iter().filter_map(|act| match act {
-            Act::Route(stanza) => Some(stanza),
+            Act::Route(stanza) | Act::RoutePast(stanza) => Some(stanza),
             _ => None,
         }));
     }

@@ -7,10 +7,20 @@ use super::hibernate::Resumable;
 use super::outbox::{NotTaken, Outbox, Parcel};
 use held::Held;
 use std::sync::Arc;
+use wire::stanza::Stanza;
 use wire::stream::ClientState;
 use wire::stream::management::Sent;
 use xeps::account::SessionId;
 use xeps::client_state::{Urgency, urgency};
+use xeps::store::{Batch, Seq};
+
+/// What is taken over from a session that is left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    All,
+    /// Without what is noted as lying in the store.
+    Unstored,
+}
 
 /// The engine's end of a session. Whoever holds the lane of its account may touch it.
 pub struct Outlet {
@@ -61,17 +71,28 @@ impl Outlet {
         }
     }
 
-    /// How many stanzas would go out before the next one that does not wait.
-    pub fn ahead(&self) -> usize {
-        self.held.as_ref().map_or(0, |held| held.len())
+    /// Notes that the next stanza, which is this one, lies in the store as that entry; it returns what to commit before it is
+    /// pushed.
+    pub fn record(&mut self, user: &str, stanza: &Stanza, entry: Seq, given: bool) -> Batch {
+        let mut batch = Batch::new();
+        // What is held back goes before it.
+        let ahead = self.held.as_ref().map_or(0, |held| held.len());
+        if let Some(resumable) = self.resumable.as_mut().filter(|_| urgency(stanza) == Urgency::Now) {
+            resumable.record(ahead, entry, given).put(&mut batch, user, &resumable.id);
+        }
+        batch
     }
 
-    /// What a session without a connection leaves behind; None when a connection has it, which brings it back itself.
-    pub fn abandon(&mut self) -> Option<Vec<Sent>> {
-        let rest = self.resumable.as_mut()?.rest.take()?;
-        let mut left = rest.suspended.into_unacknowledged();
-        left.extend(self.outbox.finish());
-        Some(left)
+    /// What a session without a connection leaves behind, with what lies in the store or without; None when a connection has
+    /// it, which brings it back itself.
+    pub fn abandon(&mut self, left: Left) -> Option<Vec<Sent>> {
+        let resumable = self.resumable.as_mut()?;
+        let rest = resumable.rest.take()?;
+        let first = resumable.restored.as_ref().map_or(rest.suspended.acknowledged(), |restored| restored.base);
+        let sent = rest.suspended.into_unacknowledged().into_iter().chain(self.outbox.finish());
+        let numbered = sent.zip(1..).map(|(sent, index)| (sent, first.wrapping_add(index)));
+        let wanted = numbered.filter(|(_, number)| left == Left::All || !resumable.is_recorded(*number));
+        Some(wanted.map(|(sent, _)| sent).collect())
     }
 
     fn flush(&mut self) -> Result<(), NotTaken> {

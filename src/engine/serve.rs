@@ -43,6 +43,7 @@ impl Engine {
             _ => At::Own(&mut lane.account),
         };
         let reply = dispatch(&mut cx, at, stanza, Some(id)).await;
+        lane.stage_session(&mut cx, id);
         let (reply, mut acts) = road.close(cx, reply).await;
         // The answer that an account is gone must not leave before it is.
         if let Some(index) = acts.iter().position(|act| matches!(act, Act::RemoveAccount)) {

@@ -1,6 +1,7 @@
 //! Sessions begin and end: resource binding (RFC 6120 section 7) and what a disconnect leaves behind.
 
 use super::awake::Entry;
+use super::hibernate::Handled;
 use super::hooks::report;
 use super::outbox::Outbox;
 use super::served::Served;
@@ -31,6 +32,8 @@ pub struct Client {
     pub(super) temporary: bool,
     /// The latest write that the session has caused: what it sent is safe once this is on disk.
     pub(super) written: Position,
+    /// Set when its stream may be resumed.
+    pub(super) handled: Option<Handled>,
 }
 
 impl Client {
@@ -117,7 +120,7 @@ impl Engine {
         drop(lane);
         self.travel(&mut road).await;
         drop(_turn);
-        Ok((Client { id, jid, outbox, entry, address, temporary: guest, written: road.written }, bound))
+        Ok((Client { id, jid, outbox, entry, address, temporary: guest, written: road.written, handled: None }, bound))
     }
 
     /// The connection of a session has ended, properly or not. What it was sent and did not acknowledge goes back on the

@@ -114,7 +114,9 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
     loop {
         while let Some(event) = connection.stream.poll_event() {
             if matches!(event, Event::AckWanted) {
-                acks.want(shared, connection);
+                if let Err(error) = acks.want(shared, connection).await {
+                    return ended(not_stored(connection, &error)).unwrap_or(End::Gone);
+                }
             } else if let Some(end) = handle(shared, connection, event).await {
                 return end;
             }
@@ -141,7 +143,7 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
         tokio::select! {
             biased;
             safe = acks.safe(), if acks.is_waiting() => {
-                if let Some(end) = acks.answer(shared, connection, safe) {
+                if let Some(end) = acks.answer(shared, connection, safe).await {
                     return end;
                 }
             }
@@ -178,16 +180,22 @@ struct Waiting {
 }
 
 impl Acks {
-    fn want(&mut self, shared: &Shared, connection: &Connection) {
-        let (Peer::Client(client), Some(h)) = (&connection.peer, connection.stream.received()) else { return };
+    async fn want(&mut self, shared: &Shared, connection: &mut Connection) -> Result<(), StoreError> {
+        let (Peer::Client(client), Some(h)) = (&mut connection.peer, connection.stream.received()) else {
+            return Ok(());
+        };
         if self.waiting.is_some() {
             self.again = self.again.saturating_add(1);
-            return;
+            return Ok(());
         }
+        // What the client is told must be what it is told again after a restart.
+        client.counts(h);
+        shared.engine.store_count(client).await?;
         let requests = std::mem::take(&mut self.again).max(1);
         let (store, position) = (shared.engine.store.clone(), client.written());
         let durable = Box::pin(async move { store.durable(position).await });
         self.waiting = Some(Waiting { h, requests, durable });
+        Ok(())
     }
 
     fn is_waiting(&self) -> bool {
@@ -202,14 +210,21 @@ impl Acks {
         }
     }
 
-    fn answer(&mut self, shared: &Shared, connection: &mut Connection, safe: Result<(), StoreError>) -> Option<End> {
+    async fn answer(
+        &mut self,
+        shared: &Shared,
+        connection: &mut Connection,
+        safe: Result<(), StoreError>,
+    ) -> Option<End> {
         let waiting = self.waiting.take()?;
         if let Err(error) = safe {
             return ended(not_stored(connection, &error));
         }
         (0..waiting.requests).for_each(|_| connection.stream.acknowledge(waiting.h));
-        if self.again > 0 {
-            self.want(shared, connection);
+        if self.again > 0
+            && let Err(error) = self.want(shared, connection).await
+        {
+            return ended(not_stored(connection, &error));
         }
         None
     }
@@ -228,8 +243,12 @@ async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> O
         Event::Stanza(stanza) => {
             shared.meters.stanzas_in.increment(1);
             // On the heap, so that an idle connection does not keep room for it.
+            let h = connection.stream.received();
             let outcome = match &mut connection.peer {
-                Peer::Client(client) => Box::pin(shared.engine.receive(client, stanza)).await,
+                Peer::Client(client) => {
+                    h.into_iter().for_each(|h| client.counts(h));
+                    Box::pin(shared.engine.receive(client, stanza)).await
+                }
                 Peer::Component { domain, .. } => match admit_from_component(stanza, domain) {
                     Ok(stanza) => {
                         Box::pin(shared.engine.receive_from_outside(stanza)).await;
@@ -244,7 +263,7 @@ async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> O
             }
         }
         Event::Enable(wish) => {
-            let grant = match &connection.peer {
+            let grant = match &mut connection.peer {
                 Peer::Client(client) => Box::pin(shared.engine.enable(client, &wish)).await,
                 Peer::Component { .. } => None,
             };
@@ -275,8 +294,9 @@ async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> O
 
 /// The peer has what it was given under these receipts.
 async fn confirm(shared: &Shared, connection: &Connection, receipts: &[Receipt]) {
+    let h = connection.stream.acknowledged().filter(|_| connection.stream.is_resumable());
     if let Peer::Client(client) = &connection.peer {
-        Box::pin(shared.engine.confirmed(client, receipts)).await;
+        Box::pin(shared.engine.confirmed(client, h, receipts)).await;
     }
 }
 

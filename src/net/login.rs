@@ -163,7 +163,7 @@ impl Negotiation<'_> {
         let resource = resource(user, &tag, &made);
         let binding =
             Binding { resource: Some(&resource), login: self.login(), request: Some(bind), guest: self.anonymous };
-        let (client, bound) = match Box::pin(engine.bind(served, user, binding, Some(self.peer.ip()))).await {
+        let (mut client, bound) = match Box::pin(engine.bind(served, user, binding, Some(self.peer.ip()))).await {
             Ok(bound) => bound,
             Err(error) => {
                 debug!(condition = error.condition.name(), "no session was bound");
@@ -172,7 +172,7 @@ impl Negotiation<'_> {
         };
         // XEP-0198 section 9.1, XEP-0352.
         let managed = match bind.child("enable", management::NS).map(Enable::parse) {
-            Some(wish) => Some(engine.enable(&client, &wish).await),
+            Some(wish) => Some(engine.enable(&mut client, &wish).await),
             None => None,
         };
         if bind.child("inactive", CLIENT_STATE).is_some() {

@@ -189,8 +189,8 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 /// Limits on what an authenticated server sends.
-pub fn server_limits(shared: &Shared, federation: &config::Federation) -> XmlLimits {
-    let stream = &shared.limits.stream;
+pub fn server_limits(limits: &Limits, federation: &config::Federation) -> XmlLimits {
+    let stream = &limits.stream;
     let narrow = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
     XmlLimits {
         frame_bytes: federation.limits.stanza.as_usize(),

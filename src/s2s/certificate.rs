@@ -4,27 +4,51 @@
 //! may still prove itself by dialback.
 
 use crate::config::DomainName;
+use crate::tls::{Alternative, CertificateFacts, Use, alternatives, verify_chain};
 use rustls::RootCertStore;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use std::net::IpAddr;
+use rustls::pki_types::CertificateDer;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::SystemTime;
 use tracing::warn;
-use webpki::{EndEntityCert, KeyUsage};
-use x509_parser::{
-    asn1_rs::{Any, Class, Tag},
-    extensions::GeneralName,
-    oid_registry::{Oid, asn1_rs::oid},
-    prelude::{FromDer, X509Certificate},
-};
-
-/// id-on-xmppAddr (RFC 6120 section 13.7.1.4).
-const XMPP_ADDR: Oid<'static> = oid!(1.3.6.1.5.5.7.8.5);
-/// id-on-dnsSRV (RFC 4985 section 2).
-const SRV_NAME: Oid<'static> = oid!(1.3.6.1.5.5.7.8.7);
 
 /// The authorities that vouch for other servers.
 pub struct Authorities(RootCertStore);
+
+/// Names of a certificate that are told of.
+const TOLD: usize = 32;
+
+/// What a certificate is worth for one domain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The names in it that count, if they are not too many.
+    pub names: Vec<String>,
+    /// The one that is the domain's.
+    pub matched: Option<String>,
+    /// Why no authority vouches for it now; None if one does.
+    pub fault: Option<String>,
+    pub self_signed: bool,
+    /// Its SHA-256 hash in hexadecimal.
+    pub fingerprint: String,
+    pub not_before: SystemTime,
+    pub not_after: SystemTime,
+}
+
+impl Judgement {
+    /// Whether it proves the domain.
+    pub fn proves(&self) -> bool {
+        self.matched.is_some() && self.fault.is_none()
+    }
+
+    /// Why it does not, in words for the log; empty when it does.
+    pub fn complaint(&self) -> String {
+        match (&self.fault, &self.matched) {
+            (Some(fault), _) => fault.clone(),
+            (None, None) => format!("it is for {}", self.names.join(", ")),
+            (None, Some(_)) => String::new(),
+        }
+    }
+}
 
 impl Authorities {
     /// Those in `file`; without a file those of the system, or, when it has none, those of Mozilla.
@@ -47,48 +71,59 @@ impl Authorities {
 
     /// Whether the chain, the peer's own certificate first, proves at `now` that the peer is `domain`.
     pub fn prove(&self, chain: &[CertificateDer<'_>], domain: &DomainName, now: SystemTime) -> bool {
-        let Some((own, intermediates)) = chain.split_first() else { return false };
-        names(own, domain) && self.vouch(own, intermediates, now)
+        self.judge(chain, domain, now).is_some_and(|judgement| judgement.proves())
     }
 
+    /// What the chain, the peer's own certificate first, is worth at `now` for `domain`. None: there is no certificate that
+    /// can be read.
+    ///
     /// Server certificates may lack the usage for clients, and one certificate serves both directions: so the usage for
     /// servers is asked for on incoming connections too.
-    fn vouch(&self, own: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], now: SystemTime) -> bool {
-        let Ok(since_epoch) = now.duration_since(SystemTime::UNIX_EPOCH) else { return false };
-        let provider = crate::tls::provider();
-        let algorithms = provider.signature_verification_algorithms.all;
-        let time = UnixTime::since_unix_epoch(since_epoch);
-        let (roots, usage) = (&self.0.roots, KeyUsage::server_auth());
-        EndEntityCert::try_from(own).is_ok_and(|certificate| {
-            certificate.verify_for_usage(algorithms, roots, intermediates, time, usage, None, None).is_ok()
+    pub fn judge(&self, chain: &[CertificateDer<'_>], domain: &DomainName, now: SystemTime) -> Option<Judgement> {
+        let own = chain.first()?;
+        let facts = CertificateFacts::read(own)?;
+        let names = alternatives(own);
+        Some(Judgement {
+            matched: names.iter().find(|name| matches(name, domain)).map(text),
+            names: names.iter().map(text).take(TOLD).collect(),
+            fault: verify_chain(chain, &self.0.roots, Use::Server, now).err(),
+            self_signed: facts.self_signed,
+            fingerprint: facts.fingerprint,
+            not_before: facts.not_before,
+            not_after: facts.not_after,
         })
     }
 }
 
-/// Whether one of the alternative names of the certificate is that of the domain. The subject never counts (RFC 9525
-/// section 2).
-fn names(certificate: &CertificateDer<'_>, domain: &DomainName) -> bool {
-    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return false };
-    let Ok(Some(san)) = certificate.subject_alternative_name() else { return false };
-    let (ascii, address) = (domain.to_ascii(), domain.ip());
-    san.value.general_names.iter().any(|name| match (name, address) {
-        (GeneralName::DNSName(name), None) => covers(name, &ascii),
-        (GeneralName::OtherName(oid, value), None) if *oid == SRV_NAME => {
-            text(value, Tag::Ia5String).and_then(of_service).is_some_and(|name| name.eq_ignore_ascii_case(&ascii))
+/// Whether the certificate has an alternative name that is the domain's.
+pub fn names(certificate: &CertificateDer<'_>, domain: &DomainName) -> bool {
+    alternatives(certificate).iter().any(|name| matches(name, domain))
+}
+
+/// Whether a name in a certificate is that of the domain.
+fn matches(name: &Alternative, domain: &DomainName) -> bool {
+    match (name, domain.ip()) {
+        (Alternative::Dns(name), None) => covers(name, &domain.to_ascii()),
+        (Alternative::Srv(name), None) => {
+            of_service(name).is_some_and(|name| name.eq_ignore_ascii_case(&domain.to_ascii()))
         }
-        (GeneralName::OtherName(oid, value), _) if *oid == XMPP_ADDR => {
-            text(value, Tag::Utf8String).and_then(|name| name.parse().ok()) == Some(domain.clone())
-        }
-        (GeneralName::IPAddress(octets), Some(address)) => match address {
-            IpAddr::V4(address) => address.octets() == **octets,
-            IpAddr::V6(address) => address.octets() == **octets,
-        },
+        (Alternative::Xmpp(name), _) => name.parse().ok().as_ref() == Some(domain),
+        (Alternative::Address(own), Some(address)) => *own == address,
         _ => false,
-    })
+    }
+}
+
+fn text(name: &Alternative) -> String {
+    match name {
+        Alternative::Dns(name) => name.clone(),
+        Alternative::Srv(name) => format!("{name} (SRVName)"),
+        Alternative::Xmpp(name) => format!("{name} (XmppAddr)"),
+        Alternative::Address(address) => address.to_string(),
+    }
 }
 
 /// RFC 9525 section 6.3: a wildcard is the whole first label, stands for exactly one label, and has others behind it.
-fn covers(pattern: &str, name: &str) -> bool {
+pub fn covers(pattern: &str, name: &str) -> bool {
     match pattern.strip_prefix("*.") {
         None => pattern.eq_ignore_ascii_case(name),
         Some(rest) => {
@@ -104,16 +139,6 @@ fn covers(pattern: &str, name: &str) -> bool {
 fn of_service(name: &str) -> Option<&str> {
     let (service, domain) = name.split_once('.')?;
     service.eq_ignore_ascii_case("_xmpp-server").then_some(domain)
-}
-
-/// The text in `[0] EXPLICIT` of a type.
-fn text(value: &[u8], tag: Tag) -> Option<&str> {
-    let (_, explicit) = Any::from_der(value).ok()?;
-    if explicit.class() != Class::ContextSpecific || explicit.tag() != Tag(0) {
-        return None;
-    }
-    let (_, text) = Any::from_der(explicit.data).ok()?;
-    (text.tag() == tag).then(|| std::str::from_utf8(text.data).ok())?
 }
 
 #[cfg(test)]
@@ -198,10 +223,6 @@ mod tests {
         assert_eq!(of_service("_xmpp-server.example.org"), Some("example.org"));
         assert_eq!(of_service("_XMPP-Server.example.org"), Some("example.org"));
         assert_eq!(of_service("_xmpp-client.example.org"), None);
-        // [0] EXPLICIT IA5String, as in a certificate.
-        let value = [&[0xa0, 0x06, 0x16, 0x04][..], b"_a.b"].concat();
-        assert_eq!(text(&value, Tag::Ia5String), Some("_a.b"));
-        assert_eq!(text(&value, Tag::Utf8String), None);
     }
 
     #[test]

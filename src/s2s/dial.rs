@@ -1,38 +1,49 @@
 //! Connecting to whichever of several addresses answers first (RFC 8305, "happy eyeballs").
 
+use super::steps::{Step, Witness};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// The head start of an address over the next one (RFC 8305 section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Connects to the first address that answers. Later addresses are tried when the earlier ones have failed or have had
+/// Connects to the first address that answers; each has `patience` to do so. Later addresses are tried when the earlier ones have failed or have had
 /// their head start. Attempts that are not needed any more end with the call.
 ///
 /// # Errors
 /// That of the last address that failed.
-pub async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+pub async fn connect(addresses: &[SocketAddr], patience: Duration, witness: &dyn Witness) -> io::Result<TcpStream> {
     let mut rest = addresses.iter().copied();
     let mut attempts = JoinSet::new();
     let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
     loop {
         let more = rest.next();
         if let Some(address) = more {
-            attempts.spawn(TcpStream::connect(address));
+            attempts.spawn(async move {
+                let begun = Instant::now();
+                let connected = timeout(patience, TcpStream::connect(address)).await;
+                let none = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer"));
+                (address, connected.unwrap_or_else(none), begun.elapsed())
+            });
         } else if attempts.is_empty() {
             return Err(error);
         }
         tokio::select! {
             ended = attempts.join_next() => match ended {
-                Some(Ok(Ok(socket))) => {
+                Some(Ok((address, Ok(socket), took))) => {
+                    witness.saw(answered(address, took, None));
                     // Stanzas are written whole: waiting for more to send only delays them.
                     let _ = socket.set_nodelay(true);
                     return Ok(socket);
                 }
-                Some(Ok(Err(failed))) => error = failed,
+                Some(Ok((address, Err(failed), took))) => {
+                    witness.saw(answered(address, took, Some(&failed)));
+                    error = failed;
+                }
                 Some(Err(_)) | None => {}
             },
             () = tokio::time::sleep(HEAD_START), if more.is_some() => {}
@@ -40,10 +51,18 @@ pub async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     }
 }
 
+fn answered(address: SocketAddr, took: Duration, failure: Option<&io::Error>) -> Step {
+    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    Step::Tcp { address, millis, failure: failure.map(ToString::to_string) }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::steps::{Journal, Log};
     use super::*;
     use tokio::net::TcpListener;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
 
     /// An address where nobody listens.
     async fn deaf() -> SocketAddr {
@@ -54,14 +73,20 @@ mod tests {
     async fn an_address_that_refuses_is_passed_over() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let socket = connect(&[deaf().await, address]).await.unwrap();
+        let (refusing, journal) = (deaf().await, Journal::default());
+        let socket = connect(&[refusing, address], PATIENCE, &journal).await.unwrap();
         assert_eq!(socket.peer_addr().unwrap(), address);
+        let told = journal.into_steps().into_iter().map(|step| match step {
+            Step::Tcp { address, failure, .. } => (address, failure.is_some()),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [(refusing, true), (address, false)]);
     }
 
     #[tokio::test]
     async fn the_error_of_the_last_is_told() {
         let addresses = [deaf().await, deaf().await];
-        assert_eq!(connect(&addresses).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
-        assert_eq!(connect(&[]).await.unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
+        assert_eq!(connect(&addresses, PATIENCE, &Log).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(connect(&[], PATIENCE, &Log).await.unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
     }
 }

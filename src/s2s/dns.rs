@@ -1,19 +1,24 @@
 //! Where the server of a domain is (RFC 6120 section 3.2, XEP-0368 section 3): static routes, SRV records, addresses.
 
+use super::dnssec::Dnssec;
 use super::srv::{Srv, in_order};
+use super::steps::{Step, Tlsas, Witness};
 use crate::config::{DomainName, Federation};
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::{ResolverBuilder, TokioResolver};
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
-use tracing::{debug, warn};
+use tracing::warn;
+use wire::stream::Audience;
 
 /// How a connection is secured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Security {
     /// `_xmpp-server`: on the stream (RFC 6120 section 5).
     StartTls,
@@ -22,14 +27,15 @@ pub enum Security {
 }
 
 /// A place where the server of a domain may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pub host: Host,
     pub port: u16,
     pub security: Security,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Host {
     Address(IpAddr),
     /// A name in ASCII.
@@ -47,13 +53,16 @@ pub enum NotFound {
     NoAnswer(String),
 }
 
-/// The port when DNS names none (RFC 6120 section 3.2.2).
-const PORT: u16 = 5269;
+/// Addresses of a host, and records of a service, that are looked at: nobody has to go through a long list for others.
+const ADDRESSES: usize = 16;
+const RECORDS: usize = 32;
 
-/// The resolver, with its cache.
+/// The resolvers, with their caches.
 pub struct Dns {
     /// None when the system has no name server: then there are only routes and addresses.
     resolver: Option<TokioResolver>,
+    /// None when DANE is not wanted.
+    dnssec: Option<Dnssec>,
 }
 
 impl Dns {
@@ -62,76 +71,121 @@ impl Dns {
     /// # Errors
     /// The configured name server cannot be used.
     pub fn new(config: &Federation) -> Result<Dns, String> {
-        let builder = match config.resolver {
-            Some(address) => {
-                let at = |mut connection: ConnectionConfig| {
-                    connection.port = address.port();
-                    connection
-                };
-                let connections = vec![at(ConnectionConfig::udp()), at(ConnectionConfig::tcp())];
-                let server = NameServerConfig::new(address.ip(), true, connections);
-                let servers = ResolverConfig::from_name_servers(vec![server]);
-                Ok(TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default()))
-            }
-            None => TokioResolver::builder_tokio(),
-        };
-        let built = builder.and_then(|mut builder| {
+        let dnssec = Dnssec::new(config)?;
+        let built = servers(config).and_then(|mut builder| {
             tune(builder.options_mut(), config.resolver.is_some());
             builder.build()
         });
         match built {
-            Ok(resolver) => Ok(Dns { resolver: Some(resolver) }),
+            Ok(resolver) => Ok(Dns { resolver: Some(resolver), dnssec }),
             Err(error) if config.resolver.is_some() => Err(format!("federation.resolver: {error}")),
             Err(error) => {
                 warn!(%error, "this system has no name server: other servers are found by federation.routes only");
-                Ok(Dns { resolver: None })
+                Ok(Dns { resolver: None, dnssec })
             }
         }
     }
 
-    /// The places where the server of `domain` may be, in the order in which they are to be tried.
+    /// The places where the server of `domain` may be, for other servers or for clients, in the order in which they are to be
+    /// tried.
     ///
     /// # Errors
     /// There is none, or DNS does not say.
-    pub async fn places(&self, domain: &DomainName) -> Result<Vec<Place>, NotFound> {
+    pub async fn places(
+        &self,
+        domain: &DomainName,
+        audience: Audience,
+        witness: &dyn Witness,
+    ) -> Result<Vec<Place>, NotFound> {
         if let Some(address) = domain.ip() {
-            return Ok(vec![Place { host: Host::Address(address), port: PORT, security: Security::StartTls }]);
+            let (host, port) = (Host::Address(address), usual_port(audience));
+            return Ok(vec![Place { host, port, security: Security::StartTls }]);
         }
         let domain = domain.to_ascii();
-        let (starttls, direct) =
-            tokio::join!(self.srv(&domain, Security::StartTls), self.srv(&domain, Security::Direct));
-        let places = choose(&domain, starttls, direct, below);
-        debug!(%domain, ?places, "places of the server");
-        places
+        let (starttls, direct) = tokio::join!(
+            self.srv(&domain, audience, Security::StartTls, witness),
+            self.srv(&domain, audience, Security::Direct, witness)
+        );
+        let places = choose(&domain, usual_port(audience), starttls, direct, below)?;
+        witness.saw(Step::Places { places: places.clone() });
+        Ok(places)
+    }
+
+    /// What DNSSEC proves of the certificate at a place of `domain`. Nothing when DANE is not wanted.
+    pub async fn tlsa(&self, domain: &DomainName, place: &Place, witness: &dyn Witness) -> Tlsas {
+        let Some(dnssec) = &self.dnssec else { return Tlsas::Nothing };
+        let Some((name, found)) = dnssec.tlsa(&domain.to_ascii(), place).await else { return Tlsas::Nothing };
+        witness.saw(Step::Dane { name, found: found.clone() });
+        found
+    }
+
+    /// Whether DANE is wanted.
+    pub fn has_dane(&self) -> bool {
+        self.dnssec.is_some()
     }
 
     /// The addresses of a place, IPv6 and IPv4 in turn (RFC 8305 section 4).
     ///
     /// # Errors
     /// The name has no address, or DNS does not say.
-    pub async fn addresses(&self, place: &Place) -> Result<Vec<SocketAddr>, NotFound> {
+    pub async fn addresses(&self, place: &Place, witness: &dyn Witness) -> Result<Vec<SocketAddr>, NotFound> {
         let name = match &place.host {
             Host::Address(address) => return Ok(vec![SocketAddr::new(*address, place.port)]),
             Host::Name(name) => name,
         };
+        let host = name.clone();
+        match self.look_up(name).await {
+            Ok((addresses, ttl)) => {
+                witness.saw(Step::Addresses { host, addresses: addresses.clone(), ttl, failure: None });
+                Ok(addresses.into_iter().map(|address| SocketAddr::new(address, place.port)).collect())
+            }
+            Err(why) => {
+                let failure = Some(match &why {
+                    NotFound::Nowhere => "no such name, or it has no address".to_owned(),
+                    NotFound::NoAnswer(_) => why.to_string(),
+                });
+                witness.saw(Step::Addresses { host, addresses: Vec::new(), ttl: None, failure });
+                Err(why)
+            }
+        }
+    }
+
+    async fn look_up(&self, name: &str) -> Result<(Vec<IpAddr>, Option<u32>), NotFound> {
         let found = self.resolver()?.lookup_ip(absolute(name)?).await.map_err(|error| not_found(&error))?;
-        let addresses = alternate(found.iter().collect());
+        let addresses = alternate(found.iter().take(ADDRESSES).collect());
         if addresses.is_empty() {
             return Err(NotFound::Nowhere);
         }
-        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, place.port)).collect())
+        let ttl = found.as_lookup().answers().iter().map(|record| record.ttl).min();
+        Ok((addresses, ttl))
     }
 
-    async fn srv(&self, domain: &str, security: Security) -> Result<Vec<Srv>, NotFound> {
-        let service = match security {
-            Security::StartTls => "_xmpp-server._tcp",
-            Security::Direct => "_xmpps-server._tcp",
+    async fn srv(
+        &self,
+        domain: &str,
+        audience: Audience,
+        security: Security,
+        witness: &dyn Witness,
+    ) -> Result<Vec<Srv>, NotFound> {
+        let name = format!("{}.{domain}", service(audience, security));
+        let found = self.look_up_srv(&name, security).await;
+        let (records, ttl, failure) = match &found {
+            Ok((records, ttl)) => (records.clone(), *ttl, None),
+            Err(error) => (Vec::new(), None, Some(error.to_string())),
         };
-        let name = absolute(&format!("{service}.{domain}"))?;
-        match self.resolver()?.lookup(name, RecordType::SRV).await {
-            Ok(found) => Ok(found.answers().iter().filter_map(|record| srv(&record.data, security)).collect()),
+        witness.saw(Step::Srv { name, records, ttl, failure });
+        found.map(|(records, _)| records)
+    }
+
+    async fn look_up_srv(&self, name: &str, security: Security) -> Result<(Vec<Srv>, Option<u32>), NotFound> {
+        match self.resolver()?.lookup(absolute(name)?, RecordType::SRV).await {
+            Ok(found) => {
+                let answers = found.answers();
+                let records = answers.iter().filter_map(|record| srv(&record.data, security)).take(RECORDS).collect();
+                Ok((records, answers.iter().map(|record| record.ttl).min()))
+            }
             Err(error) => match not_found(&error) {
-                NotFound::Nowhere => Ok(Vec::new()),
+                NotFound::Nowhere => Ok((Vec::new(), None)),
                 failed => Err(failed),
             },
         }
@@ -142,7 +196,38 @@ impl Dns {
     }
 }
 
-fn tune(options: &mut ResolverOpts, own_server: bool) {
+/// The services of RFC 6120 section 3.2.1 and XEP-0368 section 2.
+pub fn service(audience: Audience, security: Security) -> &'static str {
+    match (audience, security) {
+        (Audience::Servers, Security::StartTls) => "_xmpp-server._tcp",
+        (Audience::Servers, Security::Direct) => "_xmpps-server._tcp",
+        (Audience::Clients, Security::StartTls) => "_xmpp-client._tcp",
+        (Audience::Clients, Security::Direct) => "_xmpps-client._tcp",
+    }
+}
+
+/// The port when DNS names none (RFC 6120 section 3.2.2).
+fn usual_port(audience: Audience) -> u16 {
+    match audience {
+        Audience::Servers => 5269,
+        Audience::Clients => 5222,
+    }
+}
+
+/// A resolver that asks the name server of the configuration, or those of the system.
+pub fn servers(config: &Federation) -> Result<ResolverBuilder<TokioRuntimeProvider>, NetError> {
+    let Some(address) = config.resolver else { return TokioResolver::builder_tokio() };
+    let at = |mut connection: ConnectionConfig| {
+        connection.port = address.port();
+        connection
+    };
+    let connections = vec![at(ConnectionConfig::udp()), at(ConnectionConfig::tcp())];
+    let server = NameServerConfig::new(address.ip(), true, connections);
+    let servers = ResolverConfig::from_name_servers(vec![server]);
+    Ok(TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default()))
+}
+
+pub fn tune(options: &mut ResolverOpts, own_server: bool) {
     options.ip_strategy = LookupIpStrategy::Ipv6AndIpv4;
     // A server that is named here is asked about everything.
     if own_server {
@@ -160,6 +245,7 @@ fn srv(data: &RData, security: Security) -> Option<Srv> {
 /// there; only when neither says anything, the domain itself is the place (RFC 6120 section 3.2.2).
 fn choose(
     domain: &str,
+    usual_port: u16,
     starttls: Result<Vec<Srv>, NotFound>,
     direct: Result<Vec<Srv>, NotFound>,
     below: impl FnMut(u32) -> u32,
@@ -175,7 +261,10 @@ fn choose(
     if records.is_empty() {
         return match failure {
             Some(error) => Err(error),
-            None => Ok(vec![Place { host: Host::Name(domain.to_owned()), port: PORT, security: Security::StartTls }]),
+            None => {
+                let host = Host::Name(domain.to_owned());
+                Ok(vec![Place { host, port: usual_port, security: Security::StartTls }])
+            }
         };
     }
     let there: Vec<Srv> = records.into_iter().filter(|record| !record.host.is_empty()).collect();
@@ -203,7 +292,7 @@ fn alternate(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
 }
 
 /// The name as it is, without the search list of the system.
-fn absolute(name: &str) -> Result<Name, NotFound> {
+pub fn absolute(name: &str) -> Result<Name, NotFound> {
     let name = Name::from_ascii(name).map_err(|_| NotFound::Nowhere);
     name.map(|mut name| {
         name.set_fqdn(true);
@@ -236,29 +325,32 @@ mod tests {
     fn both_services_count_as_one() {
         let starttls = srv("a.example", 5269, Security::StartTls);
         let direct = Srv { priority: 1, ..srv("b.example", 443, Security::Direct) };
-        let places = choose("example", Ok(vec![starttls]), Ok(vec![direct]), |_| 0).unwrap();
+        let places = choose("example", 5269, Ok(vec![starttls]), Ok(vec![direct]), |_| 0).unwrap();
         assert_eq!(places, [place("a.example", 5269, Security::StartTls), place("b.example", 443, Security::Direct)]);
     }
 
     #[test]
     fn without_records_the_domain_itself_is_the_place() {
-        let places = choose("a.example", Ok(vec![]), Ok(vec![]), |_| 0).unwrap();
+        let places = choose("a.example", 5269, Ok(vec![]), Ok(vec![]), |_| 0).unwrap();
         assert_eq!(places, [place("a.example", 5269, Security::StartTls)]);
     }
 
     #[test]
     fn a_service_can_be_declared_absent() {
         let (none, direct) = (srv("", 0, Security::StartTls), srv("b.example", 5270, Security::Direct));
-        assert_eq!(choose("example", Ok(vec![none.clone()]), Ok(vec![]), |_| 0), Err(NotFound::Nowhere));
-        let places = choose("example", Ok(vec![none]), Ok(vec![direct]), |_| 0).unwrap();
+        assert_eq!(choose("example", 5269, Ok(vec![none.clone()]), Ok(vec![]), |_| 0), Err(NotFound::Nowhere));
+        let places = choose("example", 5269, Ok(vec![none]), Ok(vec![direct]), |_| 0).unwrap();
         assert_eq!(places, [place("b.example", 5270, Security::Direct)], "the other one is there");
     }
 
     #[test]
     fn a_question_without_answer_is_not_an_answer() {
         let failed = || Err(NotFound::NoAnswer("timeout".to_owned()));
-        assert_eq!(choose("a.example", failed(), Ok(vec![]), |_| 0), Err(NotFound::NoAnswer("timeout".to_owned())));
-        let places = choose("a.example", failed(), Ok(vec![srv("b.example", 1, Security::Direct)]), |_| 0);
+        assert_eq!(
+            choose("a.example", 5269, failed(), Ok(vec![]), |_| 0),
+            Err(NotFound::NoAnswer("timeout".to_owned()))
+        );
+        let places = choose("a.example", 5269, failed(), Ok(vec![srv("b.example", 1, Security::Direct)]), |_| 0);
         assert_eq!(places.unwrap(), [place("b.example", 1, Security::Direct)], "what is known is used");
     }
 

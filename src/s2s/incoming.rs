@@ -1,7 +1,7 @@
 //! Streams from other servers: which domain is asked for, who the peer is, and its stanzas onto the road.
 
 use super::guests::Pass;
-use super::link::{Aloft, arrived, broken, give_back, stopped, too_late};
+use super::link::{Aloft, arrived, broken, closing_time, give_back, stopped, too_late};
 use super::open::{bid_farewell, watch};
 use super::remotes::{Carrier, Pair};
 use super::verify::{self, Claim, unanswered};
@@ -36,6 +36,7 @@ pub async fn serve(shared: &Arc<Shared>, federation: &Arc<Federation>, socket: T
         io: Io::Plain(socket),
         stream: Stream::new(Role::Server, false, timeouts, random, Instant::now()),
         chain: Vec::new(),
+        by_dns: HashSet::new(),
         local: None,
         claims: JoinSet::new(),
         guests: Vec::new(),
@@ -51,6 +52,9 @@ pub async fn serve(shared: &Arc<Shared>, federation: &Arc<Federation>, socket: T
 /// ones are refused.
 const CLAIMS: [usize; 2] = [4, 16];
 
+/// Bytes of answers that wait for a peer. Stanzas are taken from lines only when nothing waits: more than this is an attack.
+const UNREAD: usize = 512 * 1024;
+
 struct Incoming<'a> {
     shared: &'a Arc<Shared>,
     federation: &'a Arc<Federation>,
@@ -58,6 +62,8 @@ struct Incoming<'a> {
     stream: Stream,
     /// The peer's certificates, its own first.
     chain: Vec<CertificateDer<'static>>,
+    /// The domains whose certificate it is according to DNS.
+    by_dns: HashSet<DomainName>,
     /// The domain here that the stream was opened to.
     local: Option<BareJid>,
     /// Claims whose authoritative servers are being asked.
@@ -86,7 +92,12 @@ impl Incoming<'_> {
                 self.aloft.landed();
             }
         }
-        self.carriers.clear();
+        for carrier in self.carriers.drain(..) {
+            // Unless the server stops, another stream takes over what is left.
+            if *self.shared.stopping.borrow() {
+                give_back(self.shared, carrier.abandon(), &closing_time()).await;
+            }
+        }
         give_back(self.shared, std::mem::take(&mut self.aloft).lost(), &broken()).await;
     }
 
@@ -104,6 +115,10 @@ impl Incoming<'_> {
                         Next::Gone => return false,
                     }
                 }
+            }
+            if self.stream.output().len() > UNREAD {
+                info!("the peer asks and asks and does not read the answers: the connection is given up");
+                return false;
             }
             self.carry();
             let deliver = self.federation.config.timeouts.deliver.get();
@@ -130,9 +145,11 @@ impl Incoming<'_> {
                         give_back(self.shared, carrier.expired(now), &too_late()).await;
                     }
                     if self.aloft.deadline(deliver).is_some_and(|deadline| deadline <= now) {
+                        info!("the peer reads nothing: the connection is given up");
                         return false;
                     }
-                    if let Some(Event::Closed(_)) = self.stream.handle_timeout(now) {
+                    if let Some(Event::Closed(closed)) = self.stream.handle_timeout(now) {
+                        debug!(?closed, "closed");
                         return true;
                     }
                 }
@@ -146,7 +163,7 @@ impl Incoming<'_> {
 
     async fn handle(&mut self, event: Event, patience: Duration) -> Next {
         match event {
-            Event::Header(header) => self.header(&header),
+            Event::Header(header) => self.header(&header).await,
             Event::StartTls => match self.begin_tls(false, patience).await {
                 true => Next::Go,
                 false => Next::Gone,
@@ -179,7 +196,7 @@ impl Incoming<'_> {
     }
 
     /// The peer has named both domains: ours must be served here, and its own may not be one of ours.
-    fn header(&mut self, header: &Header) -> Next {
+    async fn header(&mut self, header: &Header) -> Next {
         let Some(to) = &header.to else {
             let text = "'to' must name the domain that is wanted";
             return self.fail(StreamError::with_text(StreamCondition::ImproperAddressing, text));
@@ -194,7 +211,14 @@ impl Incoming<'_> {
             },
             None => None,
         };
-        let proven = from.as_ref().is_some_and(|from| self.federation.proves(&self.chain, from));
+        let proven = match &from {
+            Some(from) => self.proves(from) || self.learn(from).await,
+            None => false,
+        };
+        if let Some(from) = from.as_ref().filter(|_| !proven && !self.chain.is_empty()) {
+            let why = self.federation.complaint(&self.chain, from);
+            info!(%from, why, "the peer's certificate proves nothing");
+        }
         let local = to.domain_of();
         let policy = self.policy(local.clone(), from.as_ref(), proven);
         self.local = Some(local);
@@ -203,6 +227,20 @@ impl Incoming<'_> {
         self.stream.open(policy);
         Span::current().record("id", self.stream.id());
         Next::Go
+    }
+
+    /// Whether the peer's certificate proves a domain, as far as is known.
+    fn proves(&self, domain: &DomainName) -> bool {
+        self.by_dns.contains(domain) || self.federation.proves(&self.chain, domain)
+    }
+
+    /// Asks DNS whether the peer's certificate is the domain's (DANE).
+    async fn learn(&mut self, domain: &DomainName) -> bool {
+        let proven = self.federation.proves_by_dns(&self.chain, domain).await;
+        if proven {
+            self.by_dns.insert(domain.clone());
+        }
+        proven
     }
 
     /// The domain that a peer claims, if it may.
@@ -231,7 +269,7 @@ impl Incoming<'_> {
             early_features: Arc::from([]),
             early_namespaces: &[],
             features: Arc::from([]),
-            limits: server_limits(self.shared, config),
+            limits: server_limits(&self.shared.limits, config),
             component_secret: None,
             sasl2: None,
             federation: Some(FederationPolicy {
@@ -282,9 +320,7 @@ impl Incoming<'_> {
             Principal::Server(name) | Principal::User(name) => name.parse::<DomainName>().ok(),
             Principal::Anonymous => None,
         };
-        let proven = domain.filter(|domain| {
-            self.foreign(domain.jid().as_jid()).is_ok() && self.federation.proves(&self.chain, domain)
-        });
+        let proven = domain.filter(|domain| self.foreign(domain.jid().as_jid()).is_ok() && self.proves(domain));
         let (Some(domain), Some(local)) = (proven, self.local.clone()) else {
             return self.deny(SaslError::NotAuthorized, "the certificate does not prove that domain");
         };
@@ -327,7 +363,7 @@ impl Incoming<'_> {
         }
         let Ok(from) = self.foreign(claim.from.as_jid()) else { return Some(unanswered(Condition::NotAllowed)) };
         // XEP-0220 section 2.2.2: a certificate that proves the domain saves the question.
-        if self.federation.proves(&self.chain, &from) {
+        if self.proves(&from) {
             return Some(Verdict::Valid);
         }
         if !self.federation.may_dial_back(&from) {

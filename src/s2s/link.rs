@@ -50,6 +50,7 @@ impl Aloft {
 pub async fn arrived(shared: &Shared, federation: &Federation, stanza: Stanza) {
     shared.meters.stanzas_in.increment(1);
     match &stanza.from {
+        Some(_) if federation.pings.answered(&stanza) => {}
         Some(from) if federation.lists.permit(from.domain()) => {
             shared.engine.receive_from_outside(stanza).await;
         }
@@ -64,7 +65,10 @@ pub async fn stopped(stopping: &mut watch::Receiver<bool>) {
 }
 
 /// Tells the senders that their stanzas did not arrive, or may not have.
-pub async fn give_back(shared: &Shared, stanzas: Vec<Stanza>, error: &StanzaError) {
+pub async fn give_back(shared: &Shared, mut stanzas: Vec<Stanza>, error: &StanzaError) {
+    if let Some(federation) = &shared.federation {
+        federation.pings.returned(&mut stanzas, error);
+    }
     if !stanzas.is_empty() {
         debug!(count = stanzas.len(), condition = error.condition.name(), "given back to their senders");
         shared.engine.undeliverable(&stanzas, error).await;
@@ -81,4 +85,10 @@ pub fn too_late() -> StanzaError {
 pub fn broken() -> StanzaError {
     let error = StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Wait);
     error.with_text("the connection to the other server was lost")
+}
+
+/// What the sender of a stanza is told that this server cannot deliver any more before it stops.
+pub fn closing_time() -> StanzaError {
+    let error = StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Wait);
+    error.with_text("this server stops before the other one could be reached")
 }

@@ -11,35 +11,52 @@
 
 mod backoff;
 mod certificate;
+mod dane;
 mod dial;
 mod dns;
+mod dnssec;
 mod guests;
 mod incoming;
 mod link;
 mod open;
 mod outgoing;
+mod ping;
 mod policy;
 mod queue;
 mod remotes;
 mod srv;
+mod steps;
 mod verify;
 
 pub use incoming::serve;
 pub use outgoing::carry_all;
 
+// For the doctor.
+pub(crate) use certificate::Judgement;
+pub(crate) use dane::{Tlsa, Verdict};
+pub(crate) use dns::{Host, NotFound, Place, Security};
+pub(crate) use open::{Dialer, Opened, PLACES, Trouble, bid_farewell};
+pub(crate) use ping::Pong;
+pub(crate) use remotes::Pair;
+pub(crate) use srv::Srv;
+pub(crate) use steps::{Journal, Step, Tlsas, Witness};
+
 use crate::config::{self, DomainName, Proof};
 use certificate::Authorities;
 use dns::Dns;
 use guests::Guests;
+use ping::Pings;
 use policy::Lists;
 use queue::Bounds;
-use remotes::{Carrier, Limits, Pair, Remotes};
+use remotes::{Carrier, Full, Limits, Remotes};
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
+use steps::Log;
 use tokio::sync::{Semaphore, mpsc};
 use wire::jid::BareJid;
 use wire::stanza::{Condition, Stanza, StanzaError};
+use wire::stream::Audience;
 
 /// What all streams with other servers share.
 pub struct Federation {
@@ -51,8 +68,9 @@ pub struct Federation {
     guests: Guests,
     /// Of our dialback keys. New with every start: a key is of no use after its stream anyway.
     secret: [u8; 32],
-    /// Dialback verifications at one time.
+    /// Questions about peers that come in, to DNS and by dialback, at one time.
     verifying: Semaphore,
+    pings: Pings,
 }
 
 /// Lines that want to be carried; for [`carry_all`].
@@ -84,6 +102,7 @@ impl Federation {
             guests: Guests::new(limits.connections, limits.rate.get()),
             secret,
             verifying: Semaphore::new(VERIFICATIONS),
+            pings: Pings::default(),
             config: config.clone(),
         };
         Ok((Arc::new(federation), Lines(wanted)))
@@ -101,9 +120,12 @@ impl Federation {
             return Err(StanzaError::new(Condition::NotAllowed).with_text(text));
         }
         let pair = Pair { local: from.domain_of(), remote: to.domain_of() };
-        self.remotes.send(pair, stanza.clone(), Instant::now()).map_err(|_| {
-            let text = format!("too much is waiting for {}", to.domain());
-            StanzaError::new(Condition::ResourceConstraint).with_text(text)
+        self.remotes.send(pair, stanza.clone(), Instant::now()).map_err(|why| match why {
+            Full::Room => {
+                let text = format!("too much is waiting for {}", to.domain());
+                StanzaError::new(Condition::ResourceConstraint).with_text(text)
+            }
+            Full::Time => link::closing_time(),
         })
     }
 
@@ -115,9 +137,61 @@ impl Federation {
         self.lists.reload()
     }
 
+    /// Whether there may be traffic with a domain.
+    pub(crate) fn permits(&self, domain: &DomainName) -> bool {
+        self.lists.permit(domain.as_str())
+    }
+
+    /// Where the servers of a domain are, as DNS says.
+    pub(crate) async fn places(
+        &self,
+        domain: &DomainName,
+        audience: Audience,
+        witness: &dyn Witness,
+    ) -> Result<Vec<Place>, NotFound> {
+        self.dns.places(domain, audience, witness).await
+    }
+
+    /// The addresses of a place.
+    pub(crate) async fn addresses(
+        &self,
+        place: &Place,
+        witness: &dyn Witness,
+    ) -> Result<Vec<std::net::SocketAddr>, NotFound> {
+        self.dns.addresses(place, witness).await
+    }
+
     /// Whether a certificate proves that its owner is `domain`.
-    fn proves(&self, chain: &[CertificateDer<'_>], domain: &DomainName) -> bool {
+    pub(crate) fn proves(&self, chain: &[CertificateDer<'_>], domain: &DomainName) -> bool {
         self.authorities.prove(chain, domain, SystemTime::now())
+    }
+
+    /// Why a certificate does not prove that its owner is `domain`, in words for the log.
+    fn complaint(&self, chain: &[CertificateDer<'_>], domain: &DomainName) -> String {
+        let judgement = self.authorities.judge(chain, domain, SystemTime::now());
+        judgement.map_or_else(|| "it cannot be read".to_owned(), |judgement| judgement.complaint())
+    }
+
+    /// Whether signed records in DNS say that the certificate is that of a server of `domain` (RFC 7712 section 4.2): for
+    /// streams that come in, which are from no place in particular.
+    async fn proves_by_dns(&self, chain: &[CertificateDer<'_>], domain: &DomainName) -> bool {
+        if chain.is_empty() || !self.dns.has_dane() {
+            return false;
+        }
+        let Ok(_place) = self.verifying.acquire().await else { return false };
+        let asked = async {
+            let places = self.dns.places(domain, Audience::Servers, &Log).await.unwrap_or_default();
+            for place in places.iter().take(PLACES) {
+                if let (Tlsas::Records(records), Host::Name(host)) =
+                    (self.dns.tlsa(domain, place, &Log).await, &place.host)
+                    && dane::judge(&records, chain, host, domain, SystemTime::now()).proves()
+                {
+                    return true;
+                }
+            }
+            false
+        };
+        tokio::time::timeout(self.config.timeouts.connect.get(), asked).await.unwrap_or(false)
     }
 
     /// Whether `domain` may prove itself by dialback.

@@ -1,21 +1,28 @@
 //! Opening a stream to another server: find it, connect, secure, prove who we are, and see who it is.
 
+use super::certificate::Judgement;
+use super::dane::{self, Verdict};
 use super::dns::{Host, NotFound, Place, Security};
 use super::remotes::Pair;
+use super::steps::{Log, Step, Tlsas, Witness};
 use super::{Federation, dial, domain_name};
 use crate::config::DomainName;
 use crate::net::{Io, Machine, Moved, Shared, server_limits};
-use crate::tls::ServerTls;
+use crate::tls::Tls;
+use rustls::ClientConfig;
 use rustls::pki_types::{CertificateDer, ServerName};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tracing::{debug, info};
+use tracing::info;
 use wire::stanza::{Condition, ErrorType, StanzaError};
-use wire::stream::{Closed, Initiated, Initiator, Outgoing, Purpose, Timeouts};
+use wire::stream::{Audience, Closed, Initiated, Initiator, Offer, Outgoing, Purpose, Timeouts};
+use wire::xml::Limits as XmlLimits;
 
 /// An established stream to another server.
 pub struct Link {
@@ -28,6 +35,8 @@ pub enum Opened {
     Link(Box<Link>),
     /// The authoritative server's answer (XEP-0220).
     Verified(bool),
+    /// What is offered has been seen.
+    Looked,
 }
 
 /// Why there is no stream.
@@ -70,55 +79,119 @@ impl From<NotFound> for Trouble {
 }
 
 /// Places that are tried at most: a domain must not keep us busy with a long list.
-const PLACES: usize = 8;
+pub const PLACES: usize = 8;
+
+/// What it takes to open streams to other servers.
+#[derive(Clone, Copy)]
+pub struct Dialer<'a> {
+    pub federation: &'a Federation,
+    pub tls: &'a Tls,
+    /// On what an authenticated peer sends.
+    pub limits: XmlLimits,
+    /// Whether our server answers for our dialback keys.
+    pub dialback: bool,
+    /// Whether stanzas may come back on the streams, where the configuration agrees.
+    pub bidi: bool,
+    pub witness: &'a dyn Witness,
+}
 
 /// Opens a stream to the server of `pair.remote` in the name of `pair.local`.
 pub async fn open(shared: &Shared, federation: &Federation, pair: &Pair, purpose: Purpose) -> Result<Opened, Trouble> {
-    let Some(remote) = domain_name(&pair.remote) else { return Err(Trouble::NotFound("no domain".to_owned())) };
-    let timeouts = &federation.config.timeouts;
-    let late = |what: &str| Trouble::Unreachable(format!("{what} took too long"));
-    let found = timeout(timeouts.connect.get(), places(federation, &remote)).await;
-    let mut trouble = Trouble::Unreachable("no address".to_owned());
-    for place in found.map_err(|_| late("DNS"))??.into_iter().take(PLACES) {
-        let socket = match timeout(timeouts.connect.get(), reach(federation, &place)).await {
-            Ok(Ok(socket)) => socket,
-            Ok(Err(other)) => {
-                trouble = other;
-                continue;
+    let limits = server_limits(&shared.limits, &federation.config);
+    let dialer = Dialer { federation, tls: &shared.tls, limits, dialback: true, bidi: true, witness: &Log };
+    dialer.open(pair, purpose).await
+}
+
+impl Dialer<'_> {
+    /// Tries one place after the other until one is what the purpose wants.
+    pub async fn open(&self, pair: &Pair, purpose: Purpose) -> Result<Opened, Trouble> {
+        let Some(remote) = domain_name(&pair.remote) else { return Err(Trouble::NotFound("no domain".to_owned())) };
+        let patience = self.federation.config.timeouts.connect.get();
+        let found = timeout(patience, self.places(&remote)).await;
+        let mut trouble = Trouble::Unreachable("no address".to_owned());
+        for place in found.map_err(|_| late("DNS"))??.into_iter().take(PLACES) {
+            match self.open_at(&place, pair, &remote, purpose.clone()).await {
+                Ok(opened) => return Ok(opened),
+                Err(other) => trouble = other,
             }
-            Err(_) => {
-                trouble = late("connecting");
-                continue;
-            }
+        }
+        Err(trouble)
+    }
+
+    /// Where the server of `remote` may be.
+    async fn places(&self, remote: &DomainName) -> Result<Vec<Place>, Trouble> {
+        let Some(route) = self.federation.config.routes.get(remote) else {
+            return Ok(self.federation.dns.places(remote, Audience::Servers, self.witness).await?);
         };
-        let attempt = Attempt { shared, federation, pair, remote: &remote, proven: false };
-        let negotiated = attempt.negotiate(socket, place.security, purpose.clone());
-        match timeout(timeouts.negotiate.get(), Box::pin(negotiated)).await {
-            Ok(Ok(opened)) => return Ok(opened),
-            Ok(Err(other)) => trouble = other,
-            Err(_) => trouble = late("negotiation"),
-        }
-        debug!(?place, %trouble, "this place is of no use");
+        let security = if route.direct_tls { Security::Direct } else { Security::StartTls };
+        let place = Place { host: Host::Address(route.address.ip()), port: route.address.port(), security };
+        self.witness.saw(Step::Route { place: place.clone() });
+        Ok(vec![place])
     }
-    Err(trouble)
+
+    /// Tries one place, at all its addresses.
+    async fn open_at(
+        &self,
+        place: &Place,
+        pair: &Pair,
+        remote: &DomainName,
+        purpose: Purpose,
+    ) -> Result<Opened, Trouble> {
+        self.witness.saw(Step::Try { place: place.clone() });
+        let patience = self.federation.config.timeouts.connect.get();
+        let opened = match timeout(patience, self.federation.dns.addresses(place, self.witness)).await {
+            Ok(Ok(addresses)) => return self.open_via(&addresses, place, pair, remote, purpose).await,
+            Ok(Err(why)) => Err(Trouble::from(why)),
+            Err(_) => Err(late("DNS")),
+        };
+        self.ended(opened)
+    }
+
+    /// Tries one place at some of its addresses.
+    pub async fn open_via(
+        &self,
+        addresses: &[SocketAddr],
+        place: &Place,
+        pair: &Pair,
+        remote: &DomainName,
+        purpose: Purpose,
+    ) -> Result<Opened, Trouble> {
+        let (federation, timeouts) = (self.federation, &self.federation.config.timeouts);
+        let (socket, tlsa) = tokio::join!(
+            dial::connect(addresses, timeouts.connect.get(), self.witness),
+            federation.dns.tlsa(remote, place, self.witness)
+        );
+        let opened = match socket {
+            Ok(socket) => {
+                watch(&socket);
+                let attempt = Attempt {
+                    dialer: self,
+                    pair,
+                    remote,
+                    place,
+                    tlsa,
+                    proven: false,
+                    known: true,
+                    complaint: no_certificate(),
+                };
+                let negotiated = timeout(timeouts.negotiate.get(), Box::pin(attempt.negotiate(socket, purpose))).await;
+                negotiated.unwrap_or_else(|_| Err(late("negotiation")))
+            }
+            Err(error) => Err(Trouble::Unreachable(format!("cannot connect: {error}"))),
+        };
+        self.ended(opened)
+    }
+
+    fn ended(&self, opened: Result<Opened, Trouble>) -> Result<Opened, Trouble> {
+        if let Err(trouble) = &opened {
+            self.witness.saw(Step::Failed { why: trouble.to_string() });
+        }
+        opened
+    }
 }
 
-async fn places(federation: &Federation, remote: &DomainName) -> Result<Vec<Place>, Trouble> {
-    match federation.config.routes.get(remote) {
-        Some(route) => {
-            let security = if route.direct_tls { Security::Direct } else { Security::StartTls };
-            Ok(vec![Place { host: Host::Address(route.address.ip()), port: route.address.port(), security }])
-        }
-        None => Ok(federation.dns.places(remote).await?),
-    }
-}
-
-async fn reach(federation: &Federation, place: &Place) -> Result<TcpStream, Trouble> {
-    let addresses = federation.dns.addresses(place).await?;
-    let socket = dial::connect(&addresses).await;
-    let socket = socket.map_err(|error| Trouble::Unreachable(format!("cannot connect: {error}")))?;
-    watch(&socket);
-    Ok(socket)
+fn late(what: &str) -> Trouble {
+    Trouble::Unreachable(format!("{what} took too long"))
 }
 
 /// Has the system notice a peer that is gone without a word.
@@ -133,62 +206,82 @@ pub fn watch(socket: &TcpStream) {
 
 /// One attempt at one place.
 struct Attempt<'a> {
-    shared: &'a Shared,
-    federation: &'a Federation,
+    dialer: &'a Dialer<'a>,
     pair: &'a Pair,
     remote: &'a DomainName,
+    place: &'a Place,
+    /// What DNSSEC says of the certificate there.
+    tlsa: Tlsas,
     /// Whether the peer's certificate proves that it is the remote domain.
     proven: bool,
+    /// Whether it is, as far as DNSSEC knows, a certificate of that server.
+    known: bool,
+    /// Why the certificate proves nothing.
+    complaint: String,
 }
 
 impl Attempt<'_> {
-    async fn negotiate(mut self, socket: TcpStream, security: Security, purpose: Purpose) -> Result<Opened, Trouble> {
+    async fn negotiate(mut self, socket: TcpStream, purpose: Purpose) -> Result<Opened, Trouble> {
+        let Dialer { federation, witness, .. } = *self.dialer;
+        let direct = self.place.security == Security::Direct;
         let mut io = Io::Plain(socket);
-        if security == Security::Direct {
-            self.secure(&mut io, security).await?;
+        if direct {
+            self.secure(&mut io, &purpose).await?;
         }
         let outgoing = Outgoing {
             from: self.pair.local.clone(),
             to: self.pair.remote.clone(),
-            secured: security == Security::Direct,
-            require_tls: self.federation.config.requires_tls(self.remote),
+            secured: direct,
+            // RFC 7673 section 4.1: who has signed records of its certificate has TLS.
+            require_tls: federation.config.requires_tls(self.remote) || matches!(self.tlsa, Tlsas::Records(_)),
             external: true,
             // Whether it is enough is for the peer to say.
-            dialback: Some(self.federation.secret),
-            bidi: self.federation.config.bidi(self.remote),
-            purpose,
-            limits: server_limits(self.shared, &self.federation.config),
+            dialback: Some(federation.secret).filter(|_| self.dialer.dialback),
+            bidi: self.dialer.bidi && federation.config.bidi(self.remote),
+            purpose: purpose.clone(),
+            limits: self.dialer.limits,
         };
-        let timeouts = Timeouts { negotiation: self.federation.config.timeouts.negotiate.get(), ..Timeouts::default() };
+        let timeouts = Timeouts { negotiation: federation.config.timeouts.negotiate.get(), ..Timeouts::default() };
         let mut initiator = Initiator::new(outgoing, timeouts, Instant::now());
         loop {
-            while let Some(event) = initiator.poll_event() {
+            loop {
+                let event = initiator.poll_event();
+                if let Some(Offer { secured, features }) = initiator.take_offer() {
+                    witness.saw(Step::Offer { secured, features });
+                }
                 match event {
-                    Initiated::StartTls => {
+                    None => break,
+                    Some(Initiated::StartTls) => {
                         io.write_from(&mut initiator).await.map_err(unreachable)?;
-                        self.secure(&mut io, Security::StartTls).await?;
+                        self.secure(&mut io, &purpose).await?;
                         initiator.secured();
                     }
-                    Initiated::Established(how) => {
+                    Some(Initiated::Established(how)) => {
                         self.judge(&mut initiator, &mut io).await?;
                         let (bidi, certified) = (initiator.is_bidirectional(), self.proven);
                         info!(from = %self.pair.local, to = %self.pair.remote, ?how, certified, bidi, "connected");
+                        witness.saw(Step::Established { how: format!("{how:?}") });
                         return Ok(Opened::Link(Box::new(Link { io, initiator })));
                     }
-                    Initiated::Verified(valid) => {
+                    Some(Initiated::Verified(valid)) => {
                         bid_farewell(&mut io, &mut initiator).await;
                         return Ok(Opened::Verified(valid));
                     }
-                    Initiated::Failed(failure) => {
+                    Some(Initiated::Looked) => {
+                        bid_farewell(&mut io, &mut initiator).await;
+                        witness.saw(Step::Looked);
+                        return Ok(Opened::Looked);
+                    }
+                    Some(Initiated::Failed(failure)) => {
                         bid_farewell(&mut io, &mut initiator).await;
                         return Err(Trouble::Refused(failure.to_string()));
                     }
-                    Initiated::Closed(closed) => {
+                    Some(Initiated::Closed(closed)) => {
                         bid_farewell(&mut io, &mut initiator).await;
                         return Err(closed_early(&closed));
                     }
                     // Nothing flows before the stream is established.
-                    Initiated::Stanza(_) => {}
+                    Some(Initiated::Stanza(_)) => {}
                 }
             }
             if io.exchange(&mut initiator).await.map_err(unreachable)? == Moved::End {
@@ -198,29 +291,76 @@ impl Attempt<'_> {
     }
 
     /// The TLS handshake as its client.
-    async fn secure(&mut self, io: &mut Io, security: Security) -> Result<(), Trouble> {
+    async fn secure(&mut self, io: &mut Io, purpose: &Purpose) -> Result<(), Trouble> {
         let Io::Plain(socket) = std::mem::replace(io, Io::Lost) else { return Ok(()) };
         let name = ServerName::try_from(self.remote.to_ascii());
         let name = name.map_err(|_| Trouble::NotFound("the domain is no name of a server".to_owned()))?;
+        let direct = self.place.security == Security::Direct;
+        let begun = Instant::now();
+        let shaken = TlsConnector::from(self.tls_config(direct, purpose)?).connect(name, socket).await;
+        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let tls = match shaken {
+            Ok(tls) => tls,
+            Err(error) => {
+                let failure = Some(error.to_string());
+                let (version, cipher) = Default::default();
+                self.dialer.witness.saw(Step::Tls { direct, version, cipher, millis, failure });
+                return Err(Trouble::Refused(format!("the TLS handshake failed: {error}")));
+            }
+        };
+        let connection = tls.get_ref().1;
+        let version = connection.protocol_version().and_then(|one| one.as_str()).unwrap_or_default().to_owned();
+        let cipher = connection.negotiated_cipher_suite().and_then(|one| one.suite().as_str()).unwrap_or_default();
+        let cipher = cipher.to_owned();
+        self.dialer.witness.saw(Step::Tls { direct, version, cipher, millis, failure: None });
+        self.examine(connection.peer_certificates().unwrap_or_default());
+        *io = Io::Tls(Box::new(tls.into()));
+        self.verdict(purpose)
+    }
+
+    fn tls_config(&self, direct: bool, purpose: &Purpose) -> Result<Arc<ClientConfig>, Trouble> {
         let local = domain_name(&self.pair.local);
         let local = local.ok_or_else(|| Trouble::Refused("no domain".to_owned()))?;
-        let host = self.shared.tls.host_covering(&local);
-        let ServerTls { connect, connect_direct, .. } = host.servers();
-        let config = if security == Security::Direct { connect_direct } else { connect };
-        let tls = TlsConnector::from(config.clone()).connect(name, socket).await;
-        let tls = tls.map_err(|error| Trouble::Refused(format!("the TLS handshake failed: {error}")))?;
-        let chain: &[CertificateDer<'_>] = tls.get_ref().1.peer_certificates().unwrap_or_default();
-        self.proven = self.federation.proves(chain, self.remote);
-        *io = Io::Tls(Box::new(tls.into()));
-        match self.proven || self.federation.may_dial_back(self.remote) {
-            true => Ok(()),
-            false => Err(self.unproven()),
+        let host = self.dialer.tls.host_covering(&local);
+        let servers = host.servers();
+        Ok(match (direct, purpose) {
+            (true, Purpose::Look(Audience::Clients)) => servers.connect_as_client(),
+            (true, _) => servers.connect_direct.clone(),
+            (false, _) => servers.connect.clone(),
+        })
+    }
+
+    /// What the peer's certificate is worth.
+    fn examine(&mut self, chain: &[CertificateDer<'_>]) {
+        let now = SystemTime::now();
+        let judgement = self.dialer.federation.authorities.judge(chain, self.remote, now);
+        let dane = match (&self.tlsa, &self.place.host) {
+            (Tlsas::Records(records), Host::Name(host)) => Some(dane::judge(records, chain, host, self.remote, now)),
+            _ => None,
+        };
+        self.known = dane != Some(Verdict::Mismatch);
+        self.proven =
+            self.known && (judgement.as_ref().is_some_and(Judgement::proves) || dane.is_some_and(Verdict::proves));
+        self.complaint = judgement.as_ref().map_or_else(no_certificate, Judgement::complaint);
+        self.dialer.witness.saw(Step::Certificate { judgement, dane });
+    }
+
+    /// Whether to go on with what the certificate is worth.
+    fn verdict(&self, purpose: &Purpose) -> Result<(), Trouble> {
+        match purpose {
+            Purpose::Look(_) => Ok(()),
+            _ if !self.known => Err(Trouble::Refused(format!(
+                "the server's certificate is not the one that the TLSA records of {} demand",
+                self.remote
+            ))),
+            _ if self.proven || self.dialer.federation.may_dial_back(self.remote) => Ok(()),
+            _ => Err(self.unproven()),
         }
     }
 
     /// Where certificates are required, a connection without TLS proves nothing.
     async fn judge(&self, initiator: &mut Initiator, io: &mut Io) -> Result<(), Trouble> {
-        if self.proven || self.federation.may_dial_back(self.remote) {
+        if self.proven || self.dialer.federation.may_dial_back(self.remote) {
             return Ok(());
         }
         initiator.close(Instant::now());
@@ -229,8 +369,13 @@ impl Attempt<'_> {
     }
 
     fn unproven(&self) -> Trouble {
-        Trouble::Refused(format!("the server has no certificate that proves it is {}", self.remote))
+        let Attempt { remote, complaint, .. } = self;
+        Trouble::Refused(format!("the server has no certificate that proves it is {remote}: {complaint}"))
     }
+}
+
+fn no_certificate() -> String {
+    "there is none".to_owned()
 }
 
 /// What a stream's end before it was established means.
@@ -244,8 +389,10 @@ fn closed_early(closed: &Closed) -> Trouble {
         "resource-constraint",
         "system-shutdown",
     ];
+    // Behind them in brackets is what the peer has to say about it.
+    let conditions = |words: &'_ str| words.split(" (").next().unwrap_or_default().to_owned();
     match closed {
-        Closed::PeerError(words) if words.split(' ').any(|word| PASSING.contains(&word)) => {
+        Closed::PeerError(words) if conditions(words).split(' ').any(|word| PASSING.contains(&word)) => {
             Trouble::Unreachable(format!("the peer ended the stream: {words}"))
         }
         Closed::PeerError(words) => Trouble::Refused(format!("the peer ended the stream: {words}")),

@@ -2,7 +2,7 @@
 //! nothing for long, and tell senders what could not be delivered.
 
 use super::backoff::Backoff;
-use super::link::{Aloft, arrived, broken, give_back, stopped, too_late};
+use super::link::{Aloft, arrived, broken, closing_time, give_back, stopped, too_late};
 use super::open::{Link, Opened, Trouble, bid_farewell, open};
 use super::remotes::Carrier;
 use super::{Federation, Lines, chance};
@@ -30,7 +30,11 @@ pub async fn carry_all(shared: Arc<Shared>, federation: Arc<Federation>, mut lin
             () = stopped(&mut stopping) => break,
         }
     }
-    drop(lines);
+    // From here on, what is sent is refused at once.
+    lines.0.close();
+    while let Some(carrier) = lines.0.recv().await {
+        give_back(&shared, carrier.abandon(), &closing_time()).await;
+    }
     while tasks.join_next().await.is_some() {}
 }
 
@@ -44,7 +48,15 @@ struct Task {
 const WORTHWHILE: Duration = Duration::from_secs(10);
 
 impl Task {
+    /// Carries the line as long as there is something in it. What is left when the server stops goes back to its senders.
     async fn run(self) {
+        self.carry_on().await;
+        if *self.shared.stopping.borrow() {
+            give_back(&self.shared, self.carrier.abandon(), &closing_time()).await;
+        }
+    }
+
+    async fn carry_on(&self) {
         let mut stopping = self.shared.stopping.clone();
         let mut backoff = Backoff::new(self.federation.config.timeouts.longest_pause.get());
         loop {
@@ -62,7 +74,7 @@ impl Task {
                     }
                     None
                 }
-                Ok(Opened::Verified(_)) => None,
+                Ok(Opened::Verified(_) | Opened::Looked) => None,
                 Err(trouble) => {
                     info!(%trouble, "no connection");
                     Some(trouble)
@@ -182,6 +194,7 @@ impl Task {
                     let now = Instant::now();
                     give_back(&self.shared, self.carrier.expired(now), &too_late()).await;
                     if aloft.deadline(patience).is_some_and(|deadline| deadline <= now) {
+                        info!("the peer reads nothing: the connection is given up");
                         return None;
                     }
                     if let Some(Initiated::Closed(closed)) = link.initiator.handle_timeout(now) {

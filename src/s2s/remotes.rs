@@ -31,6 +31,15 @@ pub struct Limits {
     pub lines: usize,
 }
 
+/// Why a stanza is not queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// There is no room for it.
+    Room,
+    /// The server stops: nobody will carry it.
+    Time,
+}
+
 /// All lines.
 pub struct Remotes {
     limits: Limits,
@@ -55,26 +64,28 @@ impl Remotes {
         (Arc::new(remotes), carriers)
     }
 
-    /// Queues a stanza, or gives it back when there is no room for it.
-    pub fn send(self: &Arc<Self>, pair: Pair, stanza: Stanza, now: Instant) -> Result<(), Stanza> {
+    /// Queues a stanza.
+    pub fn send(self: &Arc<Self>, pair: Pair, stanza: Stanza, now: Instant) -> Result<(), Full> {
         if self.bytes.load(Ordering::Relaxed).saturating_add(stanza.weight()) > self.limits.bytes {
-            return Err(stanza);
+            return Err(Full::Room);
         }
         let mut lines = self.lines.lock();
         if let Some(line) = lines.get(&pair) {
-            self.push(line, stanza, now)?;
+            self.push(line, stanza, now).map_err(|_| Full::Room)?;
             line.wake.notify_one();
             return Ok(());
         }
         if lines.len() >= self.limits.lines {
-            return Err(stanza);
+            return Err(Full::Room);
         }
         let line = self.line(Arc::default());
-        self.push(&line, stanza, now)?;
+        self.push(&line, stanza, now).map_err(|_| Full::Room)?;
         lines.insert(pair.clone(), line.clone());
         drop(lines);
-        self.give_to_a_task(pair, line);
-        Ok(())
+        match self.give_to_a_task(pair, line) {
+            true => Ok(()),
+            false => Err(Full::Time),
+        }
     }
 
     /// Takes a line for an incoming stream that may be used in both directions. None: it is carried already, or there are
@@ -101,12 +112,12 @@ impl Remotes {
         Ok(())
     }
 
-    fn give_to_a_task(self: &Arc<Self>, pair: Pair, line: Arc<Line>) {
+    /// False: the server stops. Nobody will carry the line, and it is gone.
+    fn give_to_a_task(self: &Arc<Self>, pair: Pair, line: Arc<Line>) -> bool {
         let carrier = Carrier { remotes: self.clone(), pair, line };
-        if let Err(refused) = self.wanted.send(carrier) {
-            // The server stops: nobody will carry it, and it must not come back here.
-            refused.0.abandon();
-        }
+        let taken = self.wanted.send(carrier);
+        // It must not come back here.
+        taken.map_err(|refused| refused.0.abandon()).is_ok()
     }
 }
 
@@ -254,7 +265,7 @@ mod tests {
     fn after_the_end_nothing_is_kept() {
         let (remotes, wanted) = Remotes::new(limits(10, usize::MAX, 10));
         drop(wanted);
-        remotes.send(pair("b.example"), stanza("1"), Instant::now()).unwrap();
+        assert_eq!(remotes.send(pair("b.example"), stanza("1"), Instant::now()), Err(Full::Time));
         assert!(remotes.lines.lock().is_empty());
         assert_eq!(remotes.bytes.load(Ordering::Relaxed), 0);
     }

@@ -1,9 +1,10 @@
 //! The order in which SRV records are tried (RFC 2782, XEP-0368 section 3). Pure: chance is handed in.
 
 use super::dns::Security;
+use serde::{Deserialize, Serialize};
 
-/// An SRV record of `_xmpp-server` or `_xmpps-server`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An SRV record of a service with STARTTLS (`_xmpp-server`) or of its sibling with TLS from the first byte (`_xmpps-server`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Srv {
     pub priority: u16,
     pub weight: u16,

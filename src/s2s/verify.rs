@@ -36,7 +36,7 @@ pub async fn ask(shared: &Shared, federation: &Federation, claim: &Claim) -> Ver
             info!(from = %claim.from, "the dialback key is not of that server");
             Verdict::Invalid
         }
-        Ok(Opened::Link(_)) => unanswered(Condition::InternalServerError),
+        Ok(Opened::Link(_) | Opened::Looked) => unanswered(Condition::InternalServerError),
         Err(trouble) => {
             debug!(from = %claim.from, %trouble, "no answer from the authoritative server");
             Verdict::Error(trouble.stanza_error())

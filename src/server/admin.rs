@@ -4,10 +4,13 @@ use super::assemble;
 use super::ports;
 use crate::admin::{Access, Admin, AdminError, Device, Status, StoreReport, User};
 use crate::config::{AccountName, Config, DomainName, Secret};
+use crate::doctor::{Doctor, Report};
 use crate::engine::Engine;
 use crate::net::Shared;
+use crate::s2s::Federation;
 use crate::store::{self, Database, Moved, TransferError};
 use crate::telemetry::LogHandle;
+use crate::tls::Tls;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::fs::{File, OpenOptions};
@@ -16,7 +19,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 use wire::jid::BareJid;
 use wire::stream::{StreamCondition, StreamError};
 use xeps::accounts::{self, AccountRecord};
@@ -140,6 +143,16 @@ impl Admin for Operator {
     async fn store_import(&self, _: &Path) -> Result<StoreReport, AdminError> {
         Err(AdminError::Refused("the server is running: an import needs a store that nobody uses".to_owned()))
     }
+
+    async fn doctor(&self, domain: &DomainName, from: Option<&DomainName>) -> Result<Report, AdminError> {
+        match &self.shared.federation {
+            Some(federation) => {
+                let doctor = Doctor { config: &self.config, federation, tls: &self.shared.tls, by_server: true };
+                Ok(doctor.examine(domain, &sender(&self.config, from)?).await)
+            }
+            None => examine(&self.config, domain, from).await,
+        }
+    }
 }
 
 impl Offline {
@@ -215,6 +228,27 @@ impl Admin for Offline {
         })
         .await
     }
+
+    async fn doctor(&self, domain: &DomainName, from: Option<&DomainName>) -> Result<Report, AdminError> {
+        examine(&self.config, domain, from).await
+    }
+}
+
+/// The host in whose name a domain is examined.
+fn sender(config: &Config, from: Option<&DomainName>) -> Result<DomainName, AdminError> {
+    match from {
+        Some(from) if config.hosts.contains_key(from) || config.components.contains_key(from) => Ok(from.clone()),
+        Some(from) => Err(AdminError::Invalid(format!("{from} is not served here"))),
+        None => config.hosts.keys().next().cloned().ok_or_else(|| AdminError::Invalid("no host is configured".into())),
+    }
+}
+
+/// Examines a domain with what the configuration says, without a server.
+async fn examine(config: &Config, domain: &DomainName, from: Option<&DomainName>) -> Result<Report, AdminError> {
+    let from = sender(config, from)?;
+    let (federation, _lines) = Federation::new(&config.federation).map_err(AdminError::Failed)?;
+    let tls = Tls::for_once(config, SystemTime::now()).map_err(|error| AdminError::Failed(error.to_string()))?;
+    Ok(Doctor { config, federation: &federation, tls: &tls, by_server: false }.examine(domain, &from).await)
 }
 
 async fn add(config: &Config, store: &dyn Store, account: &AccountName, password: &Secret) -> Result<(), AdminError> {

@@ -12,13 +12,14 @@ use wire::jid::BareJid;
 use wire::sasl::{Decoys, Iterations};
 use wire::stream::{Policy, Sasl2Policy};
 use wire::xml::Limits as XmlLimits;
+use xeps::archive::{self, Policy as ArchivePolicy, Retention};
 use xeps::clock::Clock;
 use xeps::devices;
 use xeps::disco::{self, Contacts, Service};
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
-use xeps::{About, Host, ServiceSettings, Settings, features, offline, services, upload};
+use xeps::{About, Host, ServiceSettings, Settings, features, offline, push, services, upload};
 
 /// Where and how the configuration wants its data kept.
 pub fn store_options(config: &Config) -> Options {
@@ -188,6 +189,16 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
         services: config.components.keys().map(|domain| service(domain.jid(), None)).collect(),
         contacts: contacts(&host.contact),
     };
+    settings.archive = archive::Config {
+        default: match host.archive.default {
+            config::ArchivePolicy::Always => ArchivePolicy::Always,
+            config::ArchivePolicy::Never => ArchivePolicy::Never,
+            config::ArchivePolicy::Roster => ArchivePolicy::Roster,
+        },
+        retention: Retention { expiry: host.archive.expiry.get(), max_messages: host.archive.max_messages.into() },
+    };
+    settings.blocking.max_items = account.blocked as usize;
+    settings.push = push::Config { sender: host.push.sender, body: host.push.body };
     settings.offline = offline::Config {
         max_messages: account.offline_messages.into(),
         max_bytes: account.offline_size.get(),

@@ -42,6 +42,9 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
 /// How long connections get to say goodbye when the server stops.
 const FAREWELL: Duration = Duration::from_secs(10);
 
+/// How much of it clients wait for other servers: what cannot be delivered any more comes back to them.
+const SERVERS_FIRST: Duration = Duration::from_secs(3);
+
 async fn serve(
     loaded: Loaded,
     store: Arc<Database>,
@@ -83,6 +86,7 @@ async fn serve(
     });
     let carrying =
         federation.zip(lines).map(|(federation, lines)| tokio::spawn(carry_all(shared.clone(), federation, lines)));
+    engine.restore_sessions().await.map_err(|error| format!("the store cannot be used: {error}"))?;
     let port = listeners.https_port().unwrap_or_default();
     let web = Arc::new(Web::new(shared.clone(), config.clone(), uploads, port));
     let listening = listeners.addresses();
@@ -118,10 +122,15 @@ async fn serve(
 }
 
 /// Ends every stream with `system-shutdown` (RFC 6120 section 4.9.3.23) and waits until they are gone.
-async fn take_down(engine: &Engine, shared: &Shared, carrying: Option<tokio::task::JoinHandle<()>>) {
+async fn take_down(engine: &Engine, shared: &Shared, mut carrying: Option<tokio::task::JoinHandle<()>>) {
+    if let Some(servers) = &mut carrying
+        && tokio::time::timeout(SERVERS_FIRST, servers).await.is_ok()
+    {
+        carrying = None;
+    }
     let goodbye = StreamError::from(StreamCondition::SystemShutdown);
     for entry in engine.awake.all() {
-        engine.end_all(&entry, &goodbye).await;
+        engine.part_all(&entry, &goodbye).await;
     }
     engine.domains.connected().iter().for_each(|outbox| outbox.end(goodbye.clone()));
     let all_gone = async {
@@ -133,6 +142,7 @@ async fn take_down(engine: &Engine, shared: &Shared, carrying: Option<tokio::tas
     if tokio::time::timeout(FAREWELL, all_gone).await.is_err() {
         warn!(connections = shared.open.connections(), "some peers did not say goodbye in time");
     }
+    engine.put_away().await;
 }
 
 async fn reload_at_hangup(shared: Arc<Shared>, config: Arc<Config>) {

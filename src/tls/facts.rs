@@ -1,15 +1,10 @@
 //! What an operator wants to know about a certificate.
 
+use super::alternative::{Alternative, alternatives};
 use super::binding::sha256;
 use rustls::pki_types::CertificateDer;
-use std::{
-    net::IpAddr,
-    time::{Duration, SystemTime},
-};
-use x509_parser::{
-    extensions::GeneralName,
-    prelude::{FromDer, X509Certificate},
-};
+use std::time::{Duration, SystemTime};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// What a certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,15 +26,11 @@ const SOON: Duration = Duration::from_secs(14 * 86_400);
 
 impl CertificateFacts {
     /// Reads a certificate; `None` when it is not one.
-    pub(super) fn read(der: &CertificateDer<'_>) -> Option<Self> {
+    pub(crate) fn read(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let validity = certificate.validity();
-        let names = match certificate.subject_alternative_name().ok()? {
-            Some(san) => san.value.general_names.iter().filter_map(name).collect(),
-            None => Vec::new(),
-        };
         Some(Self {
-            names,
+            names: alternatives(der).into_iter().filter_map(name).collect(),
             not_before: at(validity.not_before.timestamp()),
             not_after: at(validity.not_after.timestamp()),
             self_signed: certificate.issuer() == certificate.subject(),
@@ -76,14 +67,11 @@ impl CertificateFacts {
     }
 }
 
-fn name(name: &GeneralName<'_>) -> Option<String> {
+fn name(name: Alternative) -> Option<String> {
     match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress(octets) => match octets.len() {
-            4 => <[u8; 4]>::try_from(*octets).ok().map(|octets| IpAddr::from(octets).to_string()),
-            _ => <[u8; 16]>::try_from(*octets).ok().map(|octets| IpAddr::from(octets).to_string()),
-        },
-        _ => None,
+        Alternative::Dns(name) => Some(name),
+        Alternative::Address(address) => Some(address.to_string()),
+        Alternative::Srv(_) | Alternative::Xmpp(_) => None,
     }
 }
 

@@ -3,13 +3,16 @@
 //! A [`Tls`] is a table of hosts that can be swapped as a whole while connections go on: new connections see the new
 //! certificates, established ones keep theirs. TLS 1.2 and 1.3 are spoken, nothing older (RFC 7590 section 3.2).
 
+mod alternative;
 mod binding;
+mod chain;
 mod client_cert;
 mod error;
 mod facts;
 mod pem;
 mod self_made;
 mod servers;
+mod take_any;
 
 pub use binding::ChannelBindings;
 pub use client_cert::client_identities;
@@ -18,6 +21,8 @@ pub use facts::CertificateFacts;
 pub use self_made::MADE_FOR_YEARS;
 pub use servers::ServerTls;
 
+pub(crate) use alternative::{Alternative, alternatives};
+pub(crate) use chain::{Use, verify_chain};
 pub(crate) use pem::load_roots;
 
 use crate::config::{Config, DomainName, HostConfig};
@@ -57,6 +62,26 @@ impl Tls {
     /// A certificate or key cannot be read, does not fit its partner, or cannot be made.
     pub fn load(config: &Config, now: SystemTime) -> Result<Self, TlsError> {
         Ok(Self { table: ArcSwap::from_pointee(Table::load(config, now)?) })
+    }
+
+    /// As [`Tls::load`], for a process that only looks around: it leaves no files behind. A host whose certificate cannot be
+    /// used, or has not been made yet, has one for this process, which proves nothing.
+    ///
+    /// # Errors
+    /// A certificate cannot be made.
+    pub fn for_once(config: &Config, now: SystemTime) -> Result<Self, TlsError> {
+        let host = |(domain, host): (&DomainName, &HostConfig)| {
+            let pair = match (&host.certificate, &host.key) {
+                (Some(certificate), Some(key)) => pem::load(certificate, key).ok(),
+                _ => self_made::load(&self_made_dir(config), domain),
+            };
+            let pair = pair.map_or_else(|| self_made::for_once(domain, now), Ok)?;
+            Ok((domain.clone(), Arc::new(HostTls::new(pair, rustls::RootCertStore::empty())?)))
+        };
+        let hosts = config.hosts.iter().map(host).collect::<Result<HashMap<_, _>, TlsError>>()?;
+        let default = config.hosts.keys().next().and_then(|first| hosts.get(first)).cloned();
+        let table = Table { default: default.ok_or(TlsError::NoHost)?, hosts };
+        Ok(Self { table: ArcSwap::from_pointee(table) })
     }
 
     /// Does as [`Tls::load`] does and puts the result in place. When that fails, everything stays as it was.
@@ -247,7 +272,7 @@ fn server_config(key: CertifiedKey, client_roots: &rustls::RootCertStore) -> Res
     let builder = if client_roots.is_empty() {
         builder.with_client_cert_verifier(Arc::new(NoClientAuth))
     } else {
-        builder.with_client_cert_verifier(Arc::new(client_cert::AskAndDecideLater::new(client_roots, provider())))
+        builder.with_client_cert_verifier(Arc::new(take_any::TakeAny::new(client_roots, provider())))
     };
     let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
     // RFC 9266 section 4.2 forbids tls-exporter on TLS 1.2 without the extended master secret, and rustls does not tell

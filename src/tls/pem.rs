@@ -29,6 +29,14 @@ pub(super) fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsEr
     })
 }
 
+/// As [`load`], from texts that this program has made.
+pub(super) fn parse(certificate: &str, key: &str) -> Result<CertifiedKey, rustls::Error> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect();
+    let general = |error: pem::Error| rustls::Error::General(error.to_string());
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(general)?;
+    CertifiedKey::from_der(chain.map_err(general)?, key, &provider())
+}
+
 /// Loads the certificates of authorities.
 pub(crate) fn load_roots(file: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();

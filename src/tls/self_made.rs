@@ -52,6 +52,14 @@ pub(super) fn load(dir: &Path, domain: &DomainName) -> Option<CertifiedKey> {
     pem::load(&certificate, &key).ok()
 }
 
+/// Makes a certificate that is kept nowhere.
+pub(super) fn for_once(domain: &DomainName, now: SystemTime) -> Result<CertifiedKey, TlsError> {
+    let name = domain.to_ascii();
+    let failed = |problem: String| TlsError::Make { domain: domain.to_ascii(), problem };
+    let made = make(&name, now).map_err(|error| failed(error.to_string()))?;
+    pem::parse(&made.certificate, &made.key).map_err(|error| failed(error.to_string()))
+}
+
 fn files(dir: &Path, domain: &DomainName) -> (PathBuf, PathBuf) {
     let name = domain.to_ascii();
     (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")))

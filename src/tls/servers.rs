@@ -1,15 +1,10 @@
 //! TLS with other servers, in both directions: the host shows its certificate, takes any from the peer, and what that is
 //! worth is decided after the handshake (XEP-0178).
 
-use super::{client_cert, provider};
+use super::{provider, take_any::TakeAny};
 use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
-    client::{
-        Resumption,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
-    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    ClientConfig, Error, RootCertStore, ServerConfig,
+    client::Resumption,
     server::NoServerSessionStorage,
     sign::{CertifiedKey, SingleCertAndKey},
 };
@@ -34,15 +29,15 @@ pub struct ServerTls {
 impl ServerTls {
     pub(super) fn new(key: &CertifiedKey) -> Result<Self, Error> {
         let certificate = Arc::new(SingleCertAndKey::from(key.clone()));
-        let asking = client_cert::AskAndDecideLater::new(&RootCertStore::empty(), provider());
+        let any = Arc::new(TakeAny::new(&RootCertStore::empty(), provider()));
         let mut accept = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
-            .with_client_cert_verifier(Arc::new(asking))
+            .with_client_cert_verifier(any.clone())
             .with_cert_resolver(certificate.clone());
         let mut connect = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(DecideLater(provider())))
+            .with_custom_certificate_verifier(any)
             .with_client_cert_resolver(certificate);
         // Every connection shows its certificates anew: servers connect seldom and for long.
         accept.session_storage = Arc::new(NoServerSessionStorage {});
@@ -58,43 +53,11 @@ impl ServerTls {
             connect_direct: Arc::new(connect_direct),
         })
     }
-}
 
-/// Believes only that the server holds the key of its certificate.
-#[derive(Debug)]
-struct DecideLater(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for DecideLater {
-    fn verify_server_cert(
-        &self,
-        _own: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+    /// For direct TLS on connections such as clients make: to see what they see.
+    pub fn connect_as_client(&self) -> Arc<ClientConfig> {
+        let mut config = ClientConfig::clone(&self.connect);
+        config.alpn_protocols = vec![b"xmpp-client".to_vec()];
+        Arc::new(config)
     }
 }

@@ -34,6 +34,24 @@ scenarios! {
         both_libraries_understand_each_other
         it_logs_in_bound_to_the_channel
     }
+    archive {
+        a_long_archive_is_read_page_by_page
+        a_retracted_message_is_gone_from_both_archives
+        messages_are_found_by_correspondent_and_time
+        messages_from_while_one_was_away_are_in_the_archive
+        nobody_reads_somebody_elses_archive
+        what_accompanies_conversations_is_kept_as_it_was_sent
+    }
+    blocking {
+        a_blocked_friend_sees_the_user_go_and_come_back
+        blocked_users_cannot_reach_each_other
+        every_client_learns_who_is_blocked
+    }
+    carbons {
+        a_private_message_is_not_copied
+        every_client_sees_both_sides
+        forged_copies_do_not_arrive
+    }
     chat {
         a_client_cannot_write_in_another_name
         a_client_that_counts_misses_nothing

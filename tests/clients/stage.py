@@ -14,6 +14,7 @@ from slixmpp.xmlstream.matcher import StanzaPath
 DOMAIN = os.environ["ORIOLE_DOMAIN"]
 PASSWORD = "wherefore art thou"
 PLUGINS = ["xep_0012", "xep_0030", "xep_0049", "xep_0054", "xep_0077", "xep_0092", "xep_0199", "xep_0202", "xep_0203"]
+PLUGINS += ["xep_0191", "xep_0280", "xep_0313"]
 # How long any answer may take on a slow and busy machine.
 PATIENCE = 30
 

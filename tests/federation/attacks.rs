@@ -7,10 +7,10 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 use wire::xml::Element;
 
-const EVIL: &str = "evil.example";
+pub const EVIL: &str = "evil.example";
 
 /// A stream to a house in the name of a domain, over plain TCP, with the features it is offered.
-fn stream(house: &House, at: IpAddr, from: &str) -> (Client, Element) {
+pub fn stream(house: &House, at: IpAddr, from: &str) -> (Client, Element) {
     let mut client = Client::connect(SocketAddr::new(at, 5269), &house.ca).of(&house.domain);
     client.restart();
     client.send(header(from, &house.domain, ""));
@@ -19,7 +19,7 @@ fn stream(house: &House, at: IpAddr, from: &str) -> (Client, Element) {
     (client, features)
 }
 
-fn header(from: &str, to: &str, id: &str) -> String {
+pub fn header(from: &str, to: &str, id: &str) -> String {
     format!(
         "<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' \
          xmlns:db='jabber:server:dialback' from='{from}' to='{to}' {id} version='1.0'>"
@@ -27,14 +27,14 @@ fn header(from: &str, to: &str, id: &str) -> String {
 }
 
 /// The configuration that lets a domain come without TLS, and says where it is.
-fn acquaintance(at: SocketAddr) -> String {
+pub fn acquaintance(at: SocketAddr) -> String {
     format!(
         "federation.routes.'{EVIL}' = '{at}'\nfederation.domains.'{EVIL}' = {{ require_tls = false, bidi = false }}\n"
     )
 }
 
 /// The other end of a connection from a house: says its header and features, and hears the first element named `name`.
-fn answer(listener: &TcpListener, house: &str, name: &str) -> (TcpStream, String) {
+pub fn answer(listener: &TcpListener, house: &str, name: &str) -> (TcpStream, String) {
     let (mut socket, _) = listener.accept().unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     socket.write_all((header(EVIL, house, "id='evil-1'") + "<stream:features/>").as_bytes()).unwrap();
@@ -55,7 +55,7 @@ fn read_until(socket: &mut TcpStream, end: &str) -> String {
     heard
 }
 
-fn attribute<'a>(element: &'a str, name: &str) -> &'a str {
+pub fn attribute<'a>(element: &'a str, name: &str) -> &'a str {
     let (_, rest) = element.split_once(&format!(" {name}='")).unwrap();
     rest.split_once('\'').unwrap().0
 }
@@ -126,6 +126,7 @@ fn a_key_of_another_stream_or_for_another_server_is_worth_nothing() {
         liar.send(format!("<db:result from='mantua.example' to='verona.example'>{key}</db:result>"));
         let verdict = liar.find(|element| element.name() == "result");
         assert_eq!(verdict.attr("type"), Some("invalid"), "{verdict:?}");
+        verona.oriole().log().wait_for("the dialback key is not of that server").expect("the log says why");
         liar.send("<message from='romeo@mantua.example' to='juliet@verona.example'><body>I</body></message>");
         assert_eq!(liar.stream_error(), "not-authorized");
     }
@@ -154,6 +155,9 @@ fn who_has_proved_one_domain_speaks_for_no_other_and_through_nobody() {
         hears(&mut juliet, to);
         stream.send(format!("<message from='{from}' to='{to}'><body>forged</body></message>"));
         assert_eq!(stream.stream_error(), "invalid-from", "{from} to {to}");
+        let (from, to) = (from.split_once('@').unwrap().1, to.split_once('@').unwrap().1);
+        let why = format!("{from} has not been proved on this stream, to {to}");
+        verona.oriole().log().wait_for(&why).expect("the log says why");
     }
     assert!(!format!("{:?}", juliet.settled()).contains("forged"));
 }

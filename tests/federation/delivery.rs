@@ -136,3 +136,19 @@ fn hears_still(juliet: &mut crate::support::Client, romeo: &mut crate::support::
     send(juliet, &romeo.jid.clone(), "farewell");
     hears(romeo, "farewell");
 }
+
+#[test]
+fn what_waits_when_the_server_stops_goes_back_to_its_senders() {
+    let stage = Stage::new();
+    // One that takes connections and says nothing, and one that is let go of just then.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let route = format!("federation.routes.'mantua.example' = '{}'\n", silent.local_addr().unwrap());
+    let verona = stage.oriole("verona.example", address(), &route);
+    let mut juliet = verona.user("juliet");
+    send(&mut juliet, "romeo@mantua.example", "before it is too late");
+    let _held = silent.accept().unwrap();
+    verona.oriole().sigterm();
+    let error = juliet.find(|element| element.attr("type") == Some("error"));
+    assert_eq!(crate::support::login::error_condition(&error).as_deref(), Some("remote-server-timeout"));
+    assert!(format!("{error:?}").contains("this server stops"), "{error:?}");
+}

@@ -1,10 +1,15 @@
 //! Federation as others see it: several servers on loopback addresses of their own, and users who talk across.
 
 mod attacks;
+mod dane;
 mod delivery;
+mod doctor;
+mod domains;
+mod hostile;
 mod interop;
 mod oriole;
 mod others;
+mod signed;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;

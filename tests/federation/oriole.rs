@@ -64,8 +64,12 @@ fn each_proof_and_each_kind_of_tls() {
 }
 
 #[test]
-fn a_bad_certificate_is_no_proof() {
-    for quality in [Quality::SelfSigned, Quality::Expired, Quality::Foreign] {
+fn a_bad_certificate_is_no_proof_in_either_direction() {
+    for (quality, why) in [
+        (Quality::SelfSigned, "no known authority vouches for it"),
+        (Quality::Expired, "it or one of those that vouch for it has expired"),
+        (Quality::Foreign, "it is for else.where.example"),
+    ] {
         let stage = Stage::new();
         let [verona, mantua] = [address(), address()];
         let strict = "federation.require = 'certificates'\n";
@@ -75,10 +79,14 @@ fn a_bad_certificate_is_no_proof() {
         let second = stage.oriole_with("mantua.example", mantua, quality, &routes(&[("verona.example", verona)]));
         let mut juliet = first.user("juliet");
         assert_eq!(says_in_vain(&mut juliet, "romeo@mantua.example", "Romeo!"), "remote-server-not-found");
-        if quality == Quality::SelfSigned {
-            let mut romeo = second.user("romeo");
-            assert_eq!(says_in_vain(&mut romeo, &juliet.jid, "Juliet!"), "remote-server-not-found");
-        }
+        let out = format!("the server has no certificate that proves it is mantua.example: {why}");
+        first.oriole().log().wait_for(&out).expect("the log says why nobody goes there");
+        // The operator of the other one is told too.
+        let asked = second.oriole().oriole(&["doctor", "verona.example", "--from", "mantua.example"]);
+        let text = String::from_utf8(asked.stdout).unwrap();
+        assert!(asked.status.code() == Some(1) && text.contains("policy-violation"), "{text}");
+        let line = first.oriole().log().wait_for("the peer's certificate proves nothing").unwrap();
+        assert!(line.contains(why) && line.contains("mantua.example"), "{line}");
     }
 }
 

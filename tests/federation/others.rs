@@ -57,15 +57,23 @@ pub fn installed(programs: &[&str]) -> bool {
 /// A name server on port 5353 of an address of its own. It knows where each of `houses` is; that of `local` is on a port of
 /// `localhost`, a name that is known everywhere: ejabberd asks the system for addresses.
 pub fn name_server(at: IpAddr, local: (&str, u16), houses: &[(&str, IpAddr)]) -> Process {
+    let mut records = vec![
+        "--host-record=localhost,127.0.0.1".to_owned(),
+        format!("--srv-host=_xmpp-server._tcp.{},localhost,{},10,5", local.0, local.1),
+    ];
+    for (domain, address) in houses {
+        records.push(format!("--host-record=xmpp.{domain},{address}"));
+        records.push(format!("--srv-host=_xmpp-server._tcp.{domain},xmpp.{domain},5269,10,5"));
+    }
+    names(at, &records)
+}
+
+/// A name server with these records, as options of dnsmasq.
+pub fn names(at: IpAddr, records: &[String]) -> Process {
     let mut command = Command::new("dnsmasq");
     command.args(["--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--user=root"]);
     command.args(["--bind-interfaces", "--port=5353", "--pid-file="]).arg(format!("--listen-address={at}"));
-    command.args(["--local=/example/", "--host-record=localhost,127.0.0.1", "--log-facility=-", "--log-queries"]);
-    command.arg(format!("--srv-host=_xmpp-server._tcp.{},localhost,{},10,5", local.0, local.1));
-    for (domain, address) in houses {
-        command.arg(format!("--host-record=xmpp.{domain},{address}"));
-        command.arg(format!("--srv-host=_xmpp-server._tcp.{domain},xmpp.{domain},5269,10,5"));
-    }
+    command.args(["--local=/example/", "--log-facility=-", "--log-queries"]).args(records);
     let mut process = Process::spawn(&mut command);
     process.wait_for_port(SocketAddr::new(at, 5353));
     process

@@ -1,7 +1,7 @@
 //! The stage of the plays: an authority that all servers trust, a loopback address for each server, and the servers.
 
 use crate::support::{Client, PASSWORD, Server, login::error_condition};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, IsCa, KeyPair};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -42,6 +42,18 @@ pub enum Quality {
     Expired,
     /// For another name.
     Foreign,
+    /// With an SRVName (RFC 4985) and no other name.
+    SrvName,
+    /// With an XmppAddr (RFC 6120 section 13.7.1.4) and no other name.
+    XmppAddr,
+}
+
+/// The extension with nothing but an SRVName in it, which rcgen cannot write: SEQUENCE { [0] { OID, [0] { IA5String } } }.
+fn srv_name(name: &str) -> CustomExtension {
+    let wrap = |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()], content].concat();
+    let oid = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x08, 0x07];
+    let text = wrap(0xa0, &wrap(0x16, name.as_bytes()));
+    CustomExtension::from_oid_content(&[2, 5, 29, 17], wrap(0x30, &wrap(0xa0, &[&oid[..], &text].concat())))
 }
 
 /// A loopback address that no other play of this process uses, and hardly one of another process.
@@ -85,7 +97,19 @@ impl Stage {
     /// Writes a certificate and its key for a domain and its services, and returns their files.
     pub fn certificate(&self, domain: &str, quality: Quality) -> (PathBuf, PathBuf) {
         let name = if quality == Quality::Foreign { "else.where.example" } else { domain };
-        let mut params = CertificateParams::new(vec![name.to_owned(), format!("*.{name}")]).unwrap();
+        let name = idna::domain_to_ascii(name).unwrap();
+        let mut params = CertificateParams::new(vec![name.clone(), format!("*.{name}")]).unwrap();
+        match quality {
+            Quality::SrvName => {
+                params.subject_alt_names.clear();
+                params.custom_extensions.push(srv_name(&format!("_xmpp-server.{name}")));
+            }
+            Quality::XmppAddr => {
+                let oid = vec![1, 3, 6, 1, 5, 5, 7, 8, 5];
+                params.subject_alt_names = vec![rcgen::SanType::OtherName((oid, domain.into()))];
+            }
+            _ => {}
+        }
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         valid(&mut params);
         if quality == Quality::Expired {

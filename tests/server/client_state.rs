@@ -1,7 +1,7 @@
 //! Client state indication (XEP-0352): what nobody looks at waits, and nothing is lost or comes out of order.
 
 use crate::phone::{Phone, bodies};
-use crate::support::{Client, Server, user};
+use crate::support::{Client, Server};
 
 const STATE: &str = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
 

@@ -9,6 +9,7 @@ mod crash;
 mod lifecycle;
 mod limits;
 mod phone;
+mod restart;
 mod resumption;
 mod sasl2;
 mod spoilt;

@@ -146,7 +146,8 @@ impl Client {
             panic!("TLS within TLS")
         };
         let config = certificate::trusting(&self.certificate);
-        let mut tls = ClientConnection::new(config, self.domain.clone().try_into().unwrap()).unwrap();
+        let name = idna::domain_to_ascii(&self.domain).unwrap();
+        let mut tls = ClientConnection::new(config, name.try_into().unwrap()).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         while tls.is_handshaking() {
             tls.complete_io(&mut socket).expect("the TLS handshake failed");

@@ -133,6 +133,11 @@ impl Server {
         self.listening("web (no TLS)")
     }
 
+    /// Where other servers connect.
+    pub fn s2s(&self) -> SocketAddr {
+        self.listening("servers")
+    }
+
     /// Where the operator's HTTP is.
     pub fn metrics(&self) -> SocketAddr {
         self.listening("metrics")

@@ -100,6 +100,8 @@ impl Cx<'_> {
 pub enum Act {
     /// Send this from the account or service to wherever its `to` says.
     Route(Stanza),
+    /// The same past the `Leaving` hooks: what a feature that holds stanzas back has to say itself.
+    RoutePast(Stanza),
     /// Give this to one session of the account.
     Push(SessionId, Stanza),
     /// Give this to one session of the account; it is stored as that entry until the session has confirmed it.

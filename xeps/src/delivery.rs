@@ -1,6 +1,7 @@
 //! Who gets a stanza that has come for an account (RFC 6121 section 8.5), as pure functions of the account's sessions.
 
 use crate::account::{Account, SessionId};
+use crate::stanza_id;
 use crate::store::{Store, StoreError};
 use smallvec::SmallVec;
 use wire::jid::Jid;
@@ -11,6 +12,17 @@ use wire::stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza, S
 pub struct Incoming {
     pub stanza: Stanza,
     pub delivery: Delivery,
+    /// It has been here before, and comes back from a session that was lost: it carries the id that the account's archive has
+    /// given it.
+    pub returned: bool,
+}
+
+impl Incoming {
+    /// A stanza that has come for that account, decided about.
+    pub fn new(account: &Account, stanza: Stanza) -> Incoming {
+        let returned = stanza_id::given(&stanza, &account.user).is_some();
+        Incoming { delivery: decide(account, &stanza), returned, stanza }
+    }
 }
 
 /// The sessions that get a stanza. Few have more than four, so this allocates nothing.

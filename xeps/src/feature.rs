@@ -7,7 +7,7 @@ use crate::account::{Account, Session, SessionId};
 use crate::context::Cx;
 use crate::delivery::Incoming;
 use crate::info::Info;
-use crate::store::{Seq, StoreError};
+use crate::store::{Seq, Store, StoreError};
 use async_trait::async_trait;
 use std::net::IpAddr;
 use wire::stanza::{Child, Condition, IqType, Stanza, StanzaError};
@@ -151,6 +151,9 @@ pub enum Coverage {
 /// The chains a feature is in. What is not named here is never called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Hook {
+    Entering,
+    Leaving,
+    Answered,
     MessageSent,
     MessageReceived,
     PresenceSent,
@@ -158,6 +161,7 @@ pub enum Hook {
     SessionBound,
     SessionAvailable,
     SessionConfirmed,
+    Recall,
     SessionEnded,
     AccountRemoved,
 }
@@ -201,7 +205,25 @@ impl About {
 pub trait Feature: Send + Sync {
     fn about(&self) -> &'static About;
 
-    /// A session of `account` sends a message. Runs on the copy that is kept for the sender.
+    /// A stanza of any kind has come for `account`, before anything is decided about it: may it come in? Answers to requests
+    /// of the account's own sessions and what the account sends to itself come by here, too.
+    async fn entering(&self, _: &dyn Store, _: &mut Account, _: &Stanza) -> Outcome {
+        Ok(())
+    }
+
+    /// A stanza of any kind is about to leave `account` for another address: a session has sent it, or a hook routes it. May it
+    /// go? What a hook routes is dropped without a word if not.
+    async fn leaving(&self, _: &dyn Store, _: &mut Account, _: &Stanza) -> Outcome {
+        Ok(())
+    }
+
+    /// The answer to an iq that a feature has sent from the account's bare address.
+    async fn answered(&self, _: &mut Cx<'_>, _: &mut Account, _: &Stanza) -> Outcome {
+        Ok(())
+    }
+
+    /// A session of `account` sends a message. Runs on the copy that is kept for the sender: what it changes, the recipient
+    /// does not see.
     async fn message_sent(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId, _: &mut Stanza) -> Outcome {
         Ok(())
     }
@@ -244,6 +266,28 @@ pub trait Feature: Send + Sync {
     async fn session_confirmed(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId, _: &[Seq]) -> Outcome {
         Ok(())
     }
+
+    /// The stanza that this feature keeps as that entry of the store, as a session is handed it; None if the entry is none of
+    /// its own, or gone. Asked after a restart of the server, for a session whose client has come back and has not received
+    /// it (XEP-0198); or without a session, when no client has come back and the stanza needs another way.
+    async fn recall(
+        &self,
+        _: &mut Cx<'_>,
+        _: &mut Account,
+        _: Option<SessionId>,
+        _: Seq,
+    ) -> Result<Option<Stanza>, Halt> {
+        Ok(None)
+    }
+
+    /// What must be remembered of a session over a restart of the server, besides what [`Session`] says; short. None if there
+    /// is nothing. Asked after each presence and each request of the session.
+    fn save_session(&self, _: &Session) -> Option<String> {
+        None
+    }
+
+    /// Puts into a session what [`Feature::save_session`] has returned.
+    fn restore_session(&self, _: &mut Session, _: &str) {}
 
     /// A session is over and already gone from `account.sessions`.
     async fn session_ended(&self, _: &mut Cx<'_>, _: &mut Account, _: &Session) -> Outcome {

@@ -11,6 +11,10 @@
 pub mod access;
 pub mod account;
 pub mod accounts;
+pub mod archive;
+pub mod blocking;
+pub mod carbons;
+pub mod catch_up;
 pub mod client_state;
 pub mod clock;
 pub mod context;
@@ -19,17 +23,24 @@ pub mod devices;
 pub mod disco;
 pub mod feature;
 pub mod form;
+pub mod forward;
+pub mod hints;
 pub mod info;
 pub mod last;
+pub mod mam;
 pub mod offline;
 pub mod ping;
 pub mod presence;
 pub mod private;
+pub mod push;
+pub mod reach;
 pub mod register;
 pub mod registry;
 pub mod roster;
+pub mod rsm;
 pub mod service;
 pub mod session;
+pub mod stanza_id;
 pub mod state;
 pub mod store;
 pub mod stored;
@@ -55,10 +66,13 @@ use wire::jid::BareJid;
 pub struct Settings {
     /// When the server began to run.
     pub started: Timestamp,
+    pub archive: archive::Config,
+    pub blocking: blocking::Config,
     pub devices: devices::Config,
     pub disco: disco::Settings,
     pub offline: offline::Config,
     pub private: private::Config,
+    pub push: push::Config,
     pub register: register::Config,
     pub roster: roster::Config,
     pub vcard: vcard::Config,
@@ -70,10 +84,13 @@ impl Settings {
     pub fn new(started: Timestamp) -> Self {
         Settings {
             started,
+            archive: Default::default(),
+            blocking: Default::default(),
             devices: Default::default(),
             disco: Default::default(),
             offline: Default::default(),
             private: Default::default(),
+            push: Default::default(),
             register: Default::default(),
             roster: Default::default(),
             vcard: Default::default(),
@@ -85,14 +102,22 @@ impl Settings {
 /// All features of a host, in their order: of two that are in the same chain the upper one is called first.
 pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
     vec![
+        // Nothing below may see, store, copy or announce what a user refused.
+        Box::new(blocking::Blocking::new(settings.blocking)),
         // Who may see whom is settled before anything is announced.
         Box::new(roster::Rosters::new(settings.roster)),
         // Looks at presence as it was sent, and remembers when the user was last here.
         Box::new(last::Last::new(settings.started)),
         // Announces what is allowed to pass, and answers probes.
         Box::new(presence::Presence),
+        // Before any copy is made, so that every copy carries the id under which it is kept.
+        Box::new(archive::Archive::new(settings.archive)),
+        // After the archive, before the fallbacks.
+        Box::new(carbons::Carbons),
         // Only when no session took the message, so after everything that may still change that.
         Box::new(offline::Offline::new(settings.offline)),
+        // Wakes a phone for what is by now safely stored.
+        Box::new(push::Push::new(settings.push)),
         // From here on features only answer requests; their order says nothing.
         Box::new(devices::Devices::new(settings.devices)),
         Box::new(disco::Disco::new(settings.disco)),

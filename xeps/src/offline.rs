@@ -10,7 +10,7 @@
 use crate::account::{Account, Session, SessionId};
 use crate::context::Cx;
 use crate::delivery::{Delivery, Incoming};
-use crate::feature::{About, Coverage, Feature, Hook, Outcome, Xep};
+use crate::feature::{About, Coverage, Feature, Halt, Hook, Outcome, Xep};
 use crate::store::{Batch, Entry, LogKey, LogQuery, Seq, StoreError};
 use crate::stored::{stanza_from_bytes, stanza_to_bytes};
 use async_trait::async_trait;
@@ -46,7 +46,7 @@ static ABOUT: About = About {
         },
     ],
     server_features: &["msgoffline"],
-    hooks: &[Hook::MessageReceived, Hook::SessionAvailable, Hook::SessionConfirmed, Hook::SessionEnded],
+    hooks: &[Hook::MessageReceived, Hook::SessionAvailable, Hook::SessionConfirmed, Hook::SessionEnded, Hook::Recall],
     ..About::NOTHING
 };
 
@@ -155,6 +155,22 @@ impl Feature for Offline {
             });
         }
         Ok(())
+    }
+
+    async fn recall(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        session: Option<SessionId>,
+        entry: Seq,
+    ) -> Result<Option<Stanza>, Halt> {
+        let log = LogKey::new(account.user.as_str(), KIND);
+        let found = cx.store.read(log, LogQuery::exactly(entry)).await?;
+        let Some(message) = found.first() else { return Ok(None) };
+        if let Some(session) = session.and_then(|session| account.session_mut(session)) {
+            session.states.of::<Given>().0.insert(entry);
+        }
+        Ok(Some(late(message, cx.host.domain.as_str())?))
     }
 
     /// What the session was given and has not confirmed is for another one, if there is one.

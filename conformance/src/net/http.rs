@@ -10,6 +10,8 @@ const MAX_RESPONSE: usize = 4 * 1024 * 1024;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Response {
     pub status: String,
+    /// The value of Content-Type.
+    pub kind: String,
     pub body: String,
 }
 
@@ -18,6 +20,8 @@ pub struct Request<'a> {
     pub method: &'a str,
     pub url: &'a str,
     pub body: &'a str,
+    /// The value of Content-Type.
+    pub kind: &'a str,
     pub authorization: &'a str,
 }
 
@@ -28,7 +32,7 @@ pub async fn send(target: &Target, request: &Request<'_>) -> Result<Response, St
 }
 
 async fn exchange(target: &Target, request: &Request<'_>) -> Result<Response, String> {
-    let Request { method, url, body, authorization } = request;
+    let Request { method, url, body, kind, authorization } = request;
     let place = Url::parse(url)?;
     let failed = |error: std::io::Error| format!("{url}: {error}");
     let mut transport = Transport::connect(place.host, place.port).await.map_err(failed)?;
@@ -40,7 +44,7 @@ async fn exchange(target: &Target, request: &Request<'_>) -> Result<Response, St
         false => format!("Authorization: {authorization}\r\n"),
     };
     let request = format!(
-        "{method} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{authorization}Content-Type: text/plain\r\n\
+        "{method} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{authorization}Content-Type: {kind}\r\n\
          Content-Length: {}\r\n\r\n{body}",
         place.path,
         place.authority,
@@ -48,7 +52,7 @@ async fn exchange(target: &Target, request: &Request<'_>) -> Result<Response, St
     );
     transport.write(request.as_bytes()).await.map_err(failed)?;
     let mut bytes = Vec::new();
-    let mut buffer = [0_u8; 8192];
+    let mut buffer = vec![0_u8; 8192];
     while bytes.len() < MAX_RESPONSE && !is_complete(&bytes) {
         match transport.read(&mut buffer).await.map_err(failed)? {
             0 => break,
@@ -98,7 +102,12 @@ fn parse(text: &str) -> Option<Response> {
     let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.to_owned();
     let chunked = head.to_lowercase().contains("transfer-encoding: chunked");
     let body = if chunked { unchunk(body) } else { body.to_owned() };
-    Some(Response { status, body })
+    let kind = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let kind = kind.map_or("", |(_, value)| value.trim()).to_owned();
+    Some(Response { status, kind, body })
 }
 
 fn unchunk(mut rest: &str) -> String {
@@ -119,7 +128,10 @@ mod tests {
     #[test]
     fn bodies_by_length_and_in_chunks() {
         let plain = parse("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
-        assert_eq!(plain, Some(Response { status: "200".to_owned(), body: "hi".to_owned() }));
+        let kind = String::new();
+        assert_eq!(plain, Some(Response { status: "200".to_owned(), kind, body: "hi".to_owned() }));
+        let typed = parse("HTTP/1.1 200 OK\r\ncontent-type:  text/xml; charset=utf-8\r\n\r\n");
+        assert_eq!(typed.map(|response| response.kind).as_deref(), Some("text/xml; charset=utf-8"));
         let chunked = parse("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n1\r\n!\r\n0\r\n\r\n");
         assert_eq!(chunked.map(|response| response.body), Some("hi!".to_owned()));
         assert_eq!(parse("nonsense"), None);

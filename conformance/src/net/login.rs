@@ -1,10 +1,10 @@
 //! From a connection to a bound resource (RFC 6120 sections 4 to 7), and a component's handshake (XEP-0114).
 
-use super::scram::{Hash, Scram};
+use super::scram::{Binding, Hash, Scram};
 use super::session::{Received, Session};
 use super::{ComponentAccess, Security, Target};
-use crate::play::Stage;
-use crate::xml::{CLIENT, COMPONENT, Element, STREAM, STREAMS};
+use crate::play::{Carrier, Role, Stage};
+use crate::xml::{CLIENT, COMPONENT, DIALBACK, Element, STREAM, STREAMS};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::time::Duration;
@@ -14,6 +14,15 @@ const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
 const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
 const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
+
+/// How to authenticate; what is absent is chosen here.
+#[derive(Clone, Debug, Default)]
+pub struct Login {
+    pub mechanism: Option<String>,
+    pub password: Option<String>,
+    /// The type of channel binding; `wrong ` before it spoils its data, `none` claims that the server has none.
+    pub binding: Option<String>,
+}
 
 impl Session {
     /// Brings the session to a stage, from wherever it is. Header and features of the last stream stay in the inbox
@@ -28,8 +37,15 @@ impl Session {
         if self.stage < Stage::Secured && stage >= Stage::Secured {
             self.secure_stream().await?;
         }
+        if self.role != Role::Client {
+            if self.stage < Stage::Authenticated && stage >= Stage::Authenticated {
+                self.dial_back().await?;
+                self.stage = stage;
+            }
+            return Ok(());
+        }
         if self.stage < Stage::Authenticated && stage >= Stage::Authenticated {
-            self.authenticate(None, None).await?;
+            self.authenticate(&Login::default()).await?;
             self.open().await?;
         }
         if self.stage < Stage::Connected && stage >= Stage::Connected {
@@ -62,7 +78,12 @@ impl Session {
 
     async fn secure_stream(&mut self) -> Result<(), String> {
         self.open().await?;
-        if self.target.security == Security::Starttls && !self.is_tls() && !self.over_websocket {
+        let wanted = match self.role {
+            Role::Client => self.target.security == Security::Starttls && self.carrier == Carrier::Tcp,
+            // Servers encrypt whenever they can.
+            _ => self.features.as_ref().is_some_and(|features| features.get(TLS, "starttls").is_some()),
+        };
+        if wanted && !self.is_tls() {
             self.negotiate_tls().await?;
             self.open().await?;
         }
@@ -87,13 +108,30 @@ impl Session {
         offered.map(|list| list.elements().map(Element::text).collect()).unwrap_or_default()
     }
 
+    /// Proves by a key that the stream is the domain's (XEP-0220 section 2.1.1), and waits for the verdict.
+    pub async fn dial_back(&mut self) -> Result<(), String> {
+        let Some(house) = self.house.clone() else { return Err("only other servers dial back".to_owned()) };
+        let key = super::token();
+        house.vouch(&self.stream_id, &key);
+        let domain = self.target.domain.clone();
+        let result = Element::new(DIALBACK, "result").with("from", &house.domain).with("to", &domain);
+        self.send_bytes(crate::xml::write_element(&result.text_child(&key), self.default_ns).as_bytes()).await?;
+        let deadline = self.deadline();
+        let verdict = |element: &Element| element.is(DIALBACK, "result") && element.attr("type").is_some();
+        match self.take(deadline, verdict).await {
+            Some(verdict) if verdict.attr("type") == Some("valid") => Ok(()),
+            Some(verdict) => Err(format!("dialback: the verdict is '{}'", verdict.attr("type").unwrap_or_default())),
+            None => Err(self.why("dialback: no verdict")),
+        }
+    }
+
     /// SASL with a mechanism or the best of those offered. On success the stream must be opened anew.
-    pub async fn authenticate(&mut self, mechanism: Option<&str>, password: Option<&str>) -> Result<(), String> {
+    pub async fn authenticate(&mut self, login: &Login) -> Result<(), String> {
         // What a failed attempt before this one left behind is not an answer to it.
         self.inbox.retain(|item| !matches!(item, Received::Element(element) if element.ns == SASL));
         let offered = self.mechanisms();
-        let mechanism = match mechanism {
-            Some(mechanism) => mechanism.to_owned(),
+        let mechanism = match &login.mechanism {
+            Some(mechanism) => mechanism.clone(),
             None => ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
                 .into_iter()
                 .find(|known| offered.iter().any(|offer| offer == known))
@@ -101,10 +139,13 @@ impl Session {
                 .to_owned(),
         };
         let user = self.account.user.clone();
-        let password = password.map_or_else(|| self.account.password.clone(), str::to_owned);
-        let mut scram = match mechanism.as_str() {
-            "SCRAM-SHA-256" => Some(Scram::new(Hash::Sha256, &user, &password)),
-            "SCRAM-SHA-1" => Some(Scram::new(Hash::Sha1, &user, &password)),
+        let password = login.password.clone().unwrap_or_else(|| self.account.password.clone());
+        let binding = self.binding(&mechanism, login.binding.as_deref())?;
+        let scram = |hash: Hash| Some(Scram::new(hash, &user, &password, binding.clone()));
+        let mut scram = match mechanism.trim_end_matches("-PLUS") {
+            "SCRAM-SHA-512" => scram(Hash::Sha512),
+            "SCRAM-SHA-256" => scram(Hash::Sha256),
+            "SCRAM-SHA-1" => scram(Hash::Sha1),
             "PLAIN" => None,
             other => return Err(format!("the suite does not speak '{other}'")),
         };
@@ -147,6 +188,23 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// What a SCRAM mechanism says of channel binding: with -PLUS the wished type or the best that there is.
+    fn binding(&self, mechanism: &str, wished: Option<&str>) -> Result<Binding, String> {
+        match wished {
+            Some("none") => return Ok(Binding::NotOffered),
+            None if !mechanism.ends_with("-PLUS") => return Ok(Binding::None),
+            _ => {}
+        }
+        let transport = self.transport().ok_or("not connected")?;
+        let wished = wished.unwrap_or("tls-exporter");
+        let kind = wished.strip_prefix("wrong ").unwrap_or(wished);
+        let mut data = transport.channel_binding(kind)?;
+        if kind != wished {
+            data.iter_mut().for_each(|byte| *byte ^= 0x55);
+        }
+        Ok(Binding::To { kind: kind.to_owned(), data })
     }
 
     /// Binds a resource, the wished for or one of the server's choice.

@@ -1,20 +1,26 @@
 //! The suite's raw XMPP client: it sends what it is told, reads what comes, and knows just enough to log in.
 
+mod bosh;
+mod guest;
 pub mod http;
 mod login;
 mod register;
+mod remote;
 mod scram;
 mod session;
 mod tls;
 mod transport;
 mod websocket;
 
+pub use login::Login;
 pub use register::{register, unregister};
+pub use remote::{House, RemoteAccess, Remotes};
 pub use session::{Closed, Direction, LastSent, Log, LogEntry, Received, Session};
 pub use tls::{Trust, client_config};
 
+use ring::rand::{SecureRandom as _, SystemRandom};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The server under test and how to reach it.
 #[derive(Clone, Debug)]
@@ -27,9 +33,13 @@ pub struct Target {
     pub direct_tls_port: Option<u16>,
     /// `ws://` or `wss://` address for XMPP over WebSocket (RFC 7395).
     pub websocket: Option<String>,
+    /// `http://` or `https://` address for XMPP over BOSH (XEP-0206).
+    pub bosh: Option<String>,
     pub tls: Arc<rustls::ClientConfig>,
     /// Components the suite may be, each by one play at a time.
     pub components: Vec<ComponentAccess>,
+    /// Other servers the suite may be, if any.
+    pub remote: Option<RemoteAccess>,
     /// How long to wait for what must come.
     pub timeout: Duration,
     /// How long it must stay quiet before "nothing came" is believed.
@@ -69,4 +79,15 @@ impl Account {
     pub fn bare(&self) -> String {
         format!("{}@{}", self.user, self.domain)
     }
+}
+
+/// Twelve random letters and digits.
+pub fn token() -> String {
+    let mut bytes = [0_u8; 12];
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        // Without a random source the time still tells one play from another.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        bytes.copy_from_slice(&now.as_nanos().to_be_bytes()[4..]);
+    }
+    bytes.iter().map(|byte| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[usize::from(byte % 32)])).collect()
 }

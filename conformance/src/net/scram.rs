@@ -1,4 +1,4 @@
-//! The client side of SCRAM-SHA-1 and SCRAM-SHA-256 (RFC 5802, RFC 7677), without channel binding.
+//! The client side of SCRAM with SHA-1, SHA-256 and SHA-512 (RFC 5802, RFC 7677), with and without channel binding.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,10 +10,23 @@ use std::num::NonZeroU32;
 pub enum Hash {
     Sha1,
     Sha256,
+    Sha512,
+}
+
+/// The channel binding of a login (RFC 5802 section 6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// `n`: none.
+    None,
+    /// `y`: none, because the server has offered none.
+    NotOffered,
+    /// `p`: to this data of the connection.
+    To { kind: String, data: Vec<u8> },
 }
 
 pub struct Scram {
     hash: Hash,
+    binding: Binding,
     password: String,
     client_first_bare: String,
     nonce: String,
@@ -21,18 +34,27 @@ pub struct Scram {
 }
 
 impl Scram {
-    pub fn new(hash: Hash, user: &str, password: &str) -> Scram {
+    pub fn new(hash: Hash, user: &str, password: &str, binding: Binding) -> Scram {
         let mut bytes = [0_u8; 18];
         // A nonce needs to be fresh for the server's sake, not the suite's; zeros would still be a valid login.
         let _ = SystemRandom::new().fill(&mut bytes);
         let nonce = BASE64.encode(bytes);
         let user = user.replace('=', "=3D").replace(',', "=2C");
         let client_first_bare = format!("n={user},r={nonce}");
-        Scram { hash, password: password.to_owned(), client_first_bare, nonce, server_signature: None }
+        Scram { hash, binding, password: password.to_owned(), client_first_bare, nonce, server_signature: None }
     }
 
     pub fn first(&self) -> String {
-        format!("n,,{}", self.client_first_bare)
+        format!("{}{}", self.header(), self.client_first_bare)
+    }
+
+    /// `gs2-header`
+    fn header(&self) -> String {
+        match &self.binding {
+            Binding::None => "n,,".to_owned(),
+            Binding::NotOffered => "y,,".to_owned(),
+            Binding::To { kind, .. } => format!("p={kind},,"),
+        }
     }
 
     /// The answer to the server's first message.
@@ -47,7 +69,11 @@ impl Scram {
             return Err("the SCRAM nonce does not extend ours".to_owned());
         }
         let iterations: NonZeroU32 = iterations.parse().map_err(|_| "bad SCRAM iteration count".to_owned())?;
-        let without_proof = format!("c={},r={nonce}", BASE64.encode("n,,"));
+        let mut bound = self.header().into_bytes();
+        if let Binding::To { data, .. } = &self.binding {
+            bound.extend(data);
+        }
+        let without_proof = format!("c={},r={nonce}", BASE64.encode(bound));
         let signed = format!("{},{server_first},{without_proof}", self.client_first_bare);
 
         let salted = self.salted(&salt, iterations);
@@ -74,6 +100,7 @@ impl Scram {
         match self.hash {
             Hash::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
             Hash::Sha256 => &digest::SHA256,
+            Hash::Sha512 => &digest::SHA512,
         }
     }
 
@@ -81,6 +108,7 @@ impl Scram {
         let algorithm = match self.hash {
             Hash::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
             Hash::Sha256 => hmac::HMAC_SHA256,
+            Hash::Sha512 => hmac::HMAC_SHA512,
         };
         hmac::sign(&hmac::Key::new(algorithm, key), data).as_ref().to_vec()
     }
@@ -89,6 +117,7 @@ impl Scram {
         let algorithm = match self.hash {
             Hash::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
             Hash::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
+            Hash::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
         };
         let mut out = vec![0; self.digest().output_len()];
         pbkdf2::derive(algorithm, iterations, salt, self.password.as_bytes(), &mut out);
@@ -103,7 +132,7 @@ mod tests {
     /// The exchange printed in RFC 5802 section 5.
     #[test]
     fn the_example_of_rfc_5802() {
-        let mut scram = Scram::new(Hash::Sha1, "user", "pencil");
+        let mut scram = Scram::new(Hash::Sha1, "user", "pencil", Binding::None);
         scram.nonce = "fyko+d2lbbFgONRv9qkxdawL".to_owned();
         scram.client_first_bare = "n=user,r=fyko+d2lbbFgONRv9qkxdawL".to_owned();
         let answer = scram.answer("r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096");
@@ -115,8 +144,25 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_extend_the_nonce_is_refused() {
-        let mut scram = Scram::new(Hash::Sha256, "user", "pencil");
+        let mut scram = Scram::new(Hash::Sha256, "user", "pencil", Binding::None);
         let challenge = format!("r={},s=QSXCR+Q6sek8bf92,i=4096", scram.nonce);
         assert!(scram.answer(&challenge).is_err());
+    }
+
+    #[test]
+    fn the_binding_is_named_first_and_shown_last() {
+        let of = |binding: Binding| {
+            let mut scram = Scram::new(Hash::Sha256, "user", "pencil", binding);
+            let first = scram.first();
+            let challenge = format!("r={}x,s=QSXCR+Q6sek8bf92,i=1", scram.nonce);
+            let answer = scram.answer(&challenge).expect("an answer");
+            let bound = answer.split(',').next().and_then(|field| field.strip_prefix("c=")).map(str::to_owned);
+            let bound = BASE64.decode(bound.unwrap_or_default()).expect("base64");
+            (first.split("n=user").next().map(str::to_owned).unwrap_or_default(), bound)
+        };
+        assert_eq!(of(Binding::None), ("n,,".to_owned(), b"n,,".to_vec()));
+        assert_eq!(of(Binding::NotOffered), ("y,,".to_owned(), b"y,,".to_vec()));
+        let to = Binding::To { kind: "tls-exporter".to_owned(), data: vec![1, 2] };
+        assert_eq!(of(to), ("p=tls-exporter,,".to_owned(), b"p=tls-exporter,,\x01\x02".to_vec()));
     }
 }

@@ -1,13 +1,20 @@
 //! One connection: what was sent, what came and is not yet accounted for, and how it ended.
 
+use super::bosh::{Bosh, Payload};
+use super::remote::House;
 use super::transport::Transport;
 use super::websocket::WebSocket;
 use super::{Account, Security, Target};
-use crate::play::Stage;
-use crate::xml::{CLIENT, COMPONENT, Element, Event, Reader, STREAM, write_element, write_start_tag};
+use crate::play::{Carrier, Role, Stage};
+use crate::xml::{
+    BOSH, CLIENT, COMPONENT, DIALBACK, Element, Event, Node, Reader, SERVER, STREAM, STREAMS, XBOSH, write_element,
+    write_start_tag,
+};
+use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Namespace of `<open/>` and `<close/>` over WebSocket.
@@ -104,10 +111,16 @@ pub struct Session {
     pub last_sent: Option<LastSent>,
     pub inbox: Vec<Received>,
     pub closed: Option<Closed>,
-    /// `jabber:client` or `jabber:component:accept`.
+    /// `jabber:client`, `jabber:component:accept` or `jabber:server`.
     pub default_ns: &'static str,
-    /// Whether the stream goes over WebSocket, framed as in RFC 7395.
-    pub over_websocket: bool,
+    pub carrier: Carrier,
+    /// The id of the server's stream.
+    pub stream_id: String,
+    pub role: Role,
+    /// The domain it is, as another server.
+    pub house: Option<Arc<House>>,
+    /// What the server under test says on connections of its own.
+    arrivals: Option<mpsc::UnboundedReceiver<Element>>,
     /// Whether stream management is on, so that questions to find the end of a burst are `<r/>` (not counted).
     managed: bool,
     /// What every question for an element of the same name is answered with.
@@ -133,7 +146,11 @@ impl Session {
             inbox: Vec::new(),
             closed: None,
             default_ns: CLIENT,
-            over_websocket: false,
+            carrier: Carrier::Tcp,
+            stream_id: String::new(),
+            role: Role::Client,
+            house: None,
+            arrivals: None,
             managed: false,
             answers: Vec::new(),
             transport: None,
@@ -141,6 +158,26 @@ impl Session {
             is_tls: false,
             barriers: 0,
         }
+    }
+
+    /// Another server, for a domain; all of it or only one stream.
+    pub fn at_home(&mut self, house: &Arc<House>, role: Role) {
+        self.role = role;
+        self.default_ns = SERVER;
+        self.full_jid = Some(house.domain.clone());
+        self.house = Some(house.clone());
+        if role == Role::Remote {
+            self.arrivals = house.arrivals();
+        }
+    }
+
+    /// Whether something can come, on whatever connection.
+    pub fn can_hear(&self) -> bool {
+        self.is_open() || self.arrivals.is_some()
+    }
+
+    pub fn transport(&self) -> Option<&Transport> {
+        self.transport.as_ref()
     }
 
     pub fn is_tls(&self) -> bool {
@@ -153,8 +190,18 @@ impl Session {
 
     /// Opens the TCP connection, with TLS at once if the run uses direct TLS.
     pub async fn dial(&mut self) -> Result<(), String> {
-        if self.over_websocket {
-            return self.dial_websocket().await;
+        match self.carrier {
+            Carrier::Tcp => {}
+            Carrier::WebSocket => return self.dial_websocket().await,
+            Carrier::Bosh => {
+                let url = self.target.bosh.clone().ok_or("no BOSH address was given")?;
+                self.begin(Transport::Bosh(Bosh::new(&self.target, &url)), Reader::fragments(&[]));
+                return Ok(());
+            }
+        }
+        if self.role != Role::Client {
+            let port = self.target.remote.as_ref().ok_or("the run is no other server")?.port;
+            return self.dial_port(port, false).await;
         }
         let direct = self.target.security == Security::Direct;
         self.dial_port(self.target.port, direct).await
@@ -177,7 +224,7 @@ impl Session {
         self.inbox.clear();
         self.closed = None;
         self.features = None;
-        self.full_jid = None;
+        self.full_jid = self.house.as_ref().map(|house| house.domain.clone());
         self.managed = false;
         self.is_tls = false;
         self.stage = Stage::Raw;
@@ -214,16 +261,27 @@ impl Session {
         self.reader.restart();
         self.inbox.clear();
         self.features = None;
-        if self.over_websocket {
+        if self.carrier == Carrier::WebSocket {
             let open = Element::new(FRAMING, "open").with("to", to).with("version", "1.0");
             return self.send_bytes(write_element(&open, "").as_bytes()).await;
+        }
+        if let Some(Transport::Bosh(bosh)) = &self.transport {
+            let to = to.to_owned();
+            let payload =
+                if self.stage < Stage::Authenticated { Payload::Open { to } } else { Payload::Restart { to } };
+            self.log.add(&self.name, Direction::Sent, &format!("{payload:?}"));
+            return bosh.send(payload).map_err(|error| format!("sending failed: {error}"));
         }
         let mut header = Element::new(STREAM, "stream").with("to", to);
         if self.default_ns != COMPONENT {
             header = header.with("version", "1.0");
         }
-        let tag = write_start_tag(&header, self.default_ns);
-        let tag = tag.replacen(' ', &format!(" xmlns=\"{}\" xmlns:stream=\"{STREAM}\" ", self.default_ns), 1);
+        let mut namespaces = format!(" xmlns=\"{}\" xmlns:stream=\"{STREAM}\" ", self.default_ns);
+        if let Some(house) = &self.house {
+            header = header.with("from", &house.domain);
+            namespaces.push_str(&format!("xmlns:db=\"{DIALBACK}\" "));
+        }
+        let tag = write_start_tag(&header, self.default_ns).replacen(' ', &namespaces, 1);
         self.send_bytes(format!("<?xml version='1.0'?>{tag}").as_bytes()).await
     }
 
@@ -240,15 +298,24 @@ impl Session {
                 to: element.attr("to").map(str::to_owned),
             });
         }
-        // Over WebSocket every stanza stands alone and declares its namespace.
-        let outer_ns = if self.over_websocket { "" } else { self.default_ns };
+        if element.ns == DIALBACK
+            && self.role == Role::Remote
+            && self.house.as_ref().is_some_and(|house| house.reply(element))
+        {
+            return Ok(());
+        }
+        // Over WebSocket and BOSH every stanza stands alone and declares its namespace.
+        let outer_ns = if self.carrier == Carrier::Tcp { self.default_ns } else { "" };
         self.send_bytes(write_element(element, outer_ns).as_bytes()).await
     }
 
     /// Sends what closes the stream, and nothing else.
     pub async fn close_stream(&mut self) -> Result<(), String> {
+        if let Some(Transport::Bosh(bosh)) = &self.transport {
+            return bosh.send(Payload::End).map_err(|error| format!("sending failed: {error}"));
+        }
         let close = write_element(&Element::new(FRAMING, "close"), "");
-        let text = if self.over_websocket { close.as_str() } else { "</stream:stream>" };
+        let text = if self.carrier == Carrier::WebSocket { close.as_str() } else { "</stream:stream>" };
         self.send_bytes(text.as_bytes()).await
     }
 
@@ -265,14 +332,42 @@ impl Session {
 
     /// Reads once and sorts what came into the inbox; `false` when the time is up or the connection has ended.
     pub async fn fill(&mut self, deadline: Instant) -> bool {
-        if self.closed.is_some() {
+        if !self.can_hear() {
             return false;
         }
-        let Some(transport) = self.transport.as_mut() else { return false };
-        let mut buffer = [0_u8; 8192];
-        let outcome = match timeout_at(deadline, transport.read(&mut buffer)).await {
+        let mut buffer = vec![0_u8; 8192];
+        let (open, closed) = (&mut self.transport, &self.closed);
+        let own = async {
+            match open {
+                Some(transport) if closed.is_none() => transport.read(&mut buffer).await,
+                _ => pending().await,
+            }
+        };
+        let arrivals = &mut self.arrivals;
+        let arrival = async {
+            match arrivals {
+                Some(arrivals) => arrivals.recv().await,
+                None => pending().await,
+            }
+        };
+        let either = async {
+            tokio::select! {
+                outcome = own => Ok(outcome),
+                element = arrival => Err(element),
+            }
+        };
+        let outcome = match timeout_at(deadline, either).await {
             Err(_) => return false,
-            Ok(outcome) => outcome,
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(Some(element))) => {
+                self.inbox.push(Received::Element(element));
+                self.answer_questions().await;
+                return true;
+            }
+            Ok(Err(None)) => {
+                self.arrivals = None;
+                return true;
+            }
         };
         match outcome {
             Ok(0) => self.end(Closed::Eof, "connection closed by the server"),
@@ -299,20 +394,15 @@ impl Session {
                     self.inbox.push(Received::StreamEnd);
                 }
                 Ok(Some(Event::Open(header))) => {
+                    self.stream_id = header.attr("id").unwrap_or_default().to_owned();
                     self.log.add(&self.name, Direction::Received, &write_start_tag(&header, self.default_ns));
                     self.inbox.push(Received::Element(header));
                 }
                 Ok(Some(Event::Element(element))) if element.ns == FRAMING => self.frame(element),
+                Ok(Some(Event::Element(body))) if body.is(BOSH, "body") => self.unwrap_body(body),
                 Ok(Some(Event::Element(element))) => {
                     self.log.add(&self.name, Direction::Received, &write_element(&element, self.default_ns));
-                    if element.is(STREAM, "features") {
-                        self.features = Some(element.clone());
-                    }
-                    if element.is("urn:xmpp:sm:3", "resumed") {
-                        self.stage = Stage::Available;
-                    }
-                    self.managed |= element.is("urn:xmpp:sm:3", "enabled") || element.is("urn:xmpp:sm:3", "resumed");
-                    self.inbox.push(Received::Element(element));
+                    self.note(element);
                     // Behind <proceed/> comes TLS, not XML.
                     if matches!(self.inbox.last(), Some(Received::Element(e)) if e.name == "proceed") {
                         return;
@@ -326,6 +416,51 @@ impl Session {
                     return;
                 }
             }
+        }
+    }
+
+    /// Keeps an element of the stream, and what it says of the stream.
+    fn note(&mut self, element: Element) {
+        if element.is(STREAM, "features") {
+            self.features = Some(element.clone());
+        }
+        if element.is("urn:xmpp:sm:3", "resumed") {
+            self.stage = Stage::Available;
+        }
+        self.managed |= element.is("urn:xmpp:sm:3", "enabled") || element.is("urn:xmpp:sm:3", "resumed");
+        self.inbox.push(Received::Element(element));
+    }
+
+    /// The content of a body; what the body itself says becomes header, error and end of a stream.
+    fn unwrap_body(&mut self, body: Element) {
+        self.log.add(&self.name, Direction::Received, &write_element(&body, ""));
+        let attr = |name: &str| body.attr(name).map(str::to_owned);
+        if let Some(sid) = attr("sid").filter(|_| self.stage < Stage::Authenticated) {
+            self.stream_id = attr("authid").unwrap_or(sid);
+            let mut header = Element::new(STREAM, "stream").with("id", &self.stream_id);
+            for (name, value) in
+                [("from", attr("from")), ("version", body.attr_ns(XBOSH, "version").map(str::to_owned))]
+            {
+                if let Some(value) = value {
+                    header.set(name, &value);
+                }
+            }
+            self.inbox.push(Received::Element(header));
+        }
+        let (ends, condition) = (attr("type").as_deref() == Some("terminate"), attr("condition"));
+        for node in body.children {
+            if let Node::Element(element) = node {
+                self.note(element);
+            }
+        }
+        if ends {
+            // A condition of the binding (section 17.2) stands for a stream error of that name; 'remote-stream-error' comes
+            // with the error itself.
+            if let Some(condition) = condition.filter(|condition| condition != "remote-stream-error") {
+                let error = Element::new(STREAM, "error").child(Element::new(STREAMS, &condition));
+                self.inbox.push(Received::Element(error));
+            }
+            self.inbox.push(Received::StreamEnd);
         }
     }
 
@@ -404,7 +539,7 @@ impl Session {
             let id = format!("barrier-{}", self.barriers);
             let mut ping = Element::new(self.default_ns, "iq").with("type", "get").with("id", &id);
             ping.set("to", &self.target.domain);
-            if self.stage == Stage::Component {
+            if self.default_ns != CLIENT {
                 ping.set("from", self.full_jid.as_deref().unwrap_or_default());
             }
             let ping = ping.child(Element::new("urn:xmpp:ping", "ping"));

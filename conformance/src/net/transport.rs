@@ -1,5 +1,7 @@
-//! Bytes to and from the server, plain, under TLS or in WebSocket messages.
+//! Bytes to and from the server, plain, under TLS, in WebSocket messages or in the bodies of HTTP.
 
+use super::bosh::Bosh;
+use super::tls::channel_binding;
 use super::websocket::WebSocket;
 use rustls::pki_types::ServerName;
 use std::io;
@@ -13,6 +15,7 @@ pub enum Transport {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     WebSocket(WebSocket),
+    Bosh(Bosh),
 }
 
 impl Transport {
@@ -35,6 +38,7 @@ impl Transport {
         match self {
             Transport::Plain(stream) => stream.read(buffer).await,
             Transport::WebSocket(socket) => socket.read(buffer).await,
+            Transport::Bosh(bosh) => bosh.read(buffer).await,
             Transport::Tls(stream) => match stream.read(buffer).await {
                 // A peer that closes TCP without close_notify: an end like any other here.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
@@ -47,6 +51,7 @@ impl Transport {
         match self {
             Transport::Plain(stream) => stream.write_all(bytes).await,
             Transport::WebSocket(socket) => socket.write(bytes).await,
+            Transport::Bosh(bosh) => bosh.write(bytes),
             Transport::Tls(stream) => {
                 stream.write_all(bytes).await?;
                 stream.flush().await
@@ -54,10 +59,19 @@ impl Transport {
         }
     }
 
+    /// What binds a login to this TLS connection.
+    pub fn channel_binding(&self, kind: &str) -> Result<Vec<u8>, String> {
+        match self {
+            Transport::Tls(stream) => channel_binding(stream.get_ref().1, kind),
+            _ => Err("a connection without TLS has no channel binding".to_owned()),
+        }
+    }
+
     pub async fn shut_down(&mut self) -> io::Result<()> {
         match self {
             Transport::Plain(stream) => stream.shutdown().await,
             Transport::WebSocket(socket) => socket.shut_down().await,
+            Transport::Bosh(_) => Ok(()),
             Transport::Tls(stream) => stream.shutdown().await,
         }
     }

@@ -81,7 +81,7 @@ impl WebSocket {
                     self.take(frame).await?;
                 }
                 None => {
-                    let mut chunk = [0_u8; 8192];
+                    let mut chunk = vec![0_u8; 8192];
                     match Box::pin(self.transport.read(&mut chunk)).await? {
                         0 => self.closed = true,
                         length => self.raw.extend_from_slice(&chunk[..length]),

@@ -12,7 +12,7 @@ mod template;
 
 pub use library::Library;
 pub use pattern::{Mismatch, Pattern, Value};
-pub use step::{Actors, ElseResult, Mode, Step, StepKind};
+pub use step::{Actors, Credentials, ElseResult, HttpBody, Mode, Step, StepKind};
 pub use template::{Scope, Template};
 
 use std::fmt;
@@ -113,21 +113,74 @@ pub struct Requirement {
 }
 
 impl Requirement {
+    /// Whether a name stands for a domain of another server.
+    pub fn is_remote(&self, account: &str) -> bool {
+        self.cast.iter().any(|actor| actor.account == account && actor.role != Role::Client)
+    }
+
     /// Whether an account of the cast must exist: one of its sessions logs in, or its password is spoken of.
     pub fn needs_account(&self, account: &str) -> bool {
+        if self.is_remote(account) {
+            return false;
+        }
         let own = |name: &str| name.split('/').next() == Some(account);
         let staged = self.cast.iter().any(|actor| {
             let logged_in = matches!(actor.stage, Stage::Authenticated | Stage::Connected | Stage::Available);
             actor.account == account && (logged_in || actor.stage == Stage::Registered)
         });
         let logs_in = self.steps.iter().any(|step| match &step.kind {
-            StepKind::Authenticate { actor, .. } | StepKind::FailToAuthenticate { actor, .. } => own(actor),
+            StepKind::Authenticate(actor, _) | StepKind::FailToAuthenticate(actor, _) => own(actor),
             StepKind::Reach(actor, stage) => own(actor) && *stage >= Stage::Authenticated,
             _ => false,
         });
         let spoken_of = |what: &str| self.source.contains(&format!("${{{account}.{what}}}"));
         staged || logs_in || spoken_of("password") || spoken_of("user")
     }
+}
+
+/// Whom an actor plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A client; at stage [`Stage::Component`], a component.
+    Client,
+    /// Another server: it takes the connections of the server under test and has a stream of its own to it.
+    Remote,
+    /// One stream of another server to the server under test, led by hand.
+    Outgoing,
+}
+
+/// What carries the stream of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    Tcp,
+    /// RFC 7395
+    WebSocket,
+    /// XEP-0124 and XEP-0206
+    Bosh,
+}
+
+/// How another server answers one kind of dialback element (XEP-0220).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As an honest server does.
+    Honestly,
+    Valid,
+    Invalid,
+    Error,
+    /// Not at all, or by hand.
+    Nothing,
+    /// By closing the connection.
+    Close,
+}
+
+impl Verdict {
+    pub const ALL: [(Verdict, &'static str); 5] = [
+        (Verdict::Valid, "valid"),
+        (Verdict::Invalid, "invalid"),
+        (Verdict::Error, "error"),
+        (Verdict::Nothing, "nothing"),
+        (Verdict::Close, "close"),
+    ];
 }
 
 /// A session, a stream or merely an address that takes part in a play.
@@ -140,8 +193,8 @@ pub struct Actor {
     pub resource: String,
     pub stage: Stage,
     pub priority: Option<i8>,
-    /// Its stream goes over WebSocket.
-    pub over_websocket: bool,
+    pub role: Role,
+    pub carrier: Carrier,
 }
 
 /// How far an actor has come when the play begins.
@@ -242,10 +295,12 @@ pub enum RunOption {
     Admin,
     Registration,
     Websocket,
+    Bosh,
+    Remote,
 }
 
 impl RunOption {
-    pub const ALL: [(RunOption, &'static str); 7] = [
+    pub const ALL: [(RunOption, &'static str); 9] = [
         (RunOption::Starttls, "starttls"),
         (RunOption::DirectTls, "direct-tls"),
         (RunOption::Plaintext, "plaintext"),
@@ -253,5 +308,7 @@ impl RunOption {
         (RunOption::Admin, "admin"),
         (RunOption::Registration, "registration"),
         (RunOption::Websocket, "websocket"),
+        (RunOption::Bosh, "bosh"),
+        (RunOption::Remote, "remote"),
     ];
 }

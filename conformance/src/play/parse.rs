@@ -1,14 +1,15 @@
 //! Makes requirements of a play file: its head, its scenes and its `requirement:` sections.
 
 use super::source::{self, Line, Scene, Section, block_end, expand, property, substitute_lines};
-use super::step::{self, StepKind};
-use super::{Actor, Condition, Fault, Level, Need, Place, Requirement, RunOption, Specification, Stage};
+use super::step::{self, HttpBody, StepKind};
+use super::{Actor, Carrier, Condition, Fault, Level, Need, Place, Requirement, Role, RunOption, Specification, Stage};
 use std::sync::Arc;
 
 const HEAD_KEYS: [&str; 3] = ["specification", "version", "title"];
 const KEYS: [&str; 9] = ["section", "level", "title", "says", "needs", "cast", "friends", "table", "alone"];
 /// Variables every play has besides those of its cast.
-const BUILT_IN: [&str; 9] = ["domain", "host", "port", "muc", "pubsub", "upload", "proxy", "component", "admin"];
+const BUILT_IN: [&str; 11] =
+    ["domain", "host", "port", "muc", "pubsub", "upload", "proxy", "component", "admin", "websocket", "bosh"];
 
 /// The scenes of a file.
 pub fn scenes(file: &str, text: &str) -> Result<Vec<Scene>, Fault> {
@@ -198,17 +199,24 @@ fn names(kind: &StepKind, uses: &mut Vec<String>, saves: &mut Vec<String>) {
         StepKind::Send(_, elements) => elements.iter().for_each(|element| element_names(element, uses)),
         StepKind::Ask(_, element) | StepKind::AnswerWith(_, element) => element_names(element, uses),
         StepKind::SendRaw(_, template) | StepKind::Bind(_, Some(template)) => template.variables(uses),
-        StepKind::Authenticate { password: Some(template), .. }
-        | StepKind::FailToAuthenticate { password: Some(template), .. } => template.variables(uses),
+        StepKind::Authenticate(_, credentials) | StepKind::FailToAuthenticate(_, credentials) => {
+            credentials.password.iter().for_each(|template| template.variables(uses));
+        }
         StepKind::Answered(_, Some(pattern)) => pattern.variables(uses, saves),
         StepKind::Receive(_, _, patterns) | StepKind::ReceiveNo(_, patterns) => {
             patterns.iter().for_each(|pattern| pattern.variables(uses, saves));
         }
         StepKind::Check(template, _) => template.variables(uses),
+        StepKind::HttpAnswers(pattern) => pattern.variables(uses, saves),
         StepKind::Http { url, body, authorization, .. } => {
             url.variables(uses);
-            body.iter().chain(authorization).for_each(|template| template.variables(uses));
-            saves.extend(["http-status".to_owned(), "http-body".to_owned()]);
+            match body {
+                HttpBody::None => {}
+                HttpBody::Text(template) => template.variables(uses),
+                HttpBody::Xml(element) => element_names(element, uses),
+            }
+            authorization.iter().for_each(|template| template.variables(uses));
+            saves.extend(["http-status", "http-type", "http-body"].map(str::to_owned));
         }
         StepKind::Let(name, template) => {
             template.variables(uses);
@@ -241,14 +249,22 @@ fn cast(text: &str) -> Result<Vec<Actor>, String> {
                 name: name.clone(),
                 stage: Stage::Available,
                 priority: None,
-                over_websocket: false,
+                role: Role::Client,
+                carrier: Carrier::Tcp,
             };
             while let Some(word) = words.next() {
                 if word == "priority" {
                     let number = words.next().and_then(|number| number.parse().ok());
                     actor.priority = Some(number.ok_or("priority needs a number from -128 to 127")?);
                 } else if word == "websocket" {
-                    actor.over_websocket = true;
+                    actor.carrier = Carrier::WebSocket;
+                } else if word == "bosh" {
+                    actor.carrier = Carrier::Bosh;
+                } else if word == "remote" {
+                    actor.role = Role::Remote;
+                } else if word == "outgoing" {
+                    actor.role = Role::Outgoing;
+                    actor.stage = Stage::Secured;
                 } else {
                     let stage = Stage::ALL.iter().find(|(_, name)| *name == word).map(|(stage, _)| *stage);
                     actor.stage = stage.ok_or_else(|| format!("'{word}' is not a stage of an actor"))?;

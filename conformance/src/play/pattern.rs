@@ -187,8 +187,9 @@ impl Pattern {
         let mut last = None;
         for (pattern, count) in &self.children {
             if let Count::Exactly(wanted) = count {
-                let found: Vec<usize> =
-                    (0..children.len()).filter(|&index| pattern.matches(children[index], scope).is_ok()).collect();
+                let found: Vec<(usize, Captures)> = (0..children.len())
+                    .filter_map(|index| Some((index, pattern.matches(children[index], scope).ok()?)))
+                    .collect();
                 if found.len() != *wanted {
                     let what = pattern.written.name.as_str();
                     let why = match wanted {
@@ -197,8 +198,10 @@ impl Pattern {
                     };
                     return Err(Mismatch { depth, why });
                 }
-                for index in found {
+                // Of several, the first is the one that is kept: saved names are set by the last to speak.
+                for (index, captures) in found.into_iter().rev() {
                     used[index] = true;
+                    saved.extend(captures);
                 }
                 continue;
             }

@@ -3,8 +3,8 @@
 use super::pattern::{Pattern, Value};
 use super::source::{Line, words};
 use super::template::Template;
-use super::{Actor, Fault, Stage};
-use crate::xml::{CLIENT, COMPONENT, Element, Event, PLAY, Reader, STREAM};
+use super::{Actor, Fault, Role, Stage, Verdict};
+use crate::xml::{CLIENT, COMPONENT, DIALBACK, Element, Event, PLAY, Reader, SERVER, STREAM};
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
@@ -81,17 +81,13 @@ pub enum StepKind {
     DialTls(String),
     OpenStream(String),
     StartTls(String),
-    Authenticate {
-        actor: String,
-        mechanism: Option<String>,
-        password: Option<Template>,
-    },
+    Authenticate(String, Credentials),
     /// The same, but the server must refuse; its answer stays to be received.
-    FailToAuthenticate {
-        actor: String,
-        mechanism: Option<String>,
-        password: Option<Template>,
-    },
+    FailToAuthenticate(String, Credentials),
+    /// Another server's stream is proved by dialback.
+    DialBack(String),
+    /// How another server answers `<db:result/>` or `<db:verify/>` from now on.
+    Answers(String, String, Verdict),
     Bind(String, Option<Template>),
     CloseStream(String),
     Disconnect(String),
@@ -100,13 +96,32 @@ pub enum StepKind {
     Wait(Duration),
     Check(Template, Value),
     Let(String, Template),
-    /// One HTTP request; `http-status` and `http-body` keep what came.
+    /// One HTTP request; `http-status`, `http-type` and `http-body` keep what came.
     Http {
         method: String,
         url: Template,
-        body: Option<Template>,
+        body: HttpBody,
         authorization: Option<Template>,
     },
+    /// The body of the last HTTP response, as XML.
+    HttpAnswers(Box<Pattern>),
+}
+
+/// What an HTTP request carries.
+#[derive(Clone, Debug)]
+pub enum HttpBody {
+    None,
+    Text(Template),
+    Xml(Box<Element>),
+}
+
+/// How to log in; what is absent is chosen by the suite.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    pub mechanism: Option<String>,
+    pub password: Option<Template>,
+    /// `tls-exporter`, `tls-server-end-point`, either with `wrong ` before it, or `none`.
+    pub binding: Option<String>,
 }
 
 /// Parses one step: its line and the block below it.
@@ -214,6 +229,7 @@ impl Parser<'_> {
             "authenticates a stream" => StepKind::Reach(one()?, Stage::Authenticated),
             "opens a stream" => StepKind::OpenStream(one()?),
             "negotiates TLS" => StepKind::StartTls(one()?),
+            "dials back" => StepKind::DialBack(one()?),
             "closes the stream" => StepKind::CloseStream(one()?),
             "disconnects" => StepKind::Disconnect(one()?),
             "drops the connection" => StepKind::Drop(one()?),
@@ -231,6 +247,13 @@ impl Parser<'_> {
         if let Some(list) = verb.strip_prefix("stream ends with ") {
             return Ok(StepKind::StreamEnds(actor, conditions(list)));
         }
+        if let Some((name, verdict)) = verb.strip_prefix("answers ").and_then(|rest| rest.split_once(" with ")) {
+            let found = Verdict::ALL.iter().find(|(_, known)| *known == verdict).map(|(verdict, _)| *verdict);
+            return match (name, found) {
+                ("result" | "verify", Some(verdict)) => Ok(StepKind::Answers(actor, name.to_owned(), verdict)),
+                _ => Err(self.line.fault(1, "answers result|verify with valid|invalid|error|nothing|close")),
+            };
+        }
         if verb == "binds" {
             return Ok(StepKind::Bind(actor, None));
         }
@@ -243,17 +266,30 @@ impl Parser<'_> {
                 Some((rest, password)) => (rest, Some(self.template(password)?)),
                 None => (rest, None),
             };
+            let (rest, binding) = match rest.split_once(" bound to ") {
+                Some((rest, binding)) => (rest, Some(self.binding(binding)?)),
+                None => (rest, None),
+            };
             let mechanism = match rest.strip_prefix(" with ") {
                 Some(mechanism) => Some(mechanism.to_owned()),
                 None if rest.is_empty() => None,
                 None => return Err(self.line.fault(1, format!("'{verb}' is not understood"))),
             };
+            let credentials = Credentials { mechanism, password, binding };
             return Ok(match fails {
-                Some(_) => StepKind::FailToAuthenticate { actor, mechanism, password },
-                None => StepKind::Authenticate { actor, mechanism, password },
+                Some(_) => StepKind::FailToAuthenticate(actor, credentials),
+                None => StepKind::Authenticate(actor, credentials),
             });
         }
         Err(self.line.fault(1, format!("'{verb}' is not a step")))
+    }
+
+    fn binding(&self, text: &str) -> Result<String, Fault> {
+        match text.strip_prefix("wrong ").unwrap_or(text) {
+            "tls-exporter" | "tls-server-end-point" => Ok(text.to_owned()),
+            "none" if text == "none" => Ok(text.to_owned()),
+            _ => Err(self.line.fault(1, "bound to [wrong] tls-exporter|tls-server-end-point, or to none")),
+        }
     }
 
     fn check(&self, words: &[String]) -> Result<StepKind, Fault> {
@@ -273,10 +309,16 @@ impl Parser<'_> {
         }
     }
 
-    /// `http get "url"` or `http put "url" with "body" and authorization "value"` (left out if empty)
+    /// `http get "url"`, `http put "url" with "body" and authorization "value"` (left out if empty), `http post "url":`
+    /// with an element, or `http answers:` with a pattern.
     fn http(&self, words: &[String]) -> Result<StepKind, Fault> {
         let plain: Vec<&str> = words.iter().map(String::as_str).collect();
         let (method, url, body, authorization) = match plain.as_slice() {
+            [_, "answers"] => {
+                let patterns = self.some_patterns(&[])?;
+                let [pattern] = patterns.as_slice() else { return Err(self.block_fault("one element is the answer")) };
+                return Ok(StepKind::HttpAnswers(Box::new(pattern.clone())));
+            }
             [_, method, url] => (method, url, None, None),
             [_, method, url, "with", body] => (method, url, Some(body), None),
             [_, method, url, "with", body, "and", "authorization", value] => (method, url, Some(body), Some(value)),
@@ -286,7 +328,12 @@ impl Parser<'_> {
         Ok(StepKind::Http {
             method: method.to_uppercase(),
             url: self.template(url)?,
-            body: optional(body)?,
+            body: match (body, self.elements(&[])?.as_slice()) {
+                (None, []) => HttpBody::None,
+                (None, [element]) => HttpBody::Xml(Box::new(element.clone())),
+                (Some(text), []) => HttpBody::Text(self.template(text)?),
+                _ => return Err(self.line.fault(1, "a request has one body")),
+            },
             authorization: optional(authorization)?,
         })
     }
@@ -329,11 +376,15 @@ impl Parser<'_> {
         for line in self.block {
             check_templates(line)?;
         }
-        let is_component =
-            |name: &String| self.cast.iter().any(|actor| actor.name == *name && actor.stage == Stage::Component);
-        let default_ns = if actors.iter().any(is_component) { COMPONENT } else { CLIENT };
+        let namespace = |actor: &Actor| match (actor.role, actor.stage) {
+            (Role::Remote | Role::Outgoing, _) => SERVER,
+            (Role::Client, Stage::Component) => COMPONENT,
+            (Role::Client, _) => CLIENT,
+        };
+        let own = |name: &String| self.cast.iter().find(|actor| actor.name == *name).map(namespace);
+        let default_ns = actors.iter().filter_map(own).find(|ns| *ns != CLIENT).unwrap_or(CLIENT);
         let text: String = self.block.iter().map(|line| format!("{}\n", line.text)).collect();
-        let mut reader = Reader::fragments(&[("", default_ns), ("stream", STREAM), ("play", PLAY)]);
+        let mut reader = Reader::fragments(&[("", default_ns), ("stream", STREAM), ("play", PLAY), ("db", DIALBACK)]);
         reader.feed(text.as_bytes());
         let mut elements = Vec::new();
         loop {

@@ -1,7 +1,8 @@
 //! `${...}`: values that are known only when the play runs.
 //!
 //! `${name}` is a variable; `${random x}` a random token, the same for the same label throughout a play;
-//! `${base64 text}`, `${sha1 text}` (in base64), `${repeat N text}`, `${upper text}` and `${lower text}` compute, and nest.
+//! `${base64 text}`, `${sha1 text}` (in base64), `${hmac-sha256 key text}` (bytes), `${repeat N text}`, `${upper text}` and
+//! `${lower text}` compute, and nest.
 
 use base64::Engine as _;
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ enum Part {
     Random(String),
     Base64(Template),
     Sha1(Template),
+    HmacSha256(Template, Template),
     Repeat(usize, Template),
     Upper(Template),
     Lower(Template),
@@ -79,6 +81,10 @@ impl Template {
                 | Part::Lower(inner) => {
                     inner.variables(into);
                 }
+                Part::HmacSha256(key, inner) => {
+                    key.variables(into);
+                    inner.variables(into);
+                }
                 Part::Text(_) | Part::Random(_) => {}
             }
         }
@@ -106,6 +112,10 @@ impl Template {
                     let algorithm = &ring::digest::SHA1_FOR_LEGACY_USE_ONLY;
                     let digest = ring::digest::digest(algorithm, &inner.eval_bytes(scope)?);
                     out.extend_from_slice(base64::engine::general_purpose::STANDARD.encode(digest).as_bytes());
+                }
+                Part::HmacSha256(key, inner) => {
+                    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key.eval_bytes(scope)?);
+                    out.extend_from_slice(ring::hmac::sign(&key, &inner.eval_bytes(scope)?).as_ref());
                 }
                 Part::Repeat(times, inner) => out.extend(inner.eval_bytes(scope)?.repeat(*times)),
                 Part::Upper(inner) => out.extend_from_slice(inner.eval(scope)?.to_uppercase().as_bytes()),
@@ -180,6 +190,15 @@ fn call(inside: &str, raw: bool) -> Result<Part, (usize, String)> {
             Ok(Part::Base64(inner))
         }
         "sha1" => Ok(Part::Sha1(nested(argument, start)?)),
+        // Bytes, to be put into base64; so the escapes are understood here, too.
+        "hmac-sha256" => {
+            let split = super::source::words(argument).first().map_or(0, String::len);
+            let (key, rest) = argument.split_at(split);
+            let inner = rest.strip_prefix(' ').ok_or((start, "hmac-sha256 needs a key and a text".to_owned()))?;
+            let key = nested(key, start)?;
+            let inner = parse(inner, true).map_err(|(at, what)| (start + split + 1 + at, what))?;
+            Ok(Part::HmacSha256(key, inner))
+        }
         "upper" => Ok(Part::Upper(nested(argument, start)?)),
         "lower" => Ok(Part::Lower(nested(argument, start)?)),
         "repeat" => {
@@ -234,6 +253,17 @@ mod tests {
         assert!(eval("${tybalt}").is_err());
         let raw = Template::parse_raw("${base64 \\0${romeo.user}\\0pw}");
         assert_eq!(raw.map(|t| t.eval(&scope)), Ok(Ok("AHJvbWVvAHB3".to_owned())));
+    }
+
+    /// Test case 2 of RFC 4231.
+    #[test]
+    fn a_keyed_hash_is_bytes() {
+        let mut scope = Scope::new("x1");
+        scope.set("key", "Jefe");
+        let template = Template::parse("${base64 u\\0${hmac-sha256 ${key} what do ya want for nothing?}}");
+        let text = template.map(|template| template.eval(&scope));
+        assert_eq!(text, Ok(Ok("dQBb3MFGv2B1TmoEJCYIlXXHWgA/CJ0nOYOd7Fi5ZOw4Qw==".to_owned())));
+        assert_eq!(Template::parse("${hmac-sha256 key}").map_err(|(at, _)| at), Err(14));
     }
 
     #[test]

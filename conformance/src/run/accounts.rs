@@ -1,7 +1,7 @@
 //! Where the accounts of a play come from, and what becomes of them afterwards.
 
+pub use crate::net::token;
 use crate::net::{Account, Log, Session, Target, register, unregister};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -95,15 +95,4 @@ impl Accounts {
 fn fresh(target: &Target, name: &str) -> Account {
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     Account { user: format!("{name}-{}", token()), domain: target.domain.clone(), password: format!("pw-{}", token()) }
-}
-
-/// Twelve random letters and digits.
-pub fn token() -> String {
-    let mut bytes = [0_u8; 12];
-    if SystemRandom::new().fill(&mut bytes).is_err() {
-        // Without a random source the time still tells one play from another.
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        bytes.copy_from_slice(&now.as_nanos().to_be_bytes()[4..]);
-    }
-    bytes.iter().map(|byte| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[usize::from(byte % 32)])).collect()
 }

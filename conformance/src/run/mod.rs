@@ -10,7 +10,7 @@ mod survey;
 pub use accounts::{Accounts, Source};
 pub use survey::{Profile, survey};
 
-use crate::net::{Log, Target};
+use crate::net::{Log, Remotes, Target};
 use crate::play::Requirement;
 use crate::report::{Detail, Outcome, Status};
 pub use components::Components;
@@ -25,6 +25,7 @@ pub struct Run {
     pub accounts: Accounts,
     pub profile: Profile,
     pub components: Components,
+    pub remotes: Remotes,
     /// Plays at the same time.
     pub parallel: usize,
     /// Keep the log of plays that pass, too.

@@ -1,11 +1,14 @@
 //! One play on its way: its actors, its variables, and its steps one after the other.
 
 use super::{Run, accounts, stagehand};
-use crate::net::{Account, ComponentAccess, Direction, Log, Session, http};
-use crate::play::{Actor, ElseResult, Place, Requirement, Scope, Stage, Step, StepKind, Template};
+use crate::net::{Account, ComponentAccess, Direction, House, Log, Login, Session, http};
+use crate::play::{
+    Actor, Credentials, ElseResult, HttpBody, Place, Requirement, Role, Scope, Stage, Step, StepKind, Template,
+};
 use crate::report::{Detail, Status};
-use crate::xml::{Attr, Element, Node, write_element};
-use std::collections::BTreeMap;
+use crate::xml::{Attr, Element, Event, Node, Reader, write_element};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -19,6 +22,8 @@ pub struct Performance<'a> {
     pub(super) scope: Scope,
     accounts: BTreeMap<String, Account>,
     component: Option<ComponentAccess>,
+    /// The domains of other servers, by the names of the cast.
+    houses: BTreeMap<String, Arc<House>>,
     log: Log,
     /// When something was last sent.
     pub(super) last_sent: Instant,
@@ -48,6 +53,7 @@ impl<'a> Performance<'a> {
             scope: Scope::new(&accounts::token()),
             accounts: BTreeMap::new(),
             component: None,
+            houses: BTreeMap::new(),
             log,
             last_sent: Instant::now(),
             asked: 0,
@@ -55,7 +61,7 @@ impl<'a> Performance<'a> {
     }
 
     pub async fn play(&mut self) -> Verdict {
-        self.prepare().await.map_err(|why| {
+        Box::pin(self.prepare()).await.map_err(|why| {
             let place = format!("{}:{}", self.requirement.file, self.requirement.line);
             Box::new((
                 Status::Blocked,
@@ -63,7 +69,8 @@ impl<'a> Performance<'a> {
             ))
         })?;
         for step in &self.requirement.steps {
-            if let Err(failure) = self.step(step).await {
+            // Boxed: the futures of all steps are too much for the stack together.
+            if let Err(failure) = Box::pin(self.step(step)).await {
                 let status = match step.otherwise {
                     ElseResult::Fail => Status::Fail,
                     ElseResult::NotSupported => Status::Unsupported,
@@ -85,8 +92,12 @@ impl<'a> Performance<'a> {
             self.scope.set("component", &component.domain);
             self.component = Some(component);
         }
+        self.open_houses().await?;
         for actor in &self.requirement.cast {
-            if actor.stage != Stage::Component && !self.accounts.contains_key(&actor.account) {
+            if actor.role == Role::Client
+                && actor.stage != Stage::Component
+                && !self.accounts.contains_key(&actor.account)
+            {
                 self.cast_account(actor).await?;
             }
         }
@@ -100,7 +111,7 @@ impl<'a> Performance<'a> {
         }
         self.await_presence().await;
         for session in self.sessions.values_mut() {
-            if session.barrier().await {
+            if session.barrier().await || session.role == Role::Remote {
                 session.inbox.clear();
             }
         }
@@ -112,6 +123,8 @@ impl<'a> Performance<'a> {
         self.scope.set("domain", &target.domain);
         self.scope.set("host", &target.host);
         self.scope.set("port", &target.port.to_string());
+        self.scope.set("websocket", target.websocket.as_deref().unwrap_or_default());
+        self.scope.set("bosh", target.bosh.as_deref().unwrap_or_default());
         let places =
             [("muc", Place::Muc), ("pubsub", Place::Pubsub), ("upload", Place::Upload), ("proxy", Place::Proxy)];
         for (name, place) in places {
@@ -119,6 +132,21 @@ impl<'a> Performance<'a> {
                 self.scope.set(name, &info.jid);
             }
         }
+    }
+
+    /// Borrows the domains that the cast has as other servers.
+    async fn open_houses(&mut self) -> Result<(), String> {
+        let others = self.requirement.cast.iter().filter(|actor| actor.role != Role::Client);
+        let names: BTreeSet<&str> = others.map(|actor| actor.account.as_str()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = names.into_iter().collect();
+        for house in self.run.remotes.borrow(&names, &self.log).await {
+            self.scope.set(&house.name, &house.domain);
+            self.houses.insert(house.name.clone(), house);
+        }
+        if self.houses.len() < names.len() { Err("too few domains of other servers".to_owned()) } else { Ok(()) }
     }
 
     async fn cast_account(&mut self, actor: &Actor) -> Result<(), String> {
@@ -145,7 +173,10 @@ impl<'a> Performance<'a> {
         let account = Account { user, domain: self.run.target.domain.clone(), password };
         let mut session =
             Session::new(&actor.name, self.run.target.clone(), account, &actor.resource, self.log.clone());
-        session.over_websocket = actor.over_websocket;
+        session.carrier = actor.carrier;
+        if let Some(house) = self.houses.get(&actor.account) {
+            session.at_home(house, actor.role);
+        }
         if let (Stage::Component, Some(access)) = (actor.stage, &self.component) {
             session.become_component(access).await.map_err(|what| format!("{}: {what}", actor.name))?;
         } else if actor.stage >= Stage::Raw {
@@ -158,6 +189,10 @@ impl<'a> Performance<'a> {
 
     /// Variables with the address of a session, bound or to be bound.
     fn note_address(&mut self, actor: &Actor, session: &Session) {
+        if let Some(house) = &session.house {
+            self.scope.set(&actor.account, &house.domain);
+            return;
+        }
         if actor.stage == Stage::Component {
             let domain = self.component.as_ref().map_or("", |component| component.domain.as_str()).to_owned();
             self.scope.set(&actor.name, &domain);
@@ -180,7 +215,7 @@ impl<'a> Performance<'a> {
             .requirement
             .cast
             .iter()
-            .filter(|actor| actor.stage == Stage::Available)
+            .filter(|actor| actor.role == Role::Client && actor.stage == Stage::Available)
             .map(|actor| (actor.name.clone(), actor.account.clone()))
             .collect();
         let deadline = Instant::now() + Duration::from_secs(2);
@@ -198,6 +233,9 @@ impl<'a> Performance<'a> {
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), Failure> {
+        for (name, house) in &self.houses {
+            self.scope.set(&format!("{name}.stream"), &house.stream());
+        }
         let limit = step.within.unwrap_or(self.run.target.timeout);
         match &step.kind {
             StepKind::Send(actor, elements) => {
@@ -248,16 +286,24 @@ impl<'a> Performance<'a> {
                 self.session(actor)?.send_header(&domain).await?;
             }
             StepKind::StartTls(actor) => self.session(actor)?.negotiate_tls().await?,
-            StepKind::Authenticate { actor, mechanism, password } => {
-                let password = password.as_ref().map(|p| p.eval(&self.scope)).transpose()?;
-                self.session(actor)?.authenticate(mechanism.as_deref(), password.as_deref()).await?;
+            StepKind::Authenticate(actor, credentials) => {
+                let login = self.login(credentials)?;
+                self.session(actor)?.authenticate(&login).await?;
             }
-            StepKind::FailToAuthenticate { actor, mechanism, password } => {
-                let password = password.as_ref().map(|p| p.eval(&self.scope)).transpose()?;
-                let session = self.session(actor)?;
-                if session.authenticate(mechanism.as_deref(), password.as_deref()).await.is_ok() {
+            StepKind::FailToAuthenticate(actor, credentials) => {
+                let login = self.login(credentials)?;
+                if self.session(actor)?.authenticate(&login).await.is_ok() {
                     return Err(Failure::from("the server let it in".to_owned()));
                 }
+            }
+            StepKind::DialBack(actor) => {
+                let session = self.session(actor)?;
+                session.dial_back().await?;
+                session.stage = Stage::Authenticated;
+            }
+            StepKind::Answers(actor, element, verdict) => {
+                let house = self.session(actor)?.house.clone();
+                house.ok_or_else(|| format!("'{actor}' is no other server"))?.answer(element, *verdict);
             }
             StepKind::Bind(actor, resource) => {
                 let resource = resource.as_ref().map(|r| r.eval(&self.scope)).transpose()?;
@@ -276,16 +322,28 @@ impl<'a> Performance<'a> {
                 self.save(saved);
             }
             StepKind::Http { method, url, body, authorization } => {
-                let eval = |template: &Option<Template>| {
-                    template.as_ref().map_or(Ok(String::new()), |template| template.eval(&self.scope))
+                let eval = |template: &Template| template.eval(&self.scope);
+                let (body, kind) = match body {
+                    HttpBody::None => (String::new(), "text/plain"),
+                    HttpBody::Text(template) => (eval(template)?, "text/plain"),
+                    HttpBody::Xml(element) => (write_element(&self.fill_in(element)?, ""), "text/xml; charset=utf-8"),
                 };
-                let (url, body, authorization) = (url.eval(&self.scope)?, eval(body)?, eval(authorization)?);
-                self.log.add("http", Direction::Sent, &format!("{method} {url}"));
-                let request = http::Request { method, url: &url, body: &body, authorization: &authorization };
+                let (url, authorization) = (eval(url)?, authorization.as_ref().map_or(Ok(String::new()), eval)?);
+                self.log.add("http", Direction::Sent, &format!("{method} {url} {body}"));
+                let request = http::Request { method, url: &url, body: &body, kind, authorization: &authorization };
                 let response = http::send(&self.run.target, &request).await?;
                 self.log.add("http", Direction::Received, &format!("{} {}", response.status, response.body));
                 self.scope.set("http-status", &response.status);
+                self.scope.set("http-type", &response.kind);
                 self.scope.set("http-body", &response.body);
+            }
+            StepKind::HttpAnswers(pattern) => {
+                let body = self.scope.get("http-body").unwrap_or_default().to_owned();
+                let failure =
+                    |why: String| Failure { why, expected: vec![pattern.describe("")], got: vec![body.clone()] };
+                let element = read_element(&body).map_err(&failure)?;
+                let captures = pattern.matches(&element, &self.scope).map_err(|mismatch| failure(mismatch.why))?;
+                self.save(captures);
             }
             StepKind::Let(name, template) => {
                 let value = template.eval(&self.scope)?;
@@ -293,6 +351,12 @@ impl<'a> Performance<'a> {
             }
         }
         Ok(())
+    }
+
+    fn login(&self, credentials: &Credentials) -> Result<Login, Failure> {
+        let Credentials { mechanism, password, binding } = credentials;
+        let password = password.as_ref().map(|password| password.eval(&self.scope)).transpose()?;
+        Ok(Login { mechanism: mechanism.clone(), password, binding: binding.clone() })
     }
 
     fn actor(&self, name: &str) -> Option<&'a Actor> {
@@ -344,7 +408,7 @@ impl<'a> Performance<'a> {
             session.barrier().await;
         }
         sleep_until(self.last_sent + self.run.target.quiet).await;
-        for session in self.sessions.values_mut().filter(|session| session.is_open()) {
+        for session in self.sessions.values_mut().filter(|session| session.can_hear()) {
             while session.fill(Instant::now() + Duration::from_millis(5)).await {}
         }
     }
@@ -366,6 +430,12 @@ impl<'a> Performance<'a> {
             }
             self.run.components.give_back(component);
         }
+        for (_, session) in sessions.iter_mut().filter(|(_, session)| session.house.is_some()) {
+            session.disconnect().await;
+        }
+        for house in std::mem::take(&mut self.houses).into_values() {
+            self.run.remotes.give_back(&house).await;
+        }
         for (name, account) in std::mem::take(&mut self.accounts) {
             let own: Vec<String> =
                 sessions.iter().filter(|(_, s)| s.account == account).map(|(n, _)| n.clone()).collect();
@@ -378,6 +448,17 @@ impl<'a> Performance<'a> {
             self.log.add(&name, Direction::Note, "the play is over");
             self.run.accounts.give_back(&self.run.target, account, last, &self.log).await;
         }
+    }
+}
+
+/// The one element that a text is.
+fn read_element(text: &str) -> Result<Element, String> {
+    let mut reader = Reader::fragments(&[]);
+    reader.feed(text.as_bytes());
+    match reader.next_event() {
+        Ok(Some(Event::Element(element))) => Ok(element),
+        Ok(_) => Err("the answer is not an XML element".to_owned()),
+        Err(error) => Err(format!("the answer is not XML: {error}")),
     }
 }
 

@@ -278,14 +278,18 @@ fn find(session: &Session, pattern: &Pattern, scope: &Scope, from: usize) -> Opt
     })
 }
 
-/// Whether the answer to an IQ has come and is not what the pattern wants: waiting longer is useless.
+/// Whether the answer to an IQ, or the error to another stanza, has come and is not what the pattern wants: waiting longer
+/// is useless.
 fn is_decided(session: &Session, pattern: &Pattern, scope: &Scope) -> bool {
-    let (Some((_, "iq")), Some(id)) = (pattern.name(), pattern.wants("id", scope)) else { return false };
+    let (Some((_, name)), Some(id)) = (pattern.name(), pattern.wants("id", scope)) else { return false };
+    let error_is_wanted = pattern.wants("type", scope).as_deref() == Some("error");
     session.inbox.iter().any(|item| match item {
-        Received::Element(e) => {
-            e.name == "iq" && e.attr("id") == Some(id.as_str()) && matches!(e.attr("type"), Some("result" | "error"))
-        }
-        Received::StreamEnd => false,
+        Received::Element(e) if e.name == name && e.attr("id") == Some(id.as_str()) => match e.attr("type") {
+            Some("result") => name == "iq",
+            Some("error") => name == "iq" || error_is_wanted,
+            _ => false,
+        },
+        _ => false,
     })
 }
 

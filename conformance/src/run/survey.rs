@@ -2,9 +2,8 @@
 
 use super::accounts::Accounts;
 use super::stagehand::ask;
-use crate::net::Security;
-use crate::net::{Log, Session, Target};
-use crate::play::{Condition, Place, Requirement, RunOption, Stage};
+use crate::net::{Log, Login, Security, Session, Target};
+use crate::play::{Carrier, Condition, Place, Requirement, Role, RunOption, Stage};
 use crate::report::{Detail, Outcome, ServerInfo, Status};
 use crate::xml::Element;
 use std::collections::BTreeSet;
@@ -66,6 +65,12 @@ fn options(target: &Target) -> Vec<RunOption> {
     if target.websocket.is_some() {
         options.push(RunOption::Websocket);
     }
+    if target.bosh.is_some() {
+        options.push(RunOption::Bosh);
+    }
+    if target.remote.is_some() {
+        options.push(RunOption::Remote);
+    }
     if !target.components.is_empty() {
         options.push(RunOption::Component);
     }
@@ -83,7 +88,7 @@ async fn survey_session(session: &mut Session, profile: &mut Profile) -> Result<
     }
     profile.mechanisms = session.mechanisms();
     session.stage = Stage::Secured;
-    session.authenticate(None, None).await?;
+    session.authenticate(&Login::default()).await?;
     session.open().await?;
     profile.note_features(session.features.as_ref());
     session.reach(Stage::Available, None).await?;
@@ -166,8 +171,16 @@ impl Profile {
         if component && !self.options.contains(&RunOption::Component) {
             return outcome(Status::Untestable, "needs access for a component".to_owned());
         }
-        if requirement.cast.iter().any(|actor| actor.over_websocket) && !self.options.contains(&RunOption::Websocket) {
+        let lacks = |option: RunOption| !self.options.contains(&option);
+        let over = |carrier: Carrier| requirement.cast.iter().any(|actor| actor.carrier == carrier);
+        if over(Carrier::WebSocket) && lacks(RunOption::Websocket) {
             return outcome(Status::Untestable, "needs a WebSocket address".to_owned());
+        }
+        if over(Carrier::Bosh) && lacks(RunOption::Bosh) {
+            return outcome(Status::Untestable, "needs a BOSH address".to_owned());
+        }
+        if requirement.cast.iter().any(|actor| actor.role != Role::Client) && lacks(RunOption::Remote) {
+            return outcome(Status::Untestable, "needs a domain of another server that leads to the suite".to_owned());
         }
         let wants_account = requirement.cast.iter().any(|actor| requirement.needs_account(&actor.account));
         match &self.no_accounts {

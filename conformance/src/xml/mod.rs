@@ -12,6 +12,14 @@ pub use writer::{escape, write_element, write_start_tag};
 pub const CLIENT: &str = "jabber:client";
 /// Namespace of component streams (XEP-0114).
 pub const COMPONENT: &str = "jabber:component:accept";
+/// Namespace of `<body/>` (XEP-0124).
+pub const BOSH: &str = "http://jabber.org/protocol/httpbind";
+/// Namespace of the attributes that XMPP adds to it (XEP-0206).
+pub const XBOSH: &str = "urn:xmpp:xbosh";
+/// Namespace of streams between servers.
+pub const SERVER: &str = "jabber:server";
+/// Namespace of `<db:result/>` and `<db:verify/>` (XEP-0220).
+pub const DIALBACK: &str = "jabber:server:dialback";
 /// Namespace of `<stream:stream/>`, `<stream:features/>` and `<stream:error/>`.
 pub const STREAM: &str = "http://etherx.jabber.org/streams";
 /// Namespace of the `xml:` prefix.
@@ -112,8 +120,9 @@ impl Element {
             .collect()
     }
 
-    /// A message, presence or iq of a client or component stream.
+    /// A message, presence or iq, on whatever stream.
     pub fn is_stanza(&self) -> bool {
-        (self.ns == CLIENT || self.ns == COMPONENT) && matches!(self.name.as_str(), "message" | "presence" | "iq")
+        matches!(self.ns.as_str(), CLIENT | COMPONENT | SERVER)
+            && matches!(self.name.as_str(), "message" | "presence" | "iq")
     }
 }

@@ -1,6 +1,6 @@
 //! Writes elements the way a careful client does: namespaces declared where they change, text escaped.
 
-use super::{Element, Node, PLAY, STREAM, XML};
+use super::{DIALBACK, Element, Node, PLAY, STREAM, XML};
 
 /// Writes an element into a stream whose default namespace is `default_ns` and whose `stream:` prefix is bound.
 pub fn write_element(element: &Element, default_ns: &str) -> String {
@@ -96,6 +96,7 @@ fn prefix_of(ns: &str) -> Option<&'static str> {
         XML => Some("xml"),
         STREAM => Some("stream"),
         PLAY => Some("play"),
+        DIALBACK => Some("db"),
         _ => None,
     }
 }

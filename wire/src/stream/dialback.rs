@@ -116,6 +116,12 @@ impl Stream {
         }
     }
 
+    /// Dialback is not on offer: something else comes first, or it would prove too little.
+    pub(super) fn refuse_dialback(&mut self) -> Event {
+        let text = "dialback is not accepted: TLS and a certificate that proves the domain are required";
+        self.fail(StreamError::with_text(StreamCondition::PolicyViolation, text))
+    }
+
     /// An element of the namespace on a stream from another server.
     pub(super) fn dialback(&mut self, element: &Element) -> Option<Event> {
         let Some(federation) = &mut self.federation else { return Some(self.fail(super::unsupported(element))) };
@@ -125,10 +131,7 @@ impl Stream {
         };
         let key = element.text().trim().to_owned();
         match element.name() {
-            "result" if !federation.may_dial_back => {
-                let text = "dialback is not accepted: a certificate is required";
-                Some(self.fail(StreamError::with_text(StreamCondition::PolicyViolation, text)))
-            }
+            "result" if !federation.may_dial_back => Some(self.refuse_dialback()),
             "result" if !federation.pairs.claim(&from, &to) => Some(self.fail(StreamCondition::PolicyViolation)),
             "result" => Some(Event::Dialback(Request::Result { from, to, key })),
             "verify" => match element.attr("id") {

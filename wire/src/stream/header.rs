@@ -52,7 +52,11 @@ impl Header {
         };
         let header = Header {
             to: address("to", StreamCondition::HostUnknown)?,
-            from: address("from", StreamCondition::InvalidFrom)?,
+            // RFC 6120 section 4.9.1.3: empty in the header before an error of someone who is not who was wanted.
+            from: match element.attr("from") {
+                Some("") => None,
+                _ => address("from", StreamCondition::InvalidFrom)?,
+            },
             id: element.attr("id").map(CompactString::from),
             lang: element.attr_ns("lang", ns::XML).map(CompactString::from),
             version,

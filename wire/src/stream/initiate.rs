@@ -5,6 +5,10 @@
 //! header -> features -> StartTls? -> secured -> header -> features -> EXTERNAL, or dialback -> Established -> send, send ...
 //! ```
 
+mod terms;
+
+pub use terms::{Audience, Failure, How, Initiated, Offer, Outgoing, Purpose};
+
 use super::dialback::{self, addressed};
 use super::federation::{BIDI, BIDI_FEATURE};
 use super::timers::Timers;
@@ -18,77 +22,6 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use compact_str::CompactString;
 use std::time::Instant;
 
-/// What a stream is opened for, and how it may be secured and proved.
-#[derive(Clone)]
-pub struct Outgoing {
-    /// Our domain.
-    pub from: BareJid,
-    /// The peer's.
-    pub to: BareJid,
-    /// Whether TLS was there from the first byte.
-    pub secured: bool,
-    /// Whether nothing goes over an unprotected connection.
-    pub require_tls: bool,
-    /// Whether we have a certificate to show.
-    pub external: bool,
-    /// The secret of our dialback keys, if dialback is wanted.
-    pub dialback: Option<[u8; 32]>,
-    /// Whether the peer may send stanzas back (XEP-0288).
-    pub bidi: bool,
-    pub purpose: Purpose,
-    /// Limits on what the peer sends.
-    pub limits: Limits,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To send stanzas.
-    Stanzas,
-    /// To ask the authoritative server whether a dialback key is its own: `from` is our domain, `to` the one claimed.
-    Verify { id: CompactString, key: String },
-}
-
-/// What the driver has to do or to know.
-#[derive(Debug)]
-pub enum Initiated {
-    /// Write all output, begin TLS as its client, judge the certificate, then call [`Initiator::secured`] or give up.
-    StartTls,
-    /// Stanzas may be sent. Whether the certificate was good enough is the driver's to know.
-    Established(How),
-    /// The answer of the authoritative server.
-    Verified(bool),
-    /// A stanza that came back on a bidirectional stream; the peer speaks for its own domain, to ours.
-    Stanza(Stanza),
-    /// The peer does not let us in. The stream is closed.
-    Failed(Failure),
-    /// It is over: write all output and close the connection.
-    Closed(Closed),
-}
-
-/// How we proved who we are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    External,
-    Dialback,
-}
-
-/// Why a stream could not be established.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    #[error("the peer offers no STARTTLS, and TLS is required")]
-    NoTls,
-    #[error("the peer refused STARTTLS")]
-    TlsRefused,
-    #[error("the peer offers no way to prove who we are")]
-    NoAuthentication,
-    #[error("the peer did not accept our certificate ({0})")]
-    ExternalRefused(String),
-    #[error("the peer found our dialback key invalid")]
-    DialbackInvalid,
-    #[error("the peer could not dial back ({0})")]
-    DialbackError(String),
-}
-
 /// The machine.
 pub struct Initiator {
     outgoing: Outgoing,
@@ -98,6 +31,8 @@ pub struct Initiator {
     phase: Phase,
     timers: Timers,
     id: CompactString,
+    /// What was offered last, until the driver takes it.
+    offer: Option<Offer>,
     bidi: bool,
     /// EXTERNAL was tried and refused: dialback is what is left.
     external_refused: Option<String>,
@@ -125,11 +60,12 @@ impl Initiator {
     pub fn new(outgoing: Outgoing, timeouts: Timeouts, now: Instant) -> Initiator {
         let mut initiator = Initiator {
             framer: Framer::new(Limits::BEFORE_AUTH),
-            scope: Scope::bare(ns::SERVER),
+            scope: Scope::bare(outgoing.purpose.content()),
             out: Vec::new(),
             phase: Phase::Header,
             timers: Timers::new(timeouts, now),
             id: CompactString::default(),
+            offer: None,
             bidi: false,
             external_refused: None,
             outgoing,
@@ -152,7 +88,7 @@ impl Initiator {
             let event = match self.framer.next() {
                 Ok(None) => return None,
                 Ok(Some(Frame::Open(tag))) => {
-                    let header = Header::parse(tag, ns::SERVER, &self.outgoing.limits);
+                    let header = Header::parse(tag, self.outgoing.purpose.content(), &self.outgoing.limits);
                     self.opened(header)
                 }
                 Ok(Some(Frame::Child(xml))) => {
@@ -193,6 +129,11 @@ impl Initiator {
     /// Whether the peer may send stanzas back.
     pub fn is_bidirectional(&self) -> bool {
         self.bidi
+    }
+
+    /// What the peer has offered since the last call.
+    pub fn take_offer(&mut self) -> Option<Offer> {
+        self.offer.take()
     }
 
     /// What must be written. The driver says with [`Initiator::written`] how much of it has been.
@@ -250,13 +191,15 @@ impl Initiator {
     }
 
     fn open(&mut self) {
+        let Outgoing { from, to, purpose, .. } = &self.outgoing;
+        let named = !matches!(purpose, Purpose::Look(_));
         let ours = header::Ours {
-            from: Some(self.outgoing.from.as_str()),
-            to: Some(self.outgoing.to.as_str()),
+            from: named.then_some(from.as_str()),
+            to: Some(to.as_str()),
             id: None,
             version: Some("1.0"),
         };
-        header::write(&mut self.out, ns::SERVER, &ours);
+        header::write(&mut self.out, purpose.content(), &ours);
         if self.phase != Phase::Accepted {
             self.phase = Phase::Header;
         }
@@ -305,7 +248,7 @@ impl Initiator {
     fn element(&mut self, element: &Element) -> Option<Initiated> {
         match (self.phase, element.ns(), element.name()) {
             (_, ns::STREAM, "error") => {
-                let words = element.children().map(|child| child.name()).collect::<Vec<_>>().join(" ");
+                let words = words_of(element);
                 self.finish();
                 Some(Initiated::Closed(Closed::PeerError(words)))
             }
@@ -341,6 +284,7 @@ impl Initiator {
     }
 
     fn features(&mut self, features: &Element) -> Option<Initiated> {
+        self.offer = Some(Offer::read(features, self.outgoing.secured));
         if !self.outgoing.secured {
             if features.child("starttls", ns::TLS).is_some() {
                 super::put(&mut self.out, &Element::new("starttls", ns::TLS));
@@ -358,6 +302,10 @@ impl Initiator {
     fn prove(&mut self, features: &Element) -> Option<Initiated> {
         if self.outgoing.require_tls && !self.outgoing.secured {
             return Some(self.give_up(Failure::NoTls));
+        }
+        if let Purpose::Look(_) = &self.outgoing.purpose {
+            self.finish();
+            return Some(Initiated::Looked);
         }
         if let Purpose::Verify { id, key } = &self.outgoing.purpose {
             let verify = addressed("verify", &self.outgoing.from, &self.outgoing.to).with_attr("id", id).with_text(key);
@@ -420,10 +368,13 @@ impl Initiator {
         Some(Initiated::Verified(element.attr("type") == Some("valid")))
     }
 
-    /// Whether an answer of dialback comes from whom we asked, about us.
+    /// Whether an answer of dialback comes from whom we asked, about us. Peers may spell international domains otherwise than
+    /// we do.
     fn is_for_us(&self, element: &Element) -> bool {
-        element.attr("from") == Some(self.outgoing.to.as_str())
-            && element.attr("to") == Some(self.outgoing.from.as_str())
+        let is = |name: &str, domain: &BareJid| {
+            element.attr(name).is_some_and(|value| value.parse::<BareJid>().ok().as_ref() == Some(domain))
+        };
+        is("from", &self.outgoing.to) && is("to", &self.outgoing.from)
     }
 
     fn established(&mut self, how: How) -> Option<Initiated> {
@@ -448,6 +399,18 @@ impl Initiator {
             self.out.extend_from_slice(b"</stream:stream>");
         }
         self.phase = Phase::Closed;
+    }
+}
+
+/// The conditions in a stream error, and behind them in brackets what the peer has to say about it.
+fn words_of(error: &Element) -> String {
+    /// Characters of the text that are told.
+    const TOLD: usize = 200;
+    let conditions: Vec<&str> = error.children().map(|child| child.name()).filter(|name| *name != "text").collect();
+    let text = error.children().find(|child| child.name() == "text").map(|text| text.text());
+    match text {
+        Some(text) => format!("{} ({})", conditions.join(" "), text.chars().take(TOLD).collect::<String>()),
+        None => conditions.join(" "),
     }
 }
 

@@ -27,7 +27,7 @@ mod timers;
 pub use error::{StreamCondition, StreamError};
 pub use federation::FederationPolicy;
 pub use header::Header;
-pub use initiate::{Failure, How, Initiated, Initiator, Outgoing, Purpose};
+pub use initiate::{Audience, Failure, How, Initiated, Initiator, Offer, Outgoing, Purpose};
 pub use negotiate::{Policy, Role};
 pub use sasl2::{Authenticate, BIND2, FAST, Fast, Sasl2Policy, Session, UserAgent, Welcome};
 pub use timers::Timeouts;

@@ -319,6 +319,7 @@ impl Stream {
         match (element.ns(), element.name()) {
             (ns::TLS, "starttls") => Some(self.start_tls()),
             (dialback::NS, _) if negotiation.may(StreamFeature::Dialback) => self.dialback(element),
+            (dialback::NS, _) if negotiation.role == Role::Server => Some(self.refuse_dialback()),
             (federation::BIDI, "bidi") if negotiation.may(StreamFeature::Bidi) => {
                 self.accept_bidi();
                 None

@@ -47,7 +47,7 @@ impl Hosted {
         let outcome = now_or_never(resident.receive(&mut cx, stanza.clone()));
         now_or_never(cx.commit_staged()).expect("what is staged can be committed");
         let routed = |act| match act {
-            Act::Route(stanza) => stanza,
+            Act::Route(stanza) | Act::RoutePast(stanza) => stanza,
             other => panic!("a service has no sessions: {other:?}"),
         };
         let mut sent: Vec<Stanza> = cx.out.into_iter().map(routed).collect();

@@ -16,7 +16,7 @@ pub use xml::{canonical, now_or_never, stanza};
 use crate::account::{Account, Available, Contact, Session, SessionId, Subscription};
 use crate::accounts::{self, AccountRecord, Passwords};
 use crate::context::{Act, Cx, Host};
-use crate::delivery::{self, Delivery, Incoming};
+use crate::delivery::{Delivery, Incoming};
 use crate::feature::{Answer, At, Feature, Halt, Hook, Outcome, Request, Scope};
 use crate::registry::Registry;
 use crate::store::memory::Memory;
@@ -26,7 +26,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use wire::jid::{BareJid, Jid};
-use wire::stanza::{Condition, PresenceType, Stanza, StanzaError};
+use wire::stanza::{Condition, Kind, PresenceType, Stanza, StanzaError};
 use wire::xml::Element;
 
 /// The domain that every world serves.
@@ -129,13 +129,78 @@ impl World {
     pub fn message_comes(&mut self, message: &str) -> Delivery {
         let stanza = stanza(message);
         let user = stanza.to.as_ref().expect("the message has a recipient").bare_str().to_owned();
-        let delivery = delivery::decide(self.account(&user), &stanza);
-        let mut incoming = Incoming { stanza, delivery };
+        let mut incoming = Incoming::new(self.account(&user), stanza);
         let outcome = self.hook(Hook::MessageReceived, &user, async |feature, cx, account| {
             feature.message_received(cx, account, &mut incoming).await
         });
         outcome.expect("no hook stops the message");
         incoming.delivery
+    }
+
+    /// A stanza of any kind comes for an account: it may be refused, its delivery is decided, and the hooks run.
+    pub fn arrives(&mut self, text: &str) -> Arrival {
+        let stanza = stanza(text);
+        let user = stanza.to.as_ref().expect("the stanza has a recipient").bare_str().to_owned();
+        if let Err(halt) = self.gate(Hook::Entering, &user, &stanza) {
+            return Arrival::Stopped(reason_of(halt));
+        }
+        let mut incoming = Incoming::new(self.account(&user), stanza);
+        let hook = match incoming.stanza.kind {
+            Kind::Message(_) => Hook::MessageReceived,
+            Kind::Presence(_) => Hook::PresenceReceived,
+            Kind::Iq(_) => Hook::Answered,
+        };
+        let outcome = self.hook(hook, &user, async |feature, cx, account| match hook {
+            Hook::MessageReceived => feature.message_received(cx, account, &mut incoming).await,
+            Hook::PresenceReceived => feature.presence_received(cx, account, &mut incoming).await,
+            _ => feature.answered(cx, account, &incoming.stanza).await,
+        });
+        match outcome {
+            Err(halt) => Arrival::Stopped(reason_of(halt)),
+            Ok(()) => match incoming.delivery {
+                Delivery::Sessions(ids) => {
+                    let account = self.account(&user);
+                    let names = ids.iter().filter_map(|id| account.session(*id)).map(|session| session.jid.to_string());
+                    Arrival::Delivered(names.collect(), canonical_stanza(&incoming.stanza))
+                }
+                other => Arrival::Decided(other),
+            },
+        }
+    }
+
+    /// A session sends a message or something else to another address: it may be held back, and the hooks run. Returns the copy that is kept
+    /// for the sender, or why it goes nowhere.
+    pub fn sends(&mut self, from: &str, text: &str) -> Result<String, String> {
+        let mut kept = stanza(text).with_from(jid(from));
+        self.gate(Hook::Leaving, from, &kept).map_err(reason_of)?;
+        let session = self.session(from);
+        if let Kind::Message(_) = kept.kind {
+            let outcome = self.hook(Hook::MessageSent, from, async |feature, cx, account| {
+                feature.message_sent(cx, account, session, &mut kept).await
+            });
+            outcome.map_err(reason_of)?;
+        }
+        Ok(canonical_stanza(&kept))
+    }
+
+    /// Whether what hooks route from an account passes its own gate.
+    pub fn lets_out(&mut self, text: &str) -> bool {
+        let stanza = stanza(text);
+        let from = stanza.from.as_ref().expect("the stanza has a sender").to_string();
+        self.gate(Hook::Leaving, &from, &stanza).is_ok()
+    }
+
+    fn gate(&mut self, hook: Hook, user: &str, stanza: &Stanza) -> Outcome {
+        let account = self.accounts.get_mut(jid(user).bare_str()).expect("the account exists");
+        now_or_never(async {
+            for feature in self.host.registry.chain(hook) {
+                match hook {
+                    Hook::Entering => feature.entering(&self.store, account, stanza).await?,
+                    _ => feature.leaving(&self.store, account, stanza).await?,
+                }
+            }
+            Ok(())
+        })
     }
 
     /// A session has been bound along with the login of its client, which asked for this (XEP-0386); what it is told.
@@ -276,6 +341,26 @@ impl World {
     }
 }
 
+/// What has become of a stanza that has come.
+#[derive(Debug, PartialEq)]
+pub enum Arrival {
+    /// A hook has stopped it: the error for the sender, or why there is none.
+    Stopped(String),
+    /// These sessions get it, in this form.
+    Delivered(Vec<String>, String),
+    /// No session gets it.
+    Decided(Delivery),
+}
+
+/// Why a stanza was stopped: `refused: CONDITION`, or the reason for the log.
+fn reason_of(halt: Halt) -> String {
+    match halt {
+        Halt::Refuse(error) => format!("refused: {}", error.condition.name()),
+        Halt::Silent(reason) => reason.to_owned(),
+        Halt::Broken(error) => panic!("the store failed: {error}"),
+    }
+}
+
 /// The error that answers a stanza for this reason.
 fn error_of(halt: Halt) -> StanzaError {
     match halt {
@@ -288,7 +373,7 @@ fn error_of(halt: Halt) -> StanzaError {
 fn describe(account: &Account, act: &Act) -> String {
     let name = |id: &SessionId| account.session(*id).map_or("nobody", |session| session.jid.as_str());
     match act {
-        Act::Route(stanza) => format!("sent: {}", canonical_stanza(stanza)),
+        Act::Route(stanza) | Act::RoutePast(stanza) => format!("sent: {}", canonical_stanza(stanza)),
         Act::Push(id, stanza) | Act::Give(id, stanza, _) => format!("{} gets {}", name(id), canonical_stanza(stanza)),
         Act::Close(id, condition) => format!("{} is closed: {}", name(id), condition.name()),
         Act::Available(id) => format!("{} is available", name(id)),

@@ -19,7 +19,7 @@ use wire::stanza::{Condition, IqType, Kind, Stanza, StanzaError, TopLevel, UNLIM
 use xeps::account::{Account, Contact, Session, SessionId};
 use xeps::accounts::{BadPassword, Passwords};
 use xeps::clock::Clock;
-use xeps::delivery::{Delivery, Incoming, decide, nobody};
+use xeps::delivery::{Delivery, Incoming, nobody};
 use xeps::feature::{Answer, At, Feature, Halt, Hook, Outcome, Request, Scope};
 use xeps::registry::Registry;
 use xeps::store::{StoreError, memory::Memory};
@@ -233,14 +233,14 @@ impl Verona {
             self.iq(user, Scope::Other, None, stanza).unwrap();
             return Vec::new();
         }
-        let mut incoming = Incoming { delivery: decide(account, &stanza), stanza };
+        let mut incoming = Incoming::new(account, stanza);
         let (outcome, mut steps) = match incoming.stanza.kind {
             Kind::Presence(_) => self.hooks(user, Hook::PresenceReceived, |feature, cx, account| {
                 run(feature.presence_received(cx, account, &mut incoming))
             }),
             _ => (Ok(()), Vec::new()),
         };
-        let Incoming { stanza, delivery } = incoming;
+        let Incoming { stanza, delivery, .. } = incoming;
         let refuse = |error: &StanzaError| stanza.error(error).map(Step::Receive).into_iter().collect::<Vec<_>>();
         match (outcome, delivery) {
             (Ok(()), Delivery::Sessions(ids)) => ids.into_iter().for_each(|id| self.hand_over(id, stanza.clone())),
@@ -306,7 +306,7 @@ fn context<'a>(host: &'a Host, store: &'a Memory, clock: &'a TestClock) -> Cx<'a
 
 fn steps(user: &str, acts: Vec<Act>) -> Vec<Step> {
     let step = |act| match act {
-        Act::Route(stanza) => Step::Receive(stanza),
+        Act::Route(stanza) | Act::RoutePast(stanza) => Step::Receive(stanza),
         Act::Push(id, stanza) | Act::Give(id, stanza, _) => Step::Push(id, stanza),
         Act::Available(id) => Step::Available(user.to_owned(), id),
         other => panic!("{other:?}"),

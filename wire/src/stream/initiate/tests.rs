@@ -216,6 +216,56 @@ fn the_authoritative_server_is_asked() {
 }
 
 #[test]
+fn one_may_look_without_saying_who_one_is() {
+    let outgoing = Outgoing { purpose: Purpose::Look(Audience::Servers), ..outgoing() };
+    let mut play = Play::new(outgoing, terms(true, true, &[]));
+    assert!(!String::from_utf8_lossy(play.ours.output()).contains("a.example"));
+    play.run();
+    assert!(play.told.contains(&"Looked".to_owned()), "{:?}", play.told);
+    let features = vec!["dialback".to_owned(), "bidi".to_owned()];
+    assert_eq!(play.ours.take_offer(), Some(Offer { secured: true, features }));
+    assert_eq!(play.ours.take_offer(), None, "once");
+
+    let look = Outgoing { purpose: Purpose::Look(Audience::Clients), ..self::outgoing() };
+    let mut clients = Initiator::new(look, Timeouts::default(), Instant::now());
+    assert!(String::from_utf8_lossy(clients.output()).contains("xmlns='jabber:client'"));
+    let header =
+        "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='1' version='1.0'>";
+    let features = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>A</mechanism><mechanism>B</mechanism></mechanisms>";
+    clients.read(format!("{header}<stream:features>{features}</stream:features>").as_bytes(), Instant::now());
+    assert!(clients.poll_event().is_none());
+    let offer = Offer { secured: false, features: vec!["starttls".to_owned(), "mechanisms (A, B)".to_owned()] };
+    assert_eq!(clients.take_offer(), Some(offer));
+}
+
+#[test]
+fn international_domains_may_be_spelled_in_ascii() {
+    let outgoing = Outgoing { to: domain("bücher.example"), secured: true, external: false, ..outgoing() };
+    let mut ours = Initiator::new(outgoing, Timeouts::default(), Instant::now());
+    let said = String::from_utf8_lossy(ours.output()).into_owned();
+    assert!(said.contains("to='bücher.example'"), "{said}");
+    let header =
+        "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' id='1' version='1.0'>";
+    ours.read(format!("{header}<stream:features/>").as_bytes(), Instant::now());
+    assert!(ours.poll_event().is_none());
+    let valid = "<result xmlns='jabber:server:dialback' from='xn--bcher-kva.example' to='a.example' type='valid'/>";
+    ours.read(valid.as_bytes(), Instant::now());
+    assert!(matches!(ours.poll_event(), Some(Initiated::Established(How::Dialback))));
+}
+
+#[test]
+fn a_peer_that_is_somebody_else_may_say_so() {
+    let mut ours = Initiator::new(outgoing(), Timeouts::default(), Instant::now());
+    let header =
+        "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' from='' version='1.0'>";
+    let error = "<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
+                 <text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>who?</text></stream:error>";
+    ours.read(format!("{header}{error}").as_bytes(), Instant::now());
+    let Some(Initiated::Closed(Closed::PeerError(words))) = ours.poll_event() else { panic!("it goes on") };
+    assert_eq!(words, "host-unknown (who?)");
+}
+
+#[test]
 fn without_tls_nothing_is_said() {
     let mut ours = Initiator::new(outgoing(), Timeouts::default(), Instant::now());
     let header =

@@ -1,0 +1,174 @@
+//! One connection of the server under test to a domain of the suite: header, features, STARTTLS; all else is the house's.
+
+use super::remote::{House, Lent, Tls, Words, locked};
+use super::session::Direction;
+use crate::play::Verdict;
+use crate::xml::{DIALBACK, Element, Event, Reader, SERVER, STANZAS, STREAM, STREAMS, escape, write_element};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
+const FEATURE: &str = "urn:xmpp:features:dialback";
+/// How long the handshake may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How a part of a connection ended.
+enum End {
+    /// The guest wants TLS now; what is there already is not read as XML.
+    StartTls,
+    Gone,
+}
+
+pub async fn receive(stream: TcpStream, lent: Arc<Lent>, tls: Tls) {
+    let mut guest = Guest { lent, house: None, stream: super::token(), secure: false };
+    let mut stream = stream;
+    // Without Nagle's delay words come when they are said; not more than a matter of speed.
+    let _ = stream.set_nodelay(true);
+    if let End::StartTls = guest.serve(&mut stream).await {
+        guest.secure = true;
+        guest.stream = super::token();
+        if let Ok(Ok(mut stream)) = timeout(PATIENCE, TlsAcceptor::from(tls).accept(stream)).await {
+            guest.serve(&mut stream).await;
+        }
+    }
+}
+
+struct Guest {
+    lent: Arc<Lent>,
+    /// Known when the header has come.
+    house: Option<Arc<House>>,
+    /// The id of the stream.
+    stream: String,
+    secure: bool,
+}
+
+impl Guest {
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> End {
+        let (sender, mut words) = mpsc::unbounded_channel();
+        let mut number = None;
+        let mut reader = Reader::stream();
+        let mut buffer = vec![0_u8; 8192];
+        let end = 'end: loop {
+            tokio::select! {
+                said = words.recv() => {
+                    let (text, last) = match said {
+                        Some(Words::Element(element)) => (write_element(&element, SERVER), false),
+                        Some(Words::End) | None => ("</stream:stream>".to_owned(), true),
+                    };
+                    if !self.say(stream, &text).await || last {
+                        break End::Gone;
+                    }
+                }
+                read = stream.read(&mut buffer) => match read {
+                    Ok(length @ 1..) => reader.feed(&buffer[..length]),
+                    _ => break End::Gone,
+                },
+            }
+            loop {
+                match reader.next_event() {
+                    Ok(Some(Event::Open(header))) => {
+                        if !self.open(stream, &header).await {
+                            break 'end End::Gone;
+                        }
+                        let house = self.house.as_ref();
+                        number = house.map(|house| house.welcome(sender.clone()));
+                        self.hear(number, header);
+                    }
+                    Ok(Some(Event::Element(element))) if element.is(TLS, "starttls") && !self.secure => {
+                        let proceed = write_element(&Element::new(TLS, "proceed"), SERVER);
+                        break 'end if self.say(stream, &proceed).await { End::StartTls } else { End::Gone };
+                    }
+                    Ok(Some(Event::Element(element))) => self.hear(number, element),
+                    Ok(Some(Event::Whitespace)) => {}
+                    Ok(Some(Event::Close)) => {
+                        self.say(stream, "</stream:stream>").await;
+                        break 'end End::Gone;
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.note(Direction::Note, &format!("the server sent bad XML: {error}"));
+                        break 'end End::Gone;
+                    }
+                }
+            }
+        };
+        if let (Some(house), Some(number)) = (&self.house, number) {
+            house.farewell(number);
+        }
+        if let End::Gone = end {
+            self.note(Direction::Note, "a connection of the server ends");
+            let _ = stream.shutdown().await;
+        }
+        end
+    }
+
+    /// Answers a stream header; `false` if it is for nobody here.
+    async fn open<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, header: &Element) -> bool {
+        let domain = header.attr("to").unwrap_or_default();
+        self.house = locked(&self.lent).get(domain).cloned();
+        let text = format!(
+            "<?xml version='1.0'?><stream:stream xmlns='{SERVER}' xmlns:stream='{STREAM}' xmlns:db='{DIALBACK}' \
+             from='{}' to='{}' id='{}' version='1.0'>",
+            escape(domain),
+            escape(header.attr("from").unwrap_or_default()),
+            self.stream
+        );
+        let mut features = Element::new(STREAM, "features");
+        if !self.secure {
+            features = features.child(Element::new(TLS, "starttls"));
+        }
+        features = features.child(Element::new(FEATURE, "dialback").child(Element::new(FEATURE, "errors")));
+        let children = match &self.house {
+            Some(_) => write_element(&features, SERVER),
+            None => {
+                let error = Element::new(STREAM, "error").child(Element::new(STREAMS, "host-unknown"));
+                format!("{}</stream:stream>", write_element(&error, SERVER))
+            }
+        };
+        self.say(stream, &(text + &children)).await && self.house.is_some()
+    }
+
+    async fn say<S: AsyncWrite + Unpin>(&self, stream: &mut S, text: &str) -> bool {
+        self.note(Direction::Sent, text);
+        stream.write_all(text.as_bytes()).await.is_ok() && stream.flush().await.is_ok()
+    }
+
+    fn hear(&self, number: Option<usize>, element: Element) {
+        self.note(Direction::Received, &write_element(&element, SERVER));
+        if let (Some(house), Some(number)) = (&self.house, number) {
+            house.hear(number, &self.stream, element);
+        }
+    }
+
+    fn note(&self, direction: Direction, text: &str) {
+        if let Some(house) = &self.house {
+            house.log.add(&format!("{} (incoming)", house.name), direction, text);
+        }
+    }
+}
+
+/// The answer to a dialback element; `None` where nothing is to be said.
+pub fn verdict(question: &Element, verdict: Verdict) -> Option<Element> {
+    let kind = match verdict {
+        Verdict::Valid => "valid",
+        Verdict::Invalid => "invalid",
+        Verdict::Error => "error",
+        Verdict::Honestly | Verdict::Nothing | Verdict::Close => return None,
+    };
+    let mut answer = Element::new(DIALBACK, &question.name).with("type", kind);
+    for (to, from) in [("from", "to"), ("to", "from"), ("id", "id")] {
+        if let Some(value) = question.attr(from) {
+            answer.set(to, value);
+        }
+    }
+    if verdict == Verdict::Error {
+        let condition = Element::new(STANZAS, "remote-server-not-found");
+        answer = answer.child(Element::new(SERVER, "error").with("type", "cancel").child(condition));
+    }
+    Some(answer)
+}

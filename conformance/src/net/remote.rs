@@ -1,0 +1,245 @@
+//! The suite as other servers: a listener that takes the connections of the server under test, and the domains it does
+//! so for, each lent to one play at a time (RFC 6120 section 4, XEP-0220).
+
+use super::guest;
+use super::session::Log;
+use super::tls::server_config;
+use crate::play::Verdict;
+use crate::xml::Element;
+use rustls::ServerConfig;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, sleep};
+
+/// What a run must know to be other servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteAccess {
+    /// The port for servers of the server under test.
+    pub port: u16,
+    /// Where the server under test finds the domains.
+    pub listen: SocketAddr,
+    pub domains: Vec<String>,
+}
+
+/// All domains, free and lent.
+pub struct Remotes {
+    free: Mutex<VecDeque<String>>,
+    gate: Semaphore,
+    lent: Arc<Lent>,
+}
+
+/// The houses by their domains.
+pub type Lent = Mutex<BTreeMap<String, Arc<House>>>;
+
+impl Remotes {
+    /// No domains at all.
+    pub fn none() -> Remotes {
+        Remotes { free: Mutex::default(), gate: Semaphore::new(0), lent: Arc::default() }
+    }
+
+    /// Listens, until the runtime ends.
+    pub async fn open(access: &RemoteAccess) -> Result<Remotes, String> {
+        let failed = |error: std::io::Error| format!("{}: {error}", access.listen);
+        let listener = TcpListener::bind(access.listen).await.map_err(failed)?;
+        Remotes::at(listener, access)
+    }
+
+    /// As [`Remotes::open`], with a listener that is there already.
+    pub fn at(listener: TcpListener, access: &RemoteAccess) -> Result<Remotes, String> {
+        let config = server_config(&access.domains)?;
+        let lent: Arc<Lent> = Arc::default();
+        let known = lent.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(guest::receive(stream, known.clone(), config.clone()));
+            }
+        });
+        let free = Mutex::new(access.domains.iter().cloned().collect());
+        Ok(Remotes { free, gate: Semaphore::new(access.domains.len()), lent })
+    }
+
+    /// Waits for so many free domains, those first that were not used for the longest time; empty when the run has fewer.
+    pub async fn borrow(&self, names: &[&str], log: &Log) -> Vec<Arc<House>> {
+        let Ok(count) = u32::try_from(names.len()) else { return Vec::new() };
+        if locked(&self.lent).len() + self.gate.available_permits() < names.len() {
+            return Vec::new();
+        }
+        let Ok(permits) = self.gate.acquire_many(count).await else { return Vec::new() };
+        permits.forget();
+        let mut free = locked(&self.free);
+        let houses: Vec<_> =
+            names.iter().filter_map(|name| Some(Arc::new(House::new(name, &free.pop_front()?, log.clone())))).collect();
+        locked(&self.lent).extend(houses.iter().map(|house| (house.domain.clone(), house.clone())));
+        houses
+    }
+
+    /// Ends what the server under test has with a domain, and makes it free.
+    pub async fn give_back(&self, house: &House) {
+        house.close().await;
+        locked(&self.lent).remove(&house.domain);
+        locked(&self.free).push_back(house.domain.clone());
+        self.gate.add_permits(1);
+    }
+}
+
+/// What is written to a connection.
+pub enum Words {
+    Element(Element),
+    /// The end of the stream, then of the connection.
+    End,
+}
+
+/// A connection of the server under test, seen from the house.
+pub struct Guest {
+    pub words: mpsc::UnboundedSender<Words>,
+    /// The dialback elements that came over it and want an answer.
+    pub asks: Vec<&'static str>,
+}
+
+/// One domain, and what the server under test does at it.
+pub struct House {
+    pub domain: String,
+    /// The actor whose domain it is.
+    pub name: String,
+    pub log: Log,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Where the words of guests go; given to the actor.
+    arrivals: Option<mpsc::UnboundedReceiver<Element>>,
+    door: mpsc::UnboundedSender<Element>,
+    guests: BTreeMap<usize, Guest>,
+    count: usize,
+    /// The id of the stream on which a key was last shown.
+    stream: String,
+    /// The keys of own streams, with their ids: what an honest server vouches for.
+    keys: Vec<(String, String)>,
+    on_result: Verdict,
+    on_verify: Verdict,
+}
+
+impl House {
+    fn new(name: &str, domain: &str, log: Log) -> House {
+        let (door, arrivals) = mpsc::unbounded_channel();
+        let state = State {
+            arrivals: Some(arrivals),
+            door,
+            guests: BTreeMap::new(),
+            count: 0,
+            stream: String::new(),
+            keys: Vec::new(),
+            on_result: Verdict::Honestly,
+            on_verify: Verdict::Honestly,
+        };
+        House { domain: domain.to_owned(), name: name.to_owned(), log, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        locked(&self.state)
+    }
+
+    /// What comes to the domain; for one taker only.
+    pub fn arrivals(&self) -> Option<mpsc::UnboundedReceiver<Element>> {
+        self.state().arrivals.take()
+    }
+
+    /// How `<db:result/>` or `<db:verify/>` is answered from now on.
+    pub fn answer(&self, element: &str, verdict: Verdict) {
+        let mut state = self.state();
+        match element {
+            "result" => state.on_result = verdict,
+            _ => state.on_verify = verdict,
+        }
+    }
+
+    /// Vouches for a key on an own stream.
+    pub fn vouch(&self, stream: &str, key: &str) {
+        self.state().keys.push((stream.to_owned(), key.to_owned()));
+    }
+
+    /// The id of the stream on which the server under test last showed a key.
+    pub fn stream(&self) -> String {
+        self.state().stream.clone()
+    }
+
+    /// Answers a dialback element over the connection it came on; `false` if none wants such an answer.
+    pub fn reply(&self, element: &Element) -> bool {
+        let mut state = self.state();
+        let asked = |guest: &&mut Guest| guest.asks.contains(&element.name.as_str());
+        let Some(guest) = state.guests.values_mut().rev().find(asked) else { return false };
+        guest.asks.retain(|name| *name != element.name);
+        guest.words.send(Words::Element(element.clone())).is_ok()
+    }
+
+    /// A new connection; returns its number.
+    pub fn welcome(&self, words: mpsc::UnboundedSender<Words>) -> usize {
+        let mut state = self.state();
+        state.count += 1;
+        let number = state.count;
+        state.guests.insert(number, Guest { words, asks: Vec::new() });
+        number
+    }
+
+    pub fn farewell(&self, guest: usize) {
+        self.state().guests.remove(&guest);
+    }
+
+    /// Something came; dialback is answered as the house is told to, and everything goes to the actor.
+    pub fn hear(&self, guest: usize, stream: &str, element: Element) {
+        let mut state = self.state();
+        let verdict = match (element.name.as_str(), element.attr("type")) {
+            _ if element.ns != crate::xml::DIALBACK => None,
+            ("result", None) => {
+                state.stream = stream.to_owned();
+                // The key is believed: whether it is right is for plays to find out.
+                Some(if state.on_result == Verdict::Honestly { Verdict::Valid } else { state.on_result })
+            }
+            ("verify", None) => {
+                let id = element.attr("id").unwrap_or_default();
+                let known = state.keys.iter().any(|(stream, key)| stream == id && *key == element.text());
+                Some(match state.on_verify {
+                    Verdict::Honestly if known => Verdict::Valid,
+                    Verdict::Honestly => Verdict::Invalid,
+                    other => other,
+                })
+            }
+            _ => None,
+        };
+        if let (Some(verdict), Some(guest)) = (verdict, state.guests.get_mut(&guest)) {
+            let name = if element.name == "result" { "result" } else { "verify" };
+            // Whoever has gone needs no answer.
+            let _ = match (verdict, guest::verdict(&element, verdict)) {
+                (_, Some(answer)) => guest.words.send(Words::Element(answer)),
+                (Verdict::Close, None) => guest.words.send(Words::End),
+                (_, None) => {
+                    guest.asks.push(name);
+                    Ok(())
+                }
+            };
+        }
+        let _ = state.door.send(element);
+    }
+
+    /// Ends all streams of guests and waits, not for long, until they have gone.
+    async fn close(&self) {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        for guest in self.state().guests.values() {
+            let _ = guest.words.send(Words::End);
+        }
+        while Instant::now() < deadline && !self.state().guests.is_empty() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How connections are secured that come to the domains.
+pub type Tls = Arc<ServerConfig>;

@@ -1,0 +1,129 @@
+//! Writing down what a session needs to survive a restart of the server. Everything here goes into a commit that is made
+//! anyway, if there is one.
+
+use super::record::{self, Saved};
+use crate::engine::Engine;
+use crate::engine::awake::Lane;
+use crate::engine::sessions::Client;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use wire::stanza::{Kind, Stanza};
+use xeps::Cx;
+use xeps::account::{Session, SessionId};
+use xeps::delivery::Targets;
+use xeps::registry::Registry;
+use xeps::store::{Batch, Expect, Key, Seq, StoreError};
+use xeps::stored::stanza_to_bytes;
+
+/// XEP-0359.
+const STANZA_IDS: &str = "urn:xmpp:sid:0";
+
+/// How far the client of a stream that may be resumed has been heard.
+#[derive(Clone, Debug)]
+pub struct Handled {
+    pub id: compact_str::CompactString,
+    /// Its stanzas that were taken.
+    pub h: u32,
+    /// The count in the store.
+    pub stored: u32,
+}
+
+impl Engine {
+    /// Has the store know how many stanzas of the client were handled. What they stored was stored before, so that it is on
+    /// disk when this is.
+    pub async fn store_count(&self, client: &mut Client) -> Result<(), StoreError> {
+        let Some(handled) = client.handled.as_mut().filter(|handled| handled.h != handled.stored) else {
+            return Ok(());
+        };
+        let mut batch = Batch::new();
+        record::put_handled(&mut batch, client.entry.user.as_str(), &handled.id, handled.h);
+        let committed = self.store.commit(batch).await?;
+        handled.stored = handled.h;
+        client.written = client.written.max(committed.position);
+        Ok(())
+    }
+}
+
+impl Client {
+    /// The next stanza is the client's `h`th.
+    pub fn counts(&mut self, h: u32) {
+        if let Some(handled) = &mut self.handled {
+            handled.h = h;
+        }
+    }
+
+    /// What goes with whatever the stanza stores at its recipient, so that it is counted if and only if that is there.
+    pub(in crate::engine) fn stage_count(&mut self, stanza: &Stanza) -> Batch {
+        let mut batch = Batch::new();
+        // Other stanzas may be done twice without harm.
+        if let Some(handled) = self.handled.as_mut().filter(|_| matches!(stanza.kind, Kind::Message(_))) {
+            record::put_handled(&mut batch, self.entry.user.as_str(), &handled.id, handled.h);
+            handled.stored = handled.h;
+        }
+        batch
+    }
+}
+
+impl Lane {
+    /// Has the streams of the targets know that the message lies in the account's archive.
+    pub fn record_message(&mut self, cx: &mut Cx<'_>, targets: &Targets, message: &Stanza) {
+        if !matches!(message.kind, Kind::Message(_)) {
+            return;
+        }
+        let user = self.account.user.clone();
+        let mut entry = None;
+        for target in targets {
+            let Some(outlet) = self.outlet(*target).filter(|outlet| outlet.resumable.is_some()) else { continue };
+            let Some(entry) = *entry.get_or_insert_with(|| archived(message, user.as_str())) else { return };
+            cx.stage(outlet.record(user.as_str(), message, entry, false));
+        }
+    }
+
+    /// What saves a session with the next commit, if it has changed.
+    pub fn stage_session(&mut self, cx: &mut Cx<'_>, id: SessionId) {
+        let Some(session) = self.account.session(id) else { return };
+        let Some(outlet) = self.outlets.iter_mut().find(|outlet| outlet.id == id) else { return };
+        let Some(resumable) = &mut outlet.resumable else { return };
+        let saved = save(&cx.host.registry, session, resumable.max.as_secs());
+        let short = short(&saved);
+        if short != resumable.saved {
+            resumable.saved = short;
+            let mut batch = Batch::new();
+            batch.put(Key::new(self.account.user.as_str(), record::SAVED, &resumable.id), saved, Expect::Any);
+            cx.stage(batch);
+        }
+    }
+}
+
+/// The id under which the account has archived a message. Nobody else can have given it in its name (XEP-0359 section 6).
+fn archived(message: &Stanza, user: &str) -> Option<Seq> {
+    let ours = message.children().filter(|child| child.is("stanza-id", STANZA_IDS)).find_map(|child| {
+        let element = child.element().filter(|element| element.attr("by") == Some(user))?;
+        element.attr("id")?.parse().ok()
+    });
+    ours
+}
+
+/// A session as the store keeps it.
+pub fn save(registry: &Registry, session: &Session, max: u64) -> Vec<u8> {
+    let presence = session.presence.as_ref().map(|presence| {
+        let xml = String::from_utf8_lossy(&stanza_to_bytes(&presence.stanza)).into_owned();
+        (xml, presence.priority, presence.since.millis())
+    });
+    let states = registry
+        .features()
+        .filter_map(|feature| Some((feature.about().name.to_owned(), feature.save_session(session)?)));
+    let saved = Saved {
+        resource: session.jid.resource().unwrap_or_default().to_owned(),
+        max,
+        interested: session.interested,
+        presence,
+        states: states.collect(),
+    };
+    saved.encode()
+}
+
+pub fn short(saved: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    saved.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,93 @@
+//! What happens on the way to another server, step by step: for the log at level debug, and for `oriole doctor`. Both hear of
+//! the same steps, because there is only one way to another server.
+
+use super::certificate::Judgement;
+use super::dane::{Tlsa, Verdict};
+use super::dns::Place;
+use super::srv::Srv;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+use tracing::debug;
+
+/// One step, taken or failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum Step {
+    /// The configuration says that there is no traffic with the domain.
+    Denied,
+    /// `federation.routes` says where the domain is: DNS is not asked.
+    Route { place: Place },
+    /// DNS was asked for the records of a service. No records and no failure: there are none.
+    Srv { name: String, records: Vec<Srv>, ttl: Option<u32>, failure: Option<String> },
+    /// All that is known of where the server is, in the order in which it is tried.
+    Places { places: Vec<Place> },
+    /// A place is tried.
+    Try { place: Place },
+    /// DNS was asked for the addresses of a host.
+    Addresses { host: String, addresses: Vec<IpAddr>, ttl: Option<u32>, failure: Option<String> },
+    /// An address was connected to; `millis` is how long it took to answer or to fail.
+    Tcp { address: SocketAddr, millis: u64, failure: Option<String> },
+    /// DNS was asked, with DNSSEC, what certificate is to be expected.
+    Dane { name: String, found: Tlsas },
+    /// TLS was negotiated.
+    Tls { direct: bool, version: String, cipher: String, millis: u64, failure: Option<String> },
+    /// The peer's certificate; None: there is none, or it cannot be read.
+    Certificate { judgement: Option<Judgement>, dane: Option<Verdict> },
+    /// The peer's stream features, before TLS or within it.
+    Offer { secured: bool, features: Vec<String> },
+    /// The peer has let us in, by `External` or `Dialback`.
+    Established { how: String },
+    /// All that is offered has been seen.
+    Looked,
+    /// Nothing comes of this place.
+    Failed { why: String },
+}
+
+/// What DNSSEC proves of the certificate at a place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tlsas {
+    /// Nothing: there are no records, or they are not signed.
+    Nothing,
+    /// It could not be found out.
+    Unknown(String),
+    Records(Vec<Tlsa>),
+}
+
+/// Who wants to know of the steps.
+pub trait Witness: Send + Sync {
+    fn saw(&self, step: Step);
+}
+
+/// The log, for connections in daily use.
+pub struct Log;
+
+impl Witness for Log {
+    fn saw(&self, step: Step) {
+        debug!(?step);
+    }
+}
+
+/// Keeps the steps, for a report.
+#[derive(Default)]
+pub struct Journal(Mutex<Vec<Step>>);
+
+/// What a journal keeps at most.
+const STEPS: usize = 500;
+
+impl Journal {
+    pub fn into_steps(self) -> Vec<Step> {
+        self.0.into_inner()
+    }
+}
+
+impl Witness for Journal {
+    fn saw(&self, step: Step) {
+        Log.saw(step.clone());
+        let mut steps = self.0.lock();
+        if steps.len() < STEPS {
+            steps.push(step);
+        }
+    }
+}

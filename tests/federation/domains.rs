@@ -1,0 +1,140 @@
+//! Domains that are more than a plain name: components, services, international names, and names that a certificate spells
+//! otherwise.
+
+use crate::others::{Demands, installed, names};
+use crate::stage::{House, Quality, Stage, address, hears, routes, says, send};
+use crate::support::{Client, skip};
+use sha1::{Digest, Sha1};
+use std::net::IpAddr;
+use wire::xml::Element;
+
+const SECRET: &str = "s3cret";
+
+/// A component that is connected (XEP-0114).
+fn component(house: &House, domain: &str) -> Client {
+    let mut component = Client::connect(house.oriole().component(), &house.ca);
+    component.restart();
+    component.send(format!(
+        "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='{domain}'>"
+    ));
+    let header = match component.next() {
+        crate::support::client::Incoming::Header(header) => header,
+        other => panic!("{other:?}"),
+    };
+    let proof = Sha1::digest(format!("{}{SECRET}", header.attr("id").unwrap()));
+    let proof: String = proof.iter().map(|octet| format!("{octet:02x}")).collect();
+    component.send(format!("<handshake>{proof}</handshake>"));
+    component.find(|element| element.name() == "handshake");
+    component
+}
+
+fn is_message(element: &Element, text: &str) -> bool {
+    element.name() == "message" && format!("{element:?}").contains(text)
+}
+
+#[test]
+fn a_component_talks_to_users_elsewhere() {
+    let stage = Stage::new();
+    let [verona_at, mantua_at] = [address(), address()];
+    let strict = "federation.require = 'certificates'\n".to_owned();
+    let gateway = format!("components.'gateway.verona.example'.secret = '{SECRET}'\n");
+    let verona = stage.oriole(
+        "verona.example",
+        verona_at,
+        &(strict.clone() + &gateway + &routes(&[("mantua.example", mantua_at)])),
+    );
+    let there = [("verona.example", verona_at), ("gateway.verona.example", verona_at)];
+    let mantua = stage.oriole("mantua.example", mantua_at, &(strict + &routes(&there)));
+    let mut gateway = component(&verona, "gateway.verona.example");
+    let mut romeo = mantua.user("romeo");
+    romeo.send("<presence/>");
+    send(&mut romeo, "fish@gateway.verona.example", "to the gateway");
+    let message = gateway.find(|element| is_message(element, "to the gateway"));
+    assert_eq!(message.attr("from"), Some(romeo.jid.as_str()));
+    let to = romeo.jid.clone();
+    gateway
+        .send(format!("<message from='fish@gateway.verona.example' to='{to}'><body>from the gateway</body></message>"));
+    let message = hears(&mut romeo, "from the gateway");
+    assert_eq!(message.attr("from"), Some("fish@gateway.verona.example"));
+}
+
+#[test]
+fn names_of_services_and_addresses_in_certificates_count() {
+    for quality in [Quality::SrvName, Quality::XmppAddr] {
+        let stage = Stage::new();
+        let [verona, mantua] = [address(), address()];
+        let strict = "federation.require = 'certificates'\nfederation.bidi = false\n".to_owned();
+        let first = strict.clone() + &routes(&[("mantua.example", mantua)]);
+        let second = strict + &routes(&[("verona.example", verona)]);
+        let verona = stage.oriole("verona.example", verona, &first);
+        let mantua = stage.oriole_with("mantua.example", mantua, quality, &second);
+        let juliet = verona.user("juliet");
+        let (code, text) = asked(&verona, "mantua.example");
+        let kind = if quality == Quality::SrvName { "(SRVName)" } else { "(XmppAddr)" };
+        assert!(code == 0 && text.contains(kind), "{text}");
+        // The other way, it is Mantua that shows it. Its clients would not take it, but they need not.
+        let (code, text) = asked_by(&mantua, "verona.example", "mantua.example");
+        assert!(code == 0 && text.contains("it accepts our certificate"), "{text}");
+        drop(juliet);
+    }
+}
+
+fn asked(house: &House, domain: &str) -> (i32, String) {
+    asked_by(house, domain, "verona.example")
+}
+
+fn asked_by(house: &House, domain: &str, from: &str) -> (i32, String) {
+    let output = house.oriole().oriole(&["doctor", domain, "--from", from]);
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// Where the server of an international domain is: DNS knows it in ASCII.
+fn records(domain: &str, at: IpAddr) -> [String; 2] {
+    let domain = idna::domain_to_ascii(domain).unwrap();
+    let srv = format!("--srv-host=_xmpp-server._tcp.{domain},xmpp.{domain},5269,10,5");
+    [srv, format!("--host-record=xmpp.{domain},{at}")]
+}
+
+/// With each proof: the domains are in SRV records and certificates in ASCII, in headers, keys and addresses as they are.
+#[test]
+fn international_domains_talk() {
+    if !installed(&["dnsmasq"]) {
+        return skip("dnsmasq is needed");
+    }
+    for (proof, quality) in [("certificates", Quality::Good), ("certificates-or-dialback", Quality::SelfSigned)] {
+        let stage = Stage::new();
+        let [dns, ours, theirs] = [address(), address(), address()];
+        let _names =
+            names(dns, &[records("b\u{fc}cher.example", ours), records("m\u{fc}ller.example", theirs)].concat());
+        let policy =
+            format!("federation.resolver = '{dns}:5353'\nfederation.bidi = false\nfederation.require = '{proof}'\n");
+        let ours = stage.oriole_with("b\u{fc}cher.example", ours, quality, &policy);
+        let theirs = stage.oriole_with("m\u{fc}ller.example", theirs, quality, &policy);
+        let (mut anna, mut bert) = (ours.user("anna"), theirs.user("bert"));
+        assert!(bert.jid.starts_with("bert@m\u{fc}ller.example/"), "{}", bert.jid);
+        says(&mut anna, &mut bert, "in letters");
+        says(&mut bert, &mut anna, "and back");
+        send(&mut anna, "bert@xn--mller-kva.example/x", "in ASCII");
+        hears(&mut bert, "in ASCII");
+    }
+}
+
+#[test]
+fn prosody_knows_international_domains_too() {
+    if !installed(&["prosody", "dnsmasq"]) {
+        return skip("prosody and dnsmasq are needed");
+    }
+    for (demands, quality) in [(Demands::Certificates, Quality::Good), (Demands::Dialback, Quality::SelfSigned)] {
+        let stage = Stage::new();
+        let [dns, ours, theirs] = [address(), address(), address()];
+        let _names =
+            names(dns, &[records("b\u{fc}cher.example", ours), records("m\u{fc}ller.example", theirs)].concat());
+        let policy = format!("federation.resolver = '{dns}:5353'\n");
+        let ours = stage.oriole_with("b\u{fc}cher.example", ours, quality, &policy);
+        let theirs = stage.prosody("m\u{fc}ller.example", theirs, dns, demands, "");
+        let (mut anna, mut bert) = (ours.user("anna"), theirs.user("bert"));
+        bert.send("<presence/>");
+        says(&mut anna, &mut bert, "to Prosody");
+        says(&mut bert, &mut anna, "and back");
+    }
+}

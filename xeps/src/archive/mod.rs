@@ -1,0 +1,290 @@
+//! The archives of accounts (XEP-0313): what a user sends and receives, one entry each, in the order in which it happened.
+//!
+//! Messages are archived at the sender and at the recipient when their hooks run: before any copy is made and before anything is
+//! handed over. Every copy that goes to the user's own sessions carries the id under which the archive keeps it (XEP-0359); a
+//! message that already carries one has come back from a session that was lost, and is archived already.
+
+mod prefs;
+mod retention;
+mod retraction;
+mod rules;
+
+pub use prefs::{Policy, Prefs};
+pub use retention::Retention;
+pub use rules::{Worth, judge};
+
+use crate::account::{Account, SessionId};
+use crate::catch_up::CatchUp;
+use crate::context::Cx;
+use crate::delivery::{Delivery, Incoming};
+use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
+use crate::mam::{self, Bounds, EXTENDED, GROUPCHAT_FIELD, NS, Query};
+use crate::stanza_id;
+use crate::store::{Batch, Expect, Key, Store, StoreError};
+use crate::stored::{element_from_bytes, element_to_bytes};
+use async_trait::async_trait;
+use std::time::Duration;
+use wire::jid::{BareJid, Jid};
+use wire::stanza::{Condition, MessageType, Stanza};
+use wire::xml::Element;
+
+/// The store's collection of preferences: one record per account, a format byte and the `<prefs/>`.
+const PREFS: &str = "archive-prefs";
+const PREFS_FORMAT: u8 = 1;
+/// Messages of a page at most, and what they may amount to, so that a page never fills what may wait for a connection.
+const PAGE: usize = 250;
+const PAGE_BYTES: usize = 512 << 10;
+/// The archive is looked after once in so many messages.
+const TEND_EVERY: u32 = 64;
+
+static ABOUT: About = About {
+    name: "archive",
+    xeps: &[
+        Xep { number: 59, version: "1.0", coverage: Coverage::Partial, note: "for archives; no pages by index" },
+        Xep {
+            number: 313,
+            version: "1.1.3",
+            coverage: Coverage::Complete,
+            note: "archives of accounts hold no groupchat messages; pages have 250 messages at most",
+        },
+        Xep { number: 359, version: "0.7.0", coverage: Coverage::Complete, note: "" },
+        Xep {
+            number: 424,
+            version: "0.4.2",
+            coverage: Coverage::Complete,
+            note: "tombstones for the latest 500 messages with a correspondent",
+        },
+        Xep { number: 441, version: "0.2.0", coverage: Coverage::Complete, note: "" },
+    ],
+    account_features: &[NS, EXTENDED, GROUPCHAT_FIELD, stanza_id::NS, "urn:xmpp:message-retract:1#tombstone"],
+    iq: &[
+        IqKey::get(Scope::Own, "query", NS),
+        IqKey::set(Scope::Own, "query", NS),
+        IqKey::get(Scope::Own, "metadata", NS),
+        IqKey::get(Scope::Own, "prefs", NS),
+        IqKey::set(Scope::Own, "prefs", NS),
+        IqKey::get(Scope::Other, "query", NS),
+        IqKey::set(Scope::Other, "query", NS),
+        IqKey::get(Scope::Other, "metadata", NS),
+        IqKey::get(Scope::Other, "prefs", NS),
+        IqKey::set(Scope::Other, "prefs", NS),
+        IqKey::get(Scope::Nobody, "query", NS),
+        IqKey::set(Scope::Nobody, "query", NS),
+        IqKey::get(Scope::Nobody, "metadata", NS),
+        IqKey::get(Scope::Nobody, "prefs", NS),
+        IqKey::set(Scope::Nobody, "prefs", NS),
+    ],
+    hooks: &[Hook::MessageSent, Hook::MessageReceived],
+    ..About::NOTHING
+};
+
+/// What is archived, and for how long.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// For users who have not chosen (XEP-0441).
+    pub default: Policy,
+    pub retention: Retention,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let retention = Retention { expiry: Duration::from_secs(365 * 24 * 3600), max_messages: 1_000_000 };
+        Config { default: Policy::Always, retention }
+    }
+}
+
+/// The feature.
+pub struct Archive {
+    config: Config,
+}
+
+/// What is remembered of an account that is awake.
+#[derive(Debug, Default)]
+struct Known {
+    /// None until they are needed.
+    prefs: Option<Prefs>,
+    /// Messages until the archive is looked after again.
+    until_tended: u32,
+}
+
+impl Archive {
+    pub fn new(config: Config) -> Self {
+        Archive { config }
+    }
+
+    /// Stages the message for the archive, and puts its id into `message`. Nothing happens if it does not belong there.
+    async fn keep(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        message: &mut Stanza,
+        correspondent: &Jid,
+    ) -> Result<(), StoreError> {
+        if let Worth::Nothing(reason) = judge(message) {
+            tracing::trace!(user = %account.user, reason, "not archived");
+            return Ok(());
+        }
+        if !self.is_wanted(cx.store, account, correspondent).await? {
+            return Ok(());
+        }
+        let user = account.user.clone();
+        let log = mam::log(user.as_str());
+        let known: &mut Known = account.states.of();
+        known.until_tended = known.until_tended.checked_sub(1).unwrap_or(TEND_EVERY);
+        if known.until_tended == TEND_EVERY {
+            self.config.retention.enforce(cx, log).await?;
+        }
+        if message.has_child("retract", retraction::NS) {
+            retraction::bury(cx, log, correspondent, message).await?;
+        }
+        let id = cx.reserve();
+        let mut batch = Batch::new();
+        batch.append_at(log, id, &tags(message, &user, correspondent), mam::encode(message));
+        cx.stage(batch);
+        message.push(&stanza_id::element(&user, id));
+        Ok(())
+    }
+
+    async fn is_wanted(
+        &self,
+        store: &dyn Store,
+        account: &mut Account,
+        correspondent: &Jid,
+    ) -> Result<bool, StoreError> {
+        match self.prefs(store, account).await?.policy_for(correspondent) {
+            Policy::Always => Ok(true),
+            Policy::Never => Ok(false),
+            Policy::Roster => {
+                let contact = correspondent.to_bare();
+                Ok(contact == account.user || account.contact(store, &contact).await?.listed)
+            }
+        }
+    }
+
+    async fn prefs<'a>(&self, store: &dyn Store, account: &'a mut Account) -> Result<&'a Prefs, StoreError> {
+        let user = account.user.clone();
+        let known: &mut Known = account.states.of();
+        let prefs = match known.prefs.take() {
+            Some(prefs) => prefs,
+            None => self.load(store, &user).await?,
+        };
+        Ok(known.prefs.insert(prefs))
+    }
+
+    async fn load(&self, store: &dyn Store, user: &BareJid) -> Result<Prefs, StoreError> {
+        let Some(record) = store.get(prefs_key(user)).await? else {
+            return Ok(Prefs { default: self.config.default, ..Prefs::default() });
+        };
+        let damaged = || StoreError::Corrupt(format!("the archiving preferences of {user}"));
+        match record.value.split_first() {
+            Some((&PREFS_FORMAT, xml)) => {
+                Prefs::parse(&element_from_bytes(xml, "archiving preferences")?).map_err(|_| damaged())
+            }
+            _ => Err(damaged()),
+        }
+    }
+
+    async fn set_prefs(&self, cx: &mut Cx<'_>, account: &mut Account, prefs: &Element) -> Result<Answer, Halt> {
+        let prefs = Prefs::parse(prefs)?;
+        let applied = prefs.to_element();
+        let mut value = vec![PREFS_FORMAT];
+        value.extend(element_to_bytes(&applied));
+        let mut batch = Batch::new();
+        batch.put(prefs_key(&account.user), value, Expect::Any);
+        cx.commit(batch).await?;
+        account.states.of::<Known>().prefs = Some(prefs);
+        Ok(Answer::Result(applied))
+    }
+
+    /// Section 4: the results, each in a message, and then the answer.
+    async fn query(&self, cx: &mut Cx<'_>, account: &mut Account, request: &Request<'_>) -> Result<Answer, Halt> {
+        let asked = request.element()?;
+        if asked.attr("node").is_some() {
+            return Err(Condition::ItemNotFound.into());
+        }
+        let query = Query::parse(&asked)?;
+        let user = account.user.clone();
+        let log = mam::log(user.as_str());
+        self.config.retention.enforce(cx, log).await?;
+        let expired = self.config.retention.expired(cx.clock.now());
+        let page = mam::fetch(cx.store, log, &query, Bounds { max: PAGE, bytes: PAGE_BYTES, expired }).await?;
+
+        let session = request.session.and_then(|id| account.session_mut(id));
+        let Some(session) = session else { return Err(Condition::Forbidden.into()) };
+        if let Some(stretch) = page.told {
+            session.states.of::<CatchUp>().add(stretch);
+        }
+        let envelope = Stanza::new(MessageType::Normal).with_from(user.clone()).with_to(session.jid.clone());
+        let id = session.id;
+        for result in page.results(&query, mam::decode)? {
+            cx.push(id, envelope.clone().with_child(&result));
+        }
+        cx.push(id, request.stanza.result(Some(&page.fin())));
+        Ok(Answer::Sent)
+    }
+
+    /// Section 5.
+    async fn metadata(&self, cx: &mut Cx<'_>, account: &Account) -> Result<Answer, Halt> {
+        let archive = self.config.retention.enforce(cx, mam::log(account.user.as_str())).await?;
+        Ok(Answer::Result(mam::metadata(&archive)))
+    }
+}
+
+#[async_trait]
+impl Feature for Archive {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    async fn message_sent(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        _: SessionId,
+        message: &mut Stanza,
+    ) -> Outcome {
+        match message.to.clone() {
+            // What one sends to oneself is archived when it arrives.
+            Some(to) if to.bare_str() != account.user.as_str() => self.keep(cx, account, message, &to).await?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn message_received(&self, cx: &mut Cx<'_>, account: &mut Account, incoming: &mut Incoming) -> Outcome {
+        // Section 6.1: what is refused was never received.
+        if matches!(incoming.delivery, Delivery::Refuse(_) | Delivery::Ignore(_)) {
+            return Ok(());
+        }
+        let Some(from) = incoming.stanza.from.clone() else { return Ok(()) };
+        if !incoming.returned {
+            self.keep(cx, account, &mut incoming.stanza, &from).await?;
+        }
+        Ok(())
+    }
+
+    async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
+        // Section 8.1. The same for accounts that do not exist.
+        let At::Own(account) = at else { return Err(Condition::Forbidden.into()) };
+        match (request.child.name, request.is_set()) {
+            ("query", true) => self.query(cx, account, request).await,
+            ("query", false) => Ok(Answer::Result(mam::form())),
+            ("metadata", _) => self.metadata(cx, account).await,
+            (_, true) => self.set_prefs(cx, account, &request.element()?).await,
+            (_, false) => Ok(Answer::Result(self.prefs(cx.store, account).await?.to_element())),
+        }
+    }
+}
+
+fn prefs_key(user: &BareJid) -> Key<'_> {
+    Key::new(user.as_str(), PREFS, "")
+}
+
+/// Section 4.1.1: a message is found by its correspondent; one to oneself by either of its addresses.
+fn tags<'a>(message: &'a Stanza, user: &BareJid, correspondent: &'a Jid) -> Vec<&'a str> {
+    if correspondent.bare_str() == user.as_str() {
+        mam::tags_of([&message.from, &message.to].into_iter().flatten())
+    } else {
+        mam::tags_of([correspondent])
+    }
+}
