@@ -8,9 +8,11 @@
 //! next touched.
 
 use crate::account::{Account, Session, SessionId};
+use crate::catch_up::CatchUp;
 use crate::context::Cx;
 use crate::delivery::{Delivery, Incoming};
 use crate::feature::{About, Coverage, Feature, Halt, Hook, Outcome, Xep};
+use crate::stanza_id;
 use crate::store::{Batch, Entry, LogKey, LogQuery, Seq, StoreError};
 use crate::stored::{stanza_from_bytes, stanza_to_bytes};
 use async_trait::async_trait;
@@ -195,19 +197,27 @@ fn wants_messages(session: Option<&Session>) -> bool {
 }
 
 impl Offline {
-    /// Gives a session, in order, what no session has been given.
+    /// Gives a session, in order, what no session has been given. What it has from the archive, or fetches from there, is done with
+    /// (XEP-0313 section 6.1.1, XEP-0386 section 3.2).
     async fn hand_out(&self, cx: &mut Cx<'_>, account: &mut Account, session: SessionId) -> Outcome {
         let log = LogKey::new(account.user.as_str(), KIND);
         let given = |session: &Session| session.states.get::<Given>().map(|given| given.0.clone()).unwrap_or_default();
         let taken: BTreeSet<Seq> = account.sessions.iter().flat_map(given).collect();
         let mut after = self.expired(cx.clock.now());
-        let mut now = Vec::new();
+        let (mut now, mut done) = (Vec::new(), Batch::new());
+        let known = account.session(session).and_then(|session| session.states.get::<CatchUp>());
+        let has = |message: &Stanza| {
+            stanza_id::given(message, &account.user).zip(known).is_some_and(|(id, known)| known.has_read(id))
+        };
         loop {
             let page = cx.store.read(log, LogQuery::forward(PAGE).after(after)).await?;
             let Some(last) = page.last() else { break };
             after = last.seq;
             for entry in page.iter().filter(|entry| !taken.contains(&entry.seq)) {
                 match late(entry, cx.host.domain.as_str()) {
+                    Ok(message) if has(&message) => {
+                        done.remove(log, entry.seq);
+                    }
                     Ok(message) => {
                         cx.give(session, message, entry.seq);
                         now.push(entry.seq);
@@ -216,6 +226,7 @@ impl Offline {
                 }
             }
         }
+        cx.stage(done);
         if let Some(session) = account.session_mut(session).filter(|_| !now.is_empty()) {
             session.states.of::<Given>().0.extend(now);
         }

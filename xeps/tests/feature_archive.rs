@@ -4,7 +4,7 @@ use std::time::Duration;
 use wire::datetime::Timestamp;
 use xeps::archive::{Policy, Retention};
 use xeps::catch_up::CatchUp;
-use xeps::store::{LogQuery, Seq, Store};
+use xeps::store::{LogKey, LogQuery, Seq, Store};
 use xeps::testing::{Arrival, World, canonical, now_or_never, stanza};
 use xeps::{Settings, features, mam};
 
@@ -348,4 +348,39 @@ fn a_session_that_has_read_the_archive_has_caught_up() {
     assert_eq!(read(&mut world), [false, false, true]);
     query(&mut world, CHAMBER, "");
     assert_eq!(read(&mut world), [true; 3]);
+}
+
+/// XEP-0386 section 3.2.1: the state of the archive is told when a session is bound.
+#[test]
+fn a_session_that_is_bound_is_told_the_state_of_the_archive() {
+    const GARDEN: &str = "juliet@example.org/garden";
+    let mut world = world().with_session(GARDEN);
+    let bind = "<bind xmlns='urn:xmpp:bind:0'/>";
+    assert!(world.is_bound(GARDEN, bind).contains("<metadata xmlns='urn:xmpp:mam:2'/>"), "it is empty");
+    for id in ["1", "2"] {
+        world.arrives(&from_romeo(id, "<body>Hi</body>"));
+    }
+    let told = world.is_bound(GARDEN, bind);
+    let ends: Vec<_> = uids(&world).iter().map(|uid| format!("id='{uid}'")).collect();
+    assert!(ends.iter().all(|end| told.contains(end)) && told.contains("timestamp='2026-01-01T"), "{told}");
+}
+
+/// XEP-0386 section 3.2: the server MUST clear offline messages without sending them. What is not in the archive still comes.
+#[test]
+fn what_the_archive_has_is_not_sent_from_offline_storage() {
+    let settings = || Settings::new(Timestamp::UNIX_EPOCH);
+    let come = |bound: bool| {
+        let mut world = World::new(features(settings())).with_account("juliet", "secret");
+        world.arrives(&from_romeo("archived", "<body>Hi</body>"));
+        world = world.with_session(BALCONY);
+        if bound {
+            world.is_bound(BALCONY, "<bind xmlns='urn:xmpp:bind:0'/>");
+        }
+        world.acts();
+        world.becomes_available(BALCONY, 0);
+        let waiting = now_or_never(world.store.summary(LogKey::new("juliet@example.org", "offline"))).unwrap();
+        (world.acts().len(), waiting.entries)
+    };
+    assert_eq!(come(true), (0, 0), "the client fetches it");
+    assert_eq!(come(false), (1, 1), "it waits until the client confirms it");
 }

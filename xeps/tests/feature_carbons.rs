@@ -173,3 +173,17 @@ fn what_comes_back_from_a_lost_session_is_not_copied_again() {
     world.arrives(&message);
     assert!(world.acts().is_empty());
 }
+
+/// XEP-0386 section 3.2.1: carbons MUST be enabled when that is asked for along with the login, and need no answer.
+#[test]
+fn a_session_may_begin_with_copies() {
+    let world = World::new(features(Settings::new(Timestamp::UNIX_EPOCH))).with_account("juliet", "secret");
+    let mut world = world.with_session(BALCONY).with_session(CHAMBER).with_session(GARDEN);
+    [BALCONY, CHAMBER, GARDEN].map(|session| world.becomes_available(session, 0));
+    let bound = world.is_bound(CHAMBER, "<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:carbons:2'/></bind>");
+    assert!(!bound.contains("carbons"), "{bound}");
+    world.is_bound(GARDEN, "<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3'/></bind>");
+    world.acts();
+    world.arrives(&message(BALCONY, "type='chat' id='1'", "<body>Hi</body>"));
+    assert_eq!(given(&mut world), [CHAMBER]);
+}

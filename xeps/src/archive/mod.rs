@@ -20,7 +20,7 @@ use crate::delivery::{Delivery, Incoming};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::mam::{self, Bounds, EXTENDED, GROUPCHAT_FIELD, NS, Query};
 use crate::stanza_id;
-use crate::store::{Batch, Expect, Key, Store, StoreError};
+use crate::store::{Batch, Expect, Key, Seq, Store, StoreError};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -74,7 +74,7 @@ static ABOUT: About = About {
         IqKey::get(Scope::Nobody, "prefs", NS),
         IqKey::set(Scope::Nobody, "prefs", NS),
     ],
-    hooks: &[Hook::MessageSent, Hook::MessageReceived],
+    hooks: &[Hook::MessageSent, Hook::MessageReceived, Hook::SessionBound],
     ..About::NOTHING
 };
 
@@ -259,6 +259,24 @@ impl Feature for Archive {
         let Some(from) = incoming.stanza.from.clone() else { return Ok(()) };
         if !incoming.returned {
             self.keep(cx, account, &mut incoming.stanza, &from).await?;
+        }
+        Ok(())
+    }
+
+    /// XEP-0386 section 3.2.1: the state of the archive at the moment of binding. What is in there by now the client will fetch,
+    /// so none of it needs to be sent to it from offline storage (section 3.2).
+    async fn session_bound(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        session: SessionId,
+        _: &Element,
+        bound: &mut Element,
+    ) -> Outcome {
+        let archive = self.config.retention.enforce(cx, mam::log(account.user.as_str())).await?;
+        bound.push(mam::metadata(&archive));
+        if let (Some(session), Some(last)) = (account.session_mut(session), archive.last) {
+            session.states.of::<CatchUp>().add((Seq::default(), last));
         }
         Ok(())
     }

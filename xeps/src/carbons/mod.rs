@@ -42,7 +42,8 @@ static ABOUT: About = About {
         IqKey::set(Scope::Nobody, "enable", NS),
         IqKey::set(Scope::Nobody, "disable", NS),
     ],
-    hooks: &[Hook::MessageSent, Hook::MessageReceived],
+    bind_features: &[NS],
+    hooks: &[Hook::MessageSent, Hook::MessageReceived, Hook::SessionBound],
     ..About::NOTHING
 };
 
@@ -113,6 +114,21 @@ impl Feature for Carbons {
         };
         if copied {
             copy(cx, account, "received", message, &others)?;
+        }
+        Ok(())
+    }
+
+    /// XEP-0386 section 3.2.1: this must succeed, and needs no answer.
+    async fn session_bound(
+        &self,
+        _: &mut Cx<'_>,
+        account: &mut Account,
+        session: SessionId,
+        bind: &Element,
+        _: &mut Element,
+    ) -> Outcome {
+        if let Some(session) = account.session_mut(session).filter(|_| bind.child("enable", NS).is_some()) {
+            session.states.of::<Known>().enabled = true;
         }
         Ok(())
     }
