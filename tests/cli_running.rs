@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use oriole::{
-    admin::{Access, Admin, AdminError, AdminSocket, Device, Status, StoreReport, User},
+    admin::{Access, Admin, AdminError, AdminSocket, Device, Room, Status, StoreReport, User},
     config::{AccountName, DomainName, Secret},
     doctor::{Report, Section},
 };
@@ -61,6 +61,23 @@ impl Admin for Notes {
         };
         self.note(format!("devices {account}"))?;
         Ok(vec![described("a1", Some("Awesome")), described("b2", None)])
+    }
+
+    async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
+        let room = |address: &str, name: &str| Room { address: address.parse().unwrap(), name: name.to_owned() };
+        let all = vec![room("coven@muc.example.org", "A Dark Cave"), room("heath@muc.example.org", "")];
+        Ok(all.into_iter().filter(|_| host.is_none_or(|host| host.as_str() == "example.org")).collect())
+    }
+
+    async fn room_show(&self, room: &AccountName) -> Result<Vec<(String, String)>, AdminError> {
+        match room.jid().local() {
+            Some("coven") => Ok(vec![("owners".to_owned(), "crone1@example.org".to_owned())]),
+            _ => Err(AdminError::NotFound(format!("there is no room {room}"))),
+        }
+    }
+
+    async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError> {
+        self.note(format!("destroy {room} {}", reason.unwrap_or("without a reason")))
     }
 
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {

@@ -2,7 +2,7 @@
 # Runs ejabberd in the foreground with everything it has switched on, open registration and no rate limits.
 #   ejabberd.sh ADDRESS [DIRECTORY]
 # STARTTLS on 5222, direct TLS on 5223, components c1.localhost to c8.localhost on 5351 to 5358 (secret "secret"), HTTP on 5280.
-# PLAINTEXT=1 allows logins without TLS.
+# PLAINTEXT=1 allows logins without TLS. The administrator is admin@localhost, password "secret".
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
 cat > "$dir/ejabberd.yml" <<CFG
@@ -80,4 +80,5 @@ libs=$(dpkg -L ejabberd | sed -n 's,/ejabberd-[^/]*/ebin/ejabberd.app$,,p')
 mkdir -p "$dir/db" "$dir/upload"
 cd "$dir"
 exec env ERL_LIBS="$libs" HOME="$dir" EJABBERD_CONFIG_PATH="$dir/ejabberd.yml" EJABBERD_LOG_PATH="$dir/log" \
-    ERL_CRASH_DUMP_BYTES=0 erl +K true +P 250000 -noinput -mnesia dir "\"$dir/db\"" -s ejabberd
+    ERL_CRASH_DUMP_BYTES=0 erl +K true +P 250000 -noinput -mnesia dir "\"$dir/db\"" -s ejabberd \
+    -eval 'ok = ejabberd_auth:try_register(<<"admin">>, <<"localhost">>, <<"secret">>).'

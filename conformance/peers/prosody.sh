@@ -2,7 +2,7 @@
 # Runs Prosody in the foreground with everything it has switched on, open registration and no rate limits.
 #   prosody.sh ADDRESS [DIRECTORY]
 # STARTTLS on 5222, direct TLS on 5223, components on 5347 (c1.localhost to c8.localhost, secret "secret"), HTTP on 5280.
-# PLAINTEXT=1 allows logins without TLS.
+# PLAINTEXT=1 allows logins without TLS. The administrator is admin@localhost, password "secret".
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
 # Out of the box only administrators create nodes at mod_pubsub, and no option says otherwise.
@@ -47,7 +47,8 @@ archive_expires_after = "1w"
 smacks_hibernation_time = 300
 turn_external_host = "turn.localhost"
 turn_external_secret = "secret"
-contact_info = { abuse = { "mailto:abuse@localhost" } }
+contact_info = { abuse = { "mailto:abuse@localhost" }; admin = { "xmpp:admin@localhost" }; feedback = { "https://localhost/feedback" };
+    sales = { "mailto:sales@localhost" }; security = { "mailto:security@localhost" }; support = { "mailto:support@localhost" } }
 consider_websocket_secure = true
 consider_bosh_secure = true
 log = { info = "$dir/log" }
@@ -69,4 +70,5 @@ Component "proxy.localhost" "proxy65"
     proxy65_address = "$addr"
     proxy65_ports = { 5000 }
 CFG
+prosodyctl --config "$dir/prosody.cfg.lua" register admin localhost secret
 exec prosody --config "$dir/prosody.cfg.lua"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the suite against every peer installed here and puts the results side by side.
+# Runs the suite against the peers (and against this server with --peers prosody,ejabberd,oriole) and puts the results side by side.
 #   run-all.sh [--out DIRECTORY] [--peers prosody,ejabberd] [arguments of `conformance run`...]
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -43,10 +43,12 @@ for peer in ${peers//,/ }; do
         printf 'c%d.localhost:%d:secret,' "$i" "$port"
     done)
     websocket=ws://$addr:5280/xmpp-websocket; [ "$peer" = ejabberd ] && websocket=ws://$addr:5280/ws
+    [ "$peer" = oriole ] && websocket=wss://$addr:5283/xmpp-websocket
     # ejabberd 23.01 answers "Database failure" when several nodes are created at the same time.
-    parallel=16; [ "$peer" = ejabberd ] && parallel=2
+    parallel=16; [ "$peer" = ejabberd ] && parallel=1
+    admin=(--admin admin@localhost --admin-password secret --register); [ "$peer" = oriole ] && admin=()
     "$suite" run --parallel "$parallel" --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 --websocket "$websocket" \
-        --component "${components%,}" \
+        --component "${components%,}" "${admin[@]}" \
         --json "$out/$peer.json" --html "$out/$peer.html" --junit "$out/$peer.xml" "$@" | tee "$out/$peer.txt"
     stop
     [ -s "$out/$peer.json" ] && reports+=("$out/$peer.json")

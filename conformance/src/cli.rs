@@ -98,6 +98,9 @@ struct RunArgs {
     admin: Option<String>,
     #[arg(long)]
     admin_password: Option<String>,
+    /// Register accounts in-band although there is an administrator.
+    #[arg(long, requires = "admin")]
+    register: bool,
     /// A component the suite may be, as DOMAIN:PORT:SECRET; with several, as many plays use one at a time.
     #[arg(long, value_delimiter = ',')]
     component: Vec<String>,
@@ -281,7 +284,9 @@ impl RunArgs {
             (Some(jid), Some(password)) => {
                 let (user, domain) = jid.split_once('@').unwrap_or((jid, &target.domain));
                 let (user, domain, password) = (user.to_owned(), domain.to_owned(), password.clone());
-                Ok(Accounts { source: Source::Admin(Account { user, domain, password }) })
+                let admin = Account { user, domain, password };
+                let source = if self.register { Source::RegisterBesideAdmin(admin) } else { Source::Admin(admin) };
+                Ok(Accounts { source })
             }
             _ => Ok(Accounts { source: Source::Register }),
         }

@@ -1,7 +1,7 @@
 //! The command line's end of the admin socket.
 
 use super::{
-    Access, Admin, AdminError, Device, Status, StoreReport, User,
+    Access, Admin, AdminError, Device, Room, Status, StoreReport, User,
     protocol::{Answer, Outcome, Request, read_line, write_line},
 };
 use crate::config::{AccountName, DomainName, Secret};
@@ -52,6 +52,7 @@ impl Client {
         loop {
             match read_line(reader).await.map_err(lost)? {
                 Some(Answer::Users(users)) => parts.users.extend(users),
+                Some(Answer::Rooms(rooms)) => parts.rooms.extend(rooms),
                 Some(Answer::Section(section)) => parts.sections.push(section),
                 Some(Answer::Ok(outcome)) => return Ok((parts, outcome)),
                 Some(Answer::Error(error)) => return Err(error),
@@ -106,6 +107,21 @@ impl Admin for Client {
         }
     }
 
+    async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
+        self.ask(&Request::RoomList { host: host.cloned() }).await.map(|(parts, _)| parts.rooms)
+    }
+
+    async fn room_show(&self, room: &AccountName) -> Result<Vec<(String, String)>, AdminError> {
+        match self.ask(&Request::RoomShow { room: room.clone() }).await?.1 {
+            Outcome::Room(told) => Ok(told),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError> {
+        self.done(&Request::RoomDestroy { room: room.clone(), reason: reason.map(str::to_owned) }).await
+    }
+
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {
         self.done(&Request::LogFilter { filter: filter.to_owned() }).await
     }
@@ -142,6 +158,7 @@ impl Admin for Client {
 struct Parts {
     users: Vec<User>,
     sections: Vec<Section>,
+    rooms: Vec<Room>,
 }
 
 fn unexpected() -> AdminError {

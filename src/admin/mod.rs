@@ -37,6 +37,15 @@ pub trait Admin: Send + Sync {
     /// The clients that have access to an account (XEP-0494), as far as they say who they are; 500 at most.
     async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError>;
 
+    /// The rooms of one host, or of all.
+    async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError>;
+
+    /// What is known of a room: names and values.
+    async fn room_show(&self, room: &AccountName) -> Result<Vec<(String, String)>, AdminError>;
+
+    /// Destroys a room, and sends everybody in it away.
+    async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError>;
+
     /// Changes what is logged: a level, or directives as `info,oriole::tls=debug`.
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError>;
 
@@ -90,6 +99,15 @@ pub struct Device {
     pub password: bool,
     /// It has a token that lets it in (XEP-0484).
     pub token: bool,
+}
+
+/// One room in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// The room.
+    pub address: AccountName,
+    /// What its owner calls it; may be empty.
+    pub name: String,
 }
 
 /// How a server is.

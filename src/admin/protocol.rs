@@ -1,9 +1,9 @@
 //! The language of the admin socket: one JSON object a line in both directions.
 //!
 //! A request is `{"do":"user.add",...}`. The answer is one line `{"ok":...}` or `{"error":{"kind":...,"text":...}}`; a long
-//! list comes before it in lines `{"users":[...]}`. Lines are bounded in length; whoever sends a longer one is cut off.
+//! list comes before it in lines `{"users":[...]}` or `{"rooms":[...]}`. Lines are bounded in length; whoever sends a longer one is cut off.
 
-use super::{Access, AdminError, Device, Status, StoreReport, User};
+use super::{Access, AdminError, Device, Room, Status, StoreReport, User};
 use crate::config::{AccountName, DomainName, Secret};
 use crate::doctor::{Report, Section};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
@@ -15,6 +15,9 @@ pub(super) const LONGEST_LINE: usize = 256 << 10;
 
 /// How many users go into one line. Each is an account of at most 2 KB and a few words.
 pub(super) const USERS_PER_LINE: usize = 100;
+
+/// How many rooms go into one line: their names are longer.
+pub(super) const ROOMS_PER_LINE: usize = 20;
 
 /// What the client asks.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +43,12 @@ pub(super) enum Request {
     UserAccess { account: AccountName, access: Access },
     #[serde(rename = "user.devices")]
     UserDevices { account: AccountName },
+    #[serde(rename = "room.list")]
+    RoomList { host: Option<DomainName> },
+    #[serde(rename = "room.show")]
+    RoomShow { room: AccountName },
+    #[serde(rename = "room.destroy")]
+    RoomDestroy { room: AccountName, reason: Option<String> },
     #[serde(rename = "log.filter")]
     LogFilter { filter: String },
     #[serde(rename = "status")]
@@ -54,7 +63,7 @@ pub(super) enum Request {
     Doctor { domain: DomainName, from: Option<DomainName> },
 }
 
-/// A line of the answer; all but `Users` and `Section` end it.
+/// A line of the answer; all but `Users`, `Rooms` and `Section` end it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Answer {
@@ -62,6 +71,8 @@ pub(super) enum Answer {
     Users(Vec<User>),
     /// A part of a report.
     Section(Section),
+    /// The same, of rooms.
+    Rooms(Vec<Room>),
     /// Done, with what there is to say about it.
     Ok(Outcome),
     /// Not done.
@@ -78,6 +89,7 @@ pub(super) enum Outcome {
     Store(StoreReport),
     /// Its sections have come before.
     Report(Report),
+    Room(Vec<(String, String)>),
 }
 
 /// The password goes over the socket, the one place where it is meant to be written.

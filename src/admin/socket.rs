@@ -2,7 +2,7 @@
 
 use super::{
     Admin, AdminError,
-    protocol::{Answer, Outcome, Request, USERS_PER_LINE, read_line, write_line},
+    protocol::{Answer, Outcome, ROOMS_PER_LINE, Request, USERS_PER_LINE, read_line, write_line},
 };
 use std::{
     fs::{self, DirBuilder, Permissions},
@@ -190,6 +190,17 @@ async fn obey(
             }
             Err(error) => Err(error),
         },
+        Request::RoomList { host } => match admin.room_list(host.as_ref()).await {
+            Ok(rooms) => {
+                for part in rooms.chunks(ROOMS_PER_LINE) {
+                    write_line(writer, &Answer::Rooms(part.to_vec())).await?;
+                }
+                Ok(Outcome::Done)
+            }
+            Err(error) => Err(error),
+        },
+        Request::RoomShow { room } => admin.room_show(&room).await.map(Outcome::Room),
+        Request::RoomDestroy { room, reason } => admin.room_destroy(&room, reason.as_deref()).await.map(done),
         Request::UserAccess { account, access } => admin.user_set_access(&account, access).await.map(done),
         Request::UserDevices { account } => admin.user_devices(&account).await.map(Outcome::Devices),
         Request::LogFilter { filter } => admin.set_log_filter(&filter).await.map(done),

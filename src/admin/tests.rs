@@ -66,6 +66,24 @@ impl Admin for Accounts {
         Ok(vec![described("a1", Some("Awesome")), described("b2", None)])
     }
 
+    async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
+        let room = |address: &str, name: &str| Room { address: address.parse().unwrap(), name: name.to_owned() };
+        let all = vec![room("coven@muc.example.org", "A Dark Cave"), room("heath@muc.example.org", "")];
+        Ok(all.into_iter().filter(|_| host.is_none_or(|host| host.as_str() == "example.org")).collect())
+    }
+
+    async fn room_show(&self, room: &AccountName) -> Result<Vec<(String, String)>, AdminError> {
+        match room.jid().local() {
+            Some("coven") => Ok(vec![("owners".to_owned(), "crone1@example.org".to_owned())]),
+            _ => Err(AdminError::NotFound(format!("there is no room {room}"))),
+        }
+    }
+
+    async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError> {
+        let told = reason.map(|reason| format!("{room}: {reason}"));
+        told.map_or(Ok(()), |told| Err(AdminError::Refused(told)))
+    }
+
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {
         Err(AdminError::Invalid(format!("{filter} is no filter")))
     }

@@ -36,6 +36,9 @@ pub(super) enum Command {
     /// Make, change, list and delete accounts, whether or not the server is running
     #[command(subcommand)]
     User(User),
+    /// List, look at and destroy rooms, whether or not the server is running
+    #[command(subcommand)]
+    Room(Room),
     /// Check, save and restore what is stored
     #[command(subcommand)]
     Store(Store),
@@ -139,6 +142,34 @@ pub(super) enum User {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum Room {
+    /// List rooms
+    List {
+        /// Those of this host only
+        #[arg(value_parser = domain)]
+        host: Option<DomainName>,
+    },
+    /// Say what is known of a room: who looks after it, what it holds, how it is configured
+    Show {
+        /// The room, as coven@muc.example.org
+        #[arg(value_parser = room)]
+        room: AccountName,
+    },
+    /// Destroy a room with everything that was said in it
+    Destroy {
+        /// The room
+        #[arg(value_parser = room)]
+        room: AccountName,
+        /// What those in it are told
+        #[arg(long)]
+        reason: Option<String>,
+        /// Do not ask whether this is meant
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum Store {
     /// Read everything that is stored, and report what is damaged
     Verify,
@@ -156,6 +187,10 @@ pub(super) enum Store {
 
 fn account(text: &str) -> Result<AccountName, &'static str> {
     text.parse().map_err(|_| "expected an account such as juliet@example.org")
+}
+
+fn room(text: &str) -> Result<AccountName, &'static str> {
+    text.parse().map_err(|_| "expected a room such as coven@muc.example.org")
 }
 
 fn domain(text: &str) -> Result<DomainName, &'static str> {

@@ -43,6 +43,7 @@ fn obey(args: Args) -> Result<(), Failure> {
     match args.command.unwrap_or(Command::Serve) {
         Command::Serve => seam::serve(loaded()?),
         Command::User(command) => operate::user(&loaded()?, command),
+        Command::Room(command) => operate::room(&loaded()?, command),
         Command::Store(command) => operate::store(&loaded()?, command),
         Command::Log { filter } => operate::log(&loaded()?, &filter),
         Command::Status => operate::status(&loaded()?),

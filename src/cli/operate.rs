@@ -2,7 +2,7 @@
 
 use super::{
     Failure,
-    args::{Store, User},
+    args::{Room, Store, User},
     output, password, seam,
 };
 use crate::{
@@ -67,7 +67,41 @@ fn client(device: &crate::admin::Device) -> String {
     };
     let name = listed(&[device.software.as_deref(), device.device.as_deref()], "unknown");
     let ways = listed(&[device.password.then_some("password"), device.token.then_some("token")], "no access");
+    let name = one_line(&name);
     format!("{}  {name}  {} to {}  {ways}\n", device.id, day(&device.first_seen), day(&device.last_seen))
+}
+
+/// `oriole room ...`
+pub(super) fn room(loaded: &Loaded, command: Room) -> Result<(), Failure> {
+    let config = &loaded.config;
+    match command {
+        Room::List { host } => {
+            let rooms = run(async { Ok(any(config).await?.room_list(host.as_ref()).await?) })?;
+            let line = |room: &crate::admin::Room| match room.name.as_str() {
+                "" => format!("{}\n", room.address),
+                name => format!("{} ({})\n", room.address, one_line(name)),
+            };
+            output::print(&rooms.iter().map(line).collect::<String>())
+        }
+        Room::Show { room } => {
+            let told = run(async { Ok(any(config).await?.room_show(&room).await?) })?;
+            output::print(
+                &told.iter().map(|(name, value)| format!("{name}: {}\n", one_line(value))).collect::<String>(),
+            )
+        }
+        Room::Destroy { room, reason, yes } => {
+            if !yes && !confirmed(&format!("Destroy {room} with everything that was said in it?"))? {
+                return Err(Failure::Failed("nothing has been destroyed".to_owned()));
+            }
+            run(async { Ok(any(config).await?.room_destroy(&room, reason.as_deref()).await?) })?;
+            output::print(&format!("{room} has been destroyed.\n"))
+        }
+    }
+}
+
+/// What users wrote must not draw on the operator's terminal.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// `oriole store ...`

@@ -2,6 +2,8 @@
 
 use super::http::Upload;
 use super::messages::{Archive, Push};
+use super::pubsub::{Pep, PubSub};
+use super::rooms::Rooms;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf};
@@ -30,9 +32,15 @@ pub struct HostConfig {
     pub push: Push,
     /// Whom to turn to (XEP-0157).
     pub contact: Contact,
+    /// The publish-subscribe service (XEP-0060).
+    pub pubsub: PubSub,
+    /// The nodes of accounts (XEP-0163).
+    pub pep: Pep,
     /// Where web clients and links to files reach this host, `https://example.org` or with a port. The host's name and the
     /// port of `listen.https` when absent.
     pub public_url: Option<String>,
+    /// Chat rooms.
+    pub rooms: Rooms,
     /// File upload.
     pub upload: Upload,
 }
@@ -50,7 +58,10 @@ impl Default for HostConfig {
             archive: Archive::default(),
             push: Push::default(),
             contact: Contact::default(),
+            pubsub: PubSub::default(),
+            pep: Pep::default(),
             public_url: None,
+            rooms: Rooms::default(),
             upload: Upload::default(),
         }
     }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tracing::{debug, error};
 use wire::jid::BareJid;
-use wire::stanza::{Condition, IqType, Kind, MessageType, Stanza};
+use wire::stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 use wire::stream::management::{Receipt, Sent};
 use wire::stream::{StreamCondition, StreamError};
 use xeps::account::{Account, SessionId};
@@ -28,13 +28,6 @@ pub async fn entering(host: &Host, store: &dyn Store, account: &mut Account, sta
 pub async fn leaving(host: &Host, store: &dyn Store, account: &mut Account, stanza: &Stanza) -> Outcome {
     for feature in host.registry.chain(Hook::Leaving) {
         feature.leaving(store, account, stanza).await?;
-    }
-    Ok(())
-}
-
-pub async fn answered(cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
-    for feature in cx.host.registry.chain(Hook::Answered) {
-        feature.answered(cx, account, stanza).await?;
     }
     Ok(())
 }
@@ -65,6 +58,20 @@ pub async fn presence_received(cx: &mut Cx<'_>, account: &mut Account, incoming:
         feature.presence_received(cx, account, incoming).await?;
     }
     Ok(())
+}
+
+pub async fn answered(cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
+    for feature in cx.host.registry.chain(Hook::Answered) {
+        feature.answered(cx, account, stanza).await?;
+    }
+    Ok(())
+}
+
+/// Presence for an account that is asleep. Nobody is there to see it, and nobody would keep it.
+pub fn presence_missed(host: &Host, stanza: &Stanza) {
+    if stanza.kind == PresenceType::Available.into() {
+        host.registry.chain(Hook::PresenceMissed).for_each(|feature| feature.presence_missed(stanza));
+    }
 }
 
 impl Engine {

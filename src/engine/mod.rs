@@ -260,7 +260,7 @@ impl Engine {
             None if stanza.kind == PresenceType::Available.into()
                 || stanza.kind == PresenceType::Unavailable.into() =>
             {
-                return;
+                return hooks::presence_missed(&served.host, &stanza);
             }
             None => self.awake.wake(served, &to.to_bare()),
         };
@@ -297,14 +297,15 @@ impl Engine {
                 Err(error) => return road.answer(&stanza, Halt::Broken(error)),
             }
         }
+        if matches!(stanza.kind, Kind::Iq(_)) && to.is_bare() {
+            return self.answered(lane, entry, &stanza, road).await;
+        }
         let mut incoming = Incoming::new(&lane.account, stanza);
         let mut cx = self.context(&entry.served, road);
         cx.staged = std::mem::take(&mut road.staged);
         let outcome = match incoming.stanza.kind {
             Kind::Message(_) => hooks::message_received(&mut cx, &mut lane.account, &mut incoming).await,
             Kind::Presence(_) => hooks::presence_received(&mut cx, &mut lane.account, &mut incoming).await,
-            // Requests to the bare address have been served above.
-            Kind::Iq(_) if to.is_bare() => hooks::answered(&mut cx, &mut lane.account, &incoming.stanza).await,
             Kind::Iq(_) => Ok(()),
         };
         if let (Ok(()), Delivery::Sessions(targets)) = (&outcome, &incoming.delivery) {

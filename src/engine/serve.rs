@@ -3,7 +3,7 @@
 
 use super::awake::{Entry, Lane};
 use super::served::Served;
-use super::{Engine, Road};
+use super::{Engine, Road, hooks};
 use std::net::IpAddr;
 use std::sync::Arc;
 use wire::jid::BareJid;
@@ -35,7 +35,8 @@ impl Engine {
         road: &mut Road,
     ) {
         if !stanza.is_request() {
-            return; // The answer to a ping or a push of ours.
+            // The answer to a question of the account, or to a ping or a push of ours.
+            return self.answered(lane, entry, stanza, road).await;
         }
         let mut cx = self.context(&entry.served, road);
         let at = match scope {
@@ -60,6 +61,17 @@ impl Engine {
             }
             Ok(None) => {}
             Err(halt) => road.answer(stanza, halt),
+        }
+        self.settle(lane, entry, acts, road).await;
+    }
+
+    /// Somebody has answered the account itself.
+    pub(super) async fn answered(&self, lane: &mut Lane, entry: &Entry, stanza: &Stanza, road: &mut Road) {
+        let mut cx = self.context(&entry.served, road);
+        let outcome = hooks::answered(&mut cx, &mut lane.account, stanza).await;
+        let (outcome, acts) = road.close(cx, outcome).await;
+        if let Err(halt) = outcome {
+            road.answer(stanza, halt);
         }
         self.settle(lane, entry, acts, road).await;
     }

@@ -2,7 +2,8 @@
 
 use super::assemble;
 use super::ports;
-use crate::admin::{Access, Admin, AdminError, Device, Status, StoreReport, User};
+use super::rooms;
+use crate::admin::{Access, Admin, AdminError, Device, Room, Status, StoreReport, User};
 use crate::config::{AccountName, Config, DomainName, Secret};
 use crate::doctor::{Doctor, Report};
 use crate::engine::Engine;
@@ -23,7 +24,8 @@ use std::time::{Instant, SystemTime};
 use wire::jid::BareJid;
 use wire::stream::{StreamCondition, StreamError};
 use xeps::accounts::{self, AccountRecord};
-use xeps::store::{Position, Store, StoreError};
+use xeps::muc::operate;
+use xeps::store::{Batch, Position, Store, StoreError};
 
 /// The operator of a running server.
 pub struct Operator {
@@ -106,6 +108,26 @@ impl Admin for Operator {
 
     async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
         devices(&self.config, self.store.as_ref(), account).await
+    }
+
+    async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
+        rooms::list(&self.config, self.store.as_ref(), host).await
+    }
+
+    async fn room_show(&self, room: &AccountName) -> Result<Vec<(String, String)>, AdminError> {
+        rooms::show(self.store.as_ref(), room).await
+    }
+
+    async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError> {
+        rooms::show(self.store.as_ref(), room).await?;
+        let service = self.engine.domains.service(room.jid().domain()).ok_or_else(|| rooms::unknown(room))?;
+        let host = &service.host.host.domain;
+        self.engine.receive_from_outside(operate::destruction(host, room.jid(), reason)).await;
+        match rooms::show(self.store.as_ref(), room).await {
+            Err(AdminError::NotFound(_)) => durable(self.store.as_ref(), newest(self.store.as_ref()).await?).await,
+            Err(error) => Err(error),
+            Ok(_) => Err(AdminError::Failed(format!("{room} could not be destroyed; the log may say why"))),
+        }
     }
 
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {
@@ -194,6 +216,22 @@ impl Admin for Offline {
 
     async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
         devices(&self.config, self.open().await?.as_ref(), account).await
+    }
+
+    async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
+        rooms::list(&self.config, self.open().await?.as_ref(), host).await
+    }
+
+    async fn room_show(&self, room: &AccountName) -> Result<Vec<(String, String)>, AdminError> {
+        rooms::show(self.open().await?.as_ref(), room).await
+    }
+
+    async fn room_destroy(&self, room: &AccountName, _: Option<&str>) -> Result<(), AdminError> {
+        let store = self.open().await?;
+        match operate::remove(store.as_ref(), room.jid()).await.map_err(store_failed)? {
+            Some(position) => durable(store.as_ref(), position).await,
+            None => Err(rooms::unknown(room)),
+        }
     }
 
     async fn set_log_filter(&self, _: &str) -> Result<(), AdminError> {
@@ -331,6 +369,11 @@ async fn replace(store: &dyn Store, user: &BareJid, record: &AccountRecord) -> R
     durable(store, position).await
 }
 
+/// The position of everything that was written so far.
+async fn newest(store: &dyn Store) -> Result<Position, AdminError> {
+    Ok(store.commit(Batch::new()).await.map_err(store_failed)?.position)
+}
+
 async fn durable(store: &dyn Store, position: Position) -> Result<(), AdminError> {
     store.durable(position).await.map_err(store_failed)
 }
@@ -374,7 +417,7 @@ fn not_served(account: &AccountName) -> AdminError {
     AdminError::Invalid(format!("{account}: expected an account of a domain that is served here"))
 }
 
-fn store_failed(error: StoreError) -> AdminError {
+pub(super) fn store_failed(error: StoreError) -> AdminError {
     AdminError::Failed(format!("the store failed: {error}"))
 }
 

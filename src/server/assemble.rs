@@ -19,7 +19,7 @@ use xeps::disco::{self, Contacts, Service};
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
-use xeps::{About, Host, ServiceSettings, Settings, features, offline, push, services, upload};
+use xeps::{About, Host, ServiceSettings, Settings, features, muc, offline, pubsub, push, services, upload};
 
 /// Where and how the configuration wants its data kept.
 pub fn store_options(config: &Config) -> Options {
@@ -43,7 +43,11 @@ pub fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads) -> Resu
     let clock = Arc::new(SystemClock);
     let mut hosts = Vec::new();
     for (domain, host) in &config.hosts {
-        let services = services(ServiceSettings { upload: uploads.get(domain.as_str()).cloned() });
+        let services = services(ServiceSettings {
+            rooms: rooms(domain, &host.rooms),
+            pubsub: pubsub(config, domain, host),
+            upload: uploads.get(domain.as_str()).cloned(),
+        });
         let mut settings = settings(config, host, clock.as_ref());
         settings.disco.services.extend(services.iter().map(|(domain, own)| service(domain, Some(own.title()))));
         let registry = Registry::new(features(settings));
@@ -146,6 +150,33 @@ async fn secret(config: &Config, store: &dyn Store, name: &str) -> Result<[u8; 3
     Ok(secret)
 }
 
+/// The settings of a host's rooms, if it has any.
+fn rooms(host: &DomainName, rooms: &config::Rooms) -> Option<muc::Config> {
+    let settings = muc::Config {
+        title: rooms.title.clone(),
+        creators: match rooms.create {
+            config::Creators::Local => muc::Creators::Local,
+            config::Creators::Anyone => muc::Creators::Anyone,
+            config::Creators::Nobody => muc::Creators::Nobody,
+        },
+        locking: rooms.locking,
+        persistent_rooms: rooms.persistent,
+        preset: match rooms.preset {
+            config::Preset::None => None,
+            config::Preset::Public => Some(muc::Preset::Public),
+            config::Preset::Announcement => Some(muc::Preset::Announcement),
+            config::Preset::Team => Some(muc::Preset::Team),
+            config::Preset::PrivateGroup => Some(muc::Preset::PrivateGroup),
+        },
+        max_rooms: rooms.max_rooms as usize,
+        creations: muc::Rate { count: rooms.creations.count, window: rooms.creations.window.get() },
+        max_occupants: rooms.max_occupants as usize,
+        archive_expiry: rooms.archive_expiry.map(config::Period::get),
+        ..muc::Config::new(host.jid().clone(), rooms.domain_for(host).jid().clone())
+    };
+    rooms.enabled.then_some(settings)
+}
+
 /// How uploads are taken, by host.
 pub type Uploads = HashMap<String, upload::Config>;
 
@@ -214,7 +245,30 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
     settings.register.allow = host.registration.allow.clone();
     settings.register.rate =
         register::Rate { count: address.registrations.count, window: address.registrations.window.get() };
+    settings.pep = pubsub::Config {
+        max_nodes: host.pep.nodes as usize,
+        max_items: host.pep.items,
+        max_payload: host.pep.payload.as_usize(),
+        max_subscriptions: host.pep.subscriptions as usize,
+    };
     settings
+}
+
+/// The publish-subscribe service of a host, unless its domain is somebody else's.
+fn pubsub(config: &Config, domain: &DomainName, host: &HostConfig) -> Option<pubsub::Settings> {
+    let own = &host.pubsub;
+    let name = BareJid::parse(&format!("{}.{}", own.subdomain, domain.as_str())).ok()?;
+    let taken = config.hosts.keys().chain(config.components.keys()).any(|other| other.as_str() == name.as_str());
+    let settings = pubsub::Settings {
+        domain: name,
+        config: pubsub::Config {
+            max_nodes: own.nodes as usize,
+            max_items: own.items,
+            max_payload: own.payload.as_usize(),
+            max_subscriptions: own.subscriptions as usize,
+        },
+    };
+    (own.enabled && !taken && settings.domain.is_domain()).then_some(settings)
 }
 
 fn service(domain: &BareJid, name: Option<&str>) -> Service {

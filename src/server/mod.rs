@@ -3,6 +3,7 @@
 mod admin;
 mod assemble;
 mod ports;
+mod rooms;
 mod token_key;
 
 pub use admin::{Offline, Operator};

@@ -90,6 +90,14 @@ scenarios! {
         unusual_names_and_passwords_work
         without_a_resource_the_server_chooses_one
     }
+    rooms {
+        a_moderator_keeps_order
+        a_room_ends_when_its_owner_says_so
+        a_room_for_members_and_its_invitations
+        a_room_is_found_and_says_what_it_is
+        friends_meet_in_a_room
+        who_comes_late_reads_what_was_said
+    }
     services {
         a_vcard_can_be_read_by_others
         an_unknown_request_is_refused_not_ignored

@@ -143,7 +143,9 @@ fn one_stream_has_few_attempts_to_log_in() {
 #[test]
 fn a_reader_that_is_too_slow_is_cut_off() {
     // Nothing is kept for later either, so that what the server needs is what it has in hand.
-    let server = Server::configured("limits.session.outbox = '256 KiB'\nlimits.account.offline_messages = 1");
+    let server = Server::configured(
+        "limits.session.outbox = '256 KiB'\nlimits.account.offline_messages = 1\ndefault_host.archive.default = 'never'",
+    );
     for name in ["juliet", "romeo", "nurse"] {
         server.add_user(name);
     }

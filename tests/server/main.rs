@@ -4,6 +4,7 @@
 mod support;
 
 mod acknowledgements;
+mod archive;
 mod client_state;
 mod crash;
 mod lifecycle;

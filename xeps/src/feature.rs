@@ -10,6 +10,7 @@ use crate::info::Info;
 use crate::store::{Seq, Store, StoreError};
 use async_trait::async_trait;
 use std::net::IpAddr;
+use wire::jid::Jid;
 use wire::stanza::{Child, Condition, IqType, Stanza, StanzaError};
 use wire::xml::Element;
 
@@ -164,6 +165,10 @@ pub enum Hook {
     Recall,
     SessionEnded,
     AccountRemoved,
+    PresenceMissed,
+    Nodes,
+    CardChanged,
+    PrivateChanged,
 }
 
 /// A feature's statement of conformance. Service discovery, the hook chains, the iq table, the README's list of XEPs and
@@ -243,6 +248,10 @@ pub trait Feature: Send + Sync {
         Ok(())
     }
 
+    /// Available presence has come for an account that is asleep, and goes no further. Nothing is held and nothing is read:
+    /// most accounts are asleep, and most presence is for them.
+    fn presence_missed(&self, _: &Stanza) {}
+
     /// A session has been bound along with the login of its client (XEP-0386). `bind` is the request with all that the client wants enabled;
     /// what there is to say goes into `bound`. The account is held, so that nothing has happened between the two.
     async fn session_bound(
@@ -303,6 +312,35 @@ pub trait Feature: Send + Sync {
     async fn iq(&self, _: &mut Cx<'_>, _: At<'_>, _: &Request<'_>) -> Result<Answer, Halt> {
         Err(Condition::ServiceUnavailable.into())
     }
+
+    /// The user has replaced the vCard (XEP-0054), which is committed already.
+    async fn card_changed(&self, _: &mut Cx<'_>, _: &mut Account, _card: &Element) -> Outcome {
+        Ok(())
+    }
+
+    /// The user has replaced a piece of private XML (XEP-0049), which is committed already.
+    async fn private_changed(&self, _: &mut Cx<'_>, _: &mut Account, _piece: &Element) -> Outcome {
+        Ok(())
+    }
+
+    /// The nodes of the account that somebody may know of, as items for disco#items (XEP-0030 section 4.2).
+    async fn nodes(&self, _: &mut Cx<'_>, _: &mut Account, _asker: &Jid) -> Result<Vec<Element>, Halt> {
+        Ok(Vec::new())
+    }
+
+    /// The answer to disco#info or disco#items for a node of the account; None when there is none that the asker may know of.
+    async fn node(
+        &self,
+        _: &mut Cx<'_>,
+        _: &mut Account,
+        _asker: &Jid,
+        _query: &Element,
+    ) -> Result<Option<Element>, Halt> {
+        Ok(None)
+    }
+
+    /// Adds identities and features to the disco#info of every account.
+    fn describe_account(&self, _: &mut Info) {}
 
     /// Adds what depends on configuration to the disco#info of the served domain: identities, features, forms (XEP-0128).
     fn describe_server(&self, _: &mut Info) {}

@@ -13,7 +13,9 @@ pub mod account;
 pub mod accounts;
 pub mod archive;
 pub mod blocking;
+pub mod caps;
 pub mod carbons;
+pub mod card;
 pub mod catch_up;
 pub mod client_state;
 pub mod clock;
@@ -28,10 +30,14 @@ pub mod hints;
 pub mod info;
 pub mod last;
 pub mod mam;
+pub mod muc;
 pub mod offline;
+pub mod pep;
+pub mod pieces;
 pub mod ping;
 pub mod presence;
 pub mod private;
+pub mod pubsub;
 pub mod push;
 pub mod reach;
 pub mod register;
@@ -71,6 +77,7 @@ pub struct Settings {
     pub devices: devices::Config,
     pub disco: disco::Settings,
     pub offline: offline::Config,
+    pub pep: pubsub::Config,
     pub private: private::Config,
     pub push: push::Config,
     pub register: register::Config,
@@ -89,6 +96,7 @@ impl Settings {
             devices: Default::default(),
             disco: Default::default(),
             offline: Default::default(),
+            pep: Default::default(),
             private: Default::default(),
             push: Default::default(),
             register: Default::default(),
@@ -108,6 +116,8 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         Box::new(roster::Rosters::new(settings.roster)),
         // Looks at presence as it was sent, and remembers when the user was last here.
         Box::new(last::Last::new(settings.started)),
+        // Sees probes before they are answered, and what contacts announce.
+        Box::new(pep::Pep::new(&settings.pep)),
         // Announces what is allowed to pass, and answers probes.
         Box::new(presence::Presence),
         // Before any copy is made, so that every copy carries the id under which it is kept.
@@ -134,15 +144,23 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
 /// What the services of one host are told, a part each. A service that the host does not have is absent.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceSettings {
+    pub rooms: Option<muc::Config>,
+    pub pubsub: Option<pubsub::Settings>,
     pub upload: Option<upload::Config>,
 }
 
 /// What the services say of themselves, as [`features`] do.
-pub static SERVICES: &[&About] = &[&upload::ABOUT];
+pub static SERVICES: &[&About] = &[&muc::ABOUT, &pubsub::service::ABOUT, &upload::ABOUT];
 
 /// The services of a host, each with its domain.
 pub fn services(settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
     let mut services: Vec<(BareJid, Box<dyn Service>)> = Vec::new();
+    if let Some(config) = settings.rooms {
+        services.push((config.domain.clone(), Box::new(muc::Rooms::new(config))));
+    }
+    if let Some(pubsub) = settings.pubsub {
+        services.push((pubsub.domain, Box::new(pubsub::PubSub::new(&pubsub.config))));
+    }
     if let Some(config) = settings.upload {
         services.push((config.domain.clone(), Box::new(upload::Upload::new(config))));
     }

@@ -3,8 +3,10 @@
 //! One record per piece; storing an empty element deletes it, since a piece that was never stored is answered the same way.
 //! The limits are this server's: the specification knows none.
 
+use crate::account::Account;
 use crate::context::Cx;
-use crate::feature::{About, Answer, At, Coverage, Feature, Halt, IqKey, Request, Scope, Xep};
+use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Request, Scope, Xep};
+use crate::pieces::{KIND, name_of as name};
 use crate::store::{Batch, Expect, Key, Store, StoreError};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use async_trait::async_trait;
@@ -15,7 +17,6 @@ use wire::stanza::{Condition, StanzaError};
 use wire::xml::Element;
 
 const NS: &str = "jabber:iq:private";
-const KIND: &str = "private";
 /// Bytes of name and namespace of a piece together.
 const NAME_LIMIT: usize = 1024;
 
@@ -75,7 +76,8 @@ impl Private {
         Ok(Answer::Result(result))
     }
 
-    async fn set(&self, cx: &mut Cx<'_>, user: &BareJid, query: &Element) -> Result<Answer, Halt> {
+    async fn set(&self, cx: &mut Cx<'_>, account: &mut Account, query: &Element) -> Result<Answer, Halt> {
+        let user = account.user.clone();
         let owner = user.as_str();
         let mut sizes = self.sizes(cx.store, owner).await?;
         let mut batch = Batch::new();
@@ -93,6 +95,12 @@ impl Private {
         }
         check_limits(&self.config, &sizes)?;
         cx.commit(batch).await?;
+        let host = cx.host;
+        for feature in host.registry.chain(Hook::PrivateChanged) {
+            for piece in query.children() {
+                feature.private_changed(cx, account, piece).await?;
+            }
+        }
         Ok(Answer::Done)
     }
 
@@ -116,7 +124,7 @@ impl Feature for Private {
             return Err(Condition::NotAcceptable.into());
         }
         match request.is_set() {
-            true => self.set(cx, &account.user, &query).await,
+            true => self.set(cx, account, &query).await,
             false => self.get(cx.store, &account.user, &query).await,
         }
     }
@@ -125,7 +133,7 @@ impl Feature for Private {
 /// The record's name: element name, blank, namespace. Section 2.1: a piece must have a namespace of its own.
 fn name_of(piece: &Element) -> Result<String, Halt> {
     let own_namespace = !matches!(piece.ns(), "" | NS | ns::CLIENT);
-    let name = format!("{} {}", piece.name(), piece.ns());
+    let name = name(piece.name(), piece.ns());
     if own_namespace && name.len() <= NAME_LIMIT { Ok(name) } else { Err(Condition::NotAcceptable.into()) }
 }
 

@@ -112,6 +112,7 @@ fn account_info(features: &[Box<dyn Feature>]) -> Info {
     let mut info = Info::default().identity("account", "registered", None);
     for feature in features {
         feature.about().account_features.iter().for_each(|name| info.add_feature(name));
+        feature.describe_account(&mut info);
     }
     info
 }

@@ -1,19 +1,16 @@
 //! vCards (XEP-0054): everybody may read an account's vCard, its owner writes it as a whole.
 //!
-//! The server does not look into it. That includes the photo of XEP-0153: its hash is put into presence by the client, and
-//! presence passes unchanged.
+//! What depends on its content, such as the avatar, is the affair of other features, which hear when it changes.
 
+use crate::account::Account;
+use crate::card::{self, NS};
 use crate::context::Cx;
-use crate::feature::{About, Answer, At, Coverage, Feature, Halt, IqKey, Request, Scope, Xep};
-use crate::store::{Batch, Expect, Key, Store};
-use crate::stored::{element_from_bytes, element_to_bytes};
+use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Request, Scope, Xep};
+use crate::store::{Batch, Store};
 use async_trait::async_trait;
 use wire::jid::BareJid;
 use wire::stanza::{Condition, StanzaError};
 use wire::xml::Element;
-
-const NS: &str = "vcard-temp";
-const KIND: &str = "vcard";
 
 static ABOUT: About = About {
     name: "vcard",
@@ -23,7 +20,7 @@ static ABOUT: About = About {
             number: 153,
             version: "1.1.1",
             coverage: Coverage::Complete,
-            note: "the photo's hash is the client's to announce; presence passes unchanged",
+            note: "the photo's hash is put into presence as XEP-0398 has it",
         },
     ],
     server_features: &[NS],
@@ -61,19 +58,16 @@ impl VCard {
         VCard { config }
     }
 
-    async fn set(&self, cx: &mut Cx<'_>, user: &BareJid, card: &Element) -> Result<Answer, Halt> {
-        let key = Key::new(user.as_str(), KIND, "");
+    async fn set(&self, cx: &mut Cx<'_>, account: &mut Account, card: &Element) -> Result<Answer, Halt> {
         let mut batch = Batch::new();
-        if card.nodes().is_empty() {
-            batch.delete(key, Expect::Any);
-        } else {
-            let bytes = element_to_bytes(card);
-            if bytes.len() > self.config.max_bytes {
-                return Err(StanzaError::new(Condition::PolicyViolation).with_text("the vCard is too large").into());
-            }
-            batch.put(key, bytes, Expect::Any);
+        if card::put(&mut batch, account.user.as_str(), card) > self.config.max_bytes {
+            return Err(StanzaError::new(Condition::PolicyViolation).with_text("the vCard is too large").into());
         }
         cx.commit(batch).await?;
+        let host = cx.host;
+        for feature in host.registry.chain(Hook::CardChanged) {
+            feature.card_changed(cx, account, card).await?;
+        }
         Ok(Answer::Done)
     }
 }
@@ -86,7 +80,7 @@ impl Feature for VCard {
 
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
         match at {
-            At::Own(account) if request.is_set() => self.set(cx, &account.user, &request.element()?).await,
+            At::Own(account) if request.is_set() => self.set(cx, account, &request.element()?).await,
             At::Own(account) => get(cx.store, &account.user, Condition::ItemNotFound).await,
             // Section 3.3: as for an account that does not exist.
             At::Other(account) if !request.is_set() => {
@@ -98,8 +92,5 @@ impl Feature for VCard {
 }
 
 async fn get(store: &dyn Store, user: &BareJid, missing: Condition) -> Result<Answer, Halt> {
-    match store.get(Key::new(user.as_str(), KIND, "")).await? {
-        Some(record) => Ok(Answer::Result(element_from_bytes(&record.value, "a vCard")?)),
-        None => Err(missing.into()),
-    }
+    card::get(store, user.as_str()).await?.map(Answer::Result).ok_or_else(|| missing.into())
 }

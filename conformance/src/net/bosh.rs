@@ -7,11 +7,17 @@ use crate::xml::{BOSH, Element, Event, Reader, XBOSH, escape};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 /// Requests at a time: one that waits, and one that brings something (section 11).
 const REQUESTS: usize = 2;
+
+/// How long a request waits for something to bring before it goes out empty. So an empty one and one that follows an
+/// answer do not overtake each other on their two connections.
+const PAUSE: Duration = Duration::from_millis(30);
 
 /// What a request carries.
 #[derive(Debug)]
@@ -111,9 +117,9 @@ impl Manager {
                             return;
                         }
                     }
-                    if self.sid.is_some() && self.requests.is_empty() {
-                        self.request(&Payload::Content(Vec::new()));
-                    }
+                }
+                () = sleep(PAUSE), if self.sid.is_some() && self.requests.is_empty() => {
+                    self.request(&Payload::Content(Vec::new()));
                 }
             }
         }

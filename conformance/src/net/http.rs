@@ -35,7 +35,12 @@ async fn exchange(target: &Target, request: &Request<'_>) -> Result<Response, St
     let Request { method, url, body, kind, authorization } = request;
     let place = Url::parse(url)?;
     let failed = |error: std::io::Error| format!("{url}: {error}");
-    let mut transport = Transport::connect(place.host, place.port).await.map_err(failed)?;
+    let mut transport = match Transport::connect(place.host, place.port).await {
+        // The domain of a server under test need not be known to DNS.
+        Err(_) if is_within(place.host, &target.domain) => Transport::connect(&target.host, place.port).await,
+        attempt => attempt,
+    }
+    .map_err(failed)?;
     if place.secure {
         transport = transport.secure(&target.tls, place.host).await.map_err(failed)?;
     }
@@ -60,6 +65,11 @@ async fn exchange(target: &Target, request: &Request<'_>) -> Result<Response, St
         }
     }
     parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| format!("{url}: the answer is not HTTP"))
+}
+
+/// Whether `host` is the domain or a name below it.
+fn is_within(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// The parts of an address.
@@ -124,6 +134,14 @@ fn unchunk(mut rest: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_the_server_are_told_from_others() {
+        assert!(
+            is_within("capulet.example", "capulet.example") && is_within("upload.capulet.example", "capulet.example")
+        );
+        assert!(!is_within("notcapulet.example", "capulet.example") && !is_within("example", "capulet.example"));
+    }
 
     #[test]
     fn bodies_by_length_and_in_chunks() {

@@ -197,6 +197,13 @@ pub struct Actor {
     pub carrier: Carrier,
 }
 
+impl Actor {
+    /// Whether this is the administrator the run was given, and no account of the play's own.
+    pub fn is_admin(&self) -> bool {
+        self.account == "admin"
+    }
+}
+
 /// How far an actor has come when the play begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {

@@ -105,6 +105,8 @@ pub enum StepKind {
     },
     /// The body of the last HTTP response, as XML.
     HttpAnswers(Box<Pattern>),
+    /// The last HTTP response ends a BOSH session with one of these conditions, or has one of these status codes.
+    HttpRefuses(Vec<String>),
 }
 
 /// What an HTTP request carries.
@@ -310,7 +312,7 @@ impl Parser<'_> {
     }
 
     /// `http get "url"`, `http put "url" with "body" and authorization "value"` (left out if empty), `http post "url":`
-    /// with an element, or `http answers:` with a pattern.
+    /// with an element, `http answers:` with a pattern, or `http refuses with item-not-found or 404`.
     fn http(&self, words: &[String]) -> Result<StepKind, Fault> {
         let plain: Vec<&str> = words.iter().map(String::as_str).collect();
         let (method, url, body, authorization) = match plain.as_slice() {
@@ -318,6 +320,10 @@ impl Parser<'_> {
                 let patterns = self.some_patterns(&[])?;
                 let [pattern] = patterns.as_slice() else { return Err(self.block_fault("one element is the answer")) };
                 return Ok(StepKind::HttpAnswers(Box::new(pattern.clone())));
+            }
+            [_, "refuses", "with", conditions @ ..] => {
+                let conditions = conditions.iter().filter(|word| **word != "or").map(|word| (*word).to_owned());
+                return Ok(StepKind::HttpRefuses(conditions.collect()));
             }
             [_, method, url] => (method, url, None, None),
             [_, method, url, "with", body] => (method, url, Some(body), None),

@@ -13,6 +13,8 @@ pub enum Source {
     Pool(Mutex<Vec<Account>>),
     /// Added and deleted by an administrator's ad-hoc commands (XEP-0133).
     Admin(Account),
+    /// In-band registration, though there is an administrator for the plays that ask for one.
+    RegisterBesideAdmin(Account),
 }
 
 pub struct Accounts {
@@ -43,10 +45,18 @@ impl Accounts {
         Ok(Accounts { source: Source::Pool(Mutex::new(accounts)) })
     }
 
+    /// The administrator of the server, if the run was given one.
+    pub fn admin(&self) -> Option<&Account> {
+        match &self.source {
+            Source::Admin(admin) | Source::RegisterBesideAdmin(admin) => Some(admin),
+            Source::Register | Source::Pool(_) => None,
+        }
+    }
+
     /// An account for a role; `name` is a wish that a pool cannot grant.
     pub async fn obtain(&self, target: &Arc<Target>, name: &str, log: &Log) -> Result<Account, String> {
         match &self.source {
-            Source::Register => {
+            Source::Register | Source::RegisterBesideAdmin(_) => {
                 let account = fresh(target, name);
                 register(target, &account, log).await?;
                 Ok(account)
@@ -73,7 +83,7 @@ impl Accounts {
     pub async fn give_back(&self, target: &Arc<Target>, account: Account, session: Option<Session>, log: &Log) {
         let new = || Session::new("clean up", target.clone(), account.clone(), "cleanup", log.clone());
         match &self.source {
-            Source::Register => {
+            Source::Register | Source::RegisterBesideAdmin(_) => {
                 let mut session = session.unwrap_or_else(new);
                 if unregister(&mut session).await.is_err() && session.name != "clean up" {
                     let _ = unregister(&mut new()).await;

@@ -152,7 +152,9 @@ impl<'a> Performance<'a> {
     async fn cast_account(&mut self, actor: &Actor) -> Result<(), String> {
         let target = &self.run.target;
         let needed = self.requirement.needs_account(&actor.account);
-        let account = if needed {
+        let account = if actor.is_admin() {
+            self.run.accounts.admin().ok_or("no administrator was given")?.clone()
+        } else if needed {
             let account = self.run.accounts.obtain(target, &actor.account, &self.log).await?;
             self.accounts.insert(actor.account.clone(), account.clone());
             account
@@ -171,8 +173,12 @@ impl<'a> Performance<'a> {
         let user = scope.get(&format!("{}.user", actor.account)).unwrap_or_default().to_owned();
         let password = scope.get(&format!("{}.password", actor.account)).unwrap_or_default().to_owned();
         let account = Account { user, domain: self.run.target.domain.clone(), password };
-        let mut session =
-            Session::new(&actor.name, self.run.target.clone(), account, &actor.resource, self.log.clone());
+        // Plays side by side share the administrator.
+        let resource = match actor.is_admin() {
+            true => format!("{}-{}", actor.resource, accounts::token()),
+            false => actor.resource.clone(),
+        };
+        let mut session = Session::new(&actor.name, self.run.target.clone(), account, &resource, self.log.clone());
         session.carrier = actor.carrier;
         if let Some(house) = self.houses.get(&actor.account) {
             session.at_home(house, actor.role);
@@ -345,6 +351,17 @@ impl<'a> Performance<'a> {
                 let captures = pattern.matches(&element, &self.scope).map_err(|mismatch| failure(mismatch.why))?;
                 self.save(captures);
             }
+            StepKind::HttpRefuses(conditions) => {
+                let (status, body) = (self.scope.get("http-status"), self.scope.get("http-body"));
+                let (status, body) = (status.unwrap_or_default(), body.unwrap_or_default());
+                let element = read_element(body).ok().filter(|body| body.attr("type") == Some("terminate"));
+                let condition = element.as_ref().and_then(|body| body.attr("condition"));
+                let found = if status == "200" { condition.unwrap_or("no condition") } else { status };
+                if !conditions.iter().any(|wanted| wanted == found) {
+                    let got = vec![format!("{status} {body}")];
+                    return Err(Failure { why: found.to_owned(), expected: conditions.clone(), got });
+                }
+            }
             StepKind::Let(name, template) => {
                 let value = template.eval(&self.scope)?;
                 self.scope.set(name, &value);
@@ -435,6 +452,9 @@ impl<'a> Performance<'a> {
         }
         for house in std::mem::take(&mut self.houses).into_values() {
             self.run.remotes.give_back(&house).await;
+        }
+        for session in sessions.iter_mut().filter(|(name, _)| name.split('/').next() == Some("admin")) {
+            session.1.disconnect().await;
         }
         for (name, account) in std::mem::take(&mut self.accounts) {
             let own: Vec<String> =

@@ -3,7 +3,7 @@
 use super::accounts::Accounts;
 use super::stagehand::ask;
 use crate::net::{Log, Login, Security, Session, Target};
-use crate::play::{Carrier, Condition, Place, Requirement, Role, RunOption, Stage};
+use crate::play::{Actor, Carrier, Condition, Place, Requirement, Role, RunOption, Stage};
 use crate::report::{Detail, Outcome, ServerInfo, Status};
 use crate::xml::Element;
 use std::collections::BTreeSet;
@@ -35,7 +35,7 @@ pub struct PlaceInfo {
 
 /// Asks the server.
 pub async fn survey(target: &Arc<Target>, accounts: &Accounts) -> Profile {
-    let mut profile = Profile { options: options(target), ..Profile::default() };
+    let mut profile = Profile { options: options(target, accounts), ..Profile::default() };
     let log = Log::default();
     let account = match accounts.obtain(target, "survey", &log).await {
         Ok(account) => account,
@@ -52,7 +52,7 @@ pub async fn survey(target: &Arc<Target>, accounts: &Accounts) -> Profile {
     profile
 }
 
-fn options(target: &Target) -> Vec<RunOption> {
+fn options(target: &Target, accounts: &Accounts) -> Vec<RunOption> {
     let mut options = Vec::new();
     match target.security {
         Security::Starttls => options.push(RunOption::Starttls),
@@ -73,6 +73,9 @@ fn options(target: &Target) -> Vec<RunOption> {
     }
     if !target.components.is_empty() {
         options.push(RunOption::Component);
+    }
+    if accounts.admin().is_some() {
+        options.push(RunOption::Admin);
     }
     options
 }
@@ -170,6 +173,9 @@ impl Profile {
         let component = requirement.cast.iter().any(|actor| actor.stage == Stage::Component);
         if component && !self.options.contains(&RunOption::Component) {
             return outcome(Status::Untestable, "needs access for a component".to_owned());
+        }
+        if requirement.cast.iter().any(Actor::is_admin) && !self.options.contains(&RunOption::Admin) {
+            return outcome(Status::Untestable, "needs an administrator".to_owned());
         }
         let lacks = |option: RunOption| !self.options.contains(&option);
         let over = |carrier: Carrier| requirement.cast.iter().any(|actor| actor.carrier == carrier);

@@ -1,6 +1,6 @@
 //! Writes elements the way a careful client does: namespaces declared where they change, text escaped.
 
-use super::{DIALBACK, Element, Node, PLAY, STREAM, XML};
+use super::{DIALBACK, Element, Node, PLAY, STREAM, XBOSH, XML};
 
 /// Writes an element into a stream whose default namespace is `default_ns` and whose `stream:` prefix is bound.
 pub fn write_element(element: &Element, default_ns: &str) -> String {
@@ -67,6 +67,7 @@ fn start(element: &Element, default_ns: &str, out: &mut String) -> String {
         attribute("xmlns", &element.ns, out);
     }
     let mut foreign = 0;
+    let start = out.len();
     for attr in &element.attrs {
         match attr.ns.as_str() {
             "" => attribute(&attr.name, &attr.value, out),
@@ -74,8 +75,13 @@ fn start(element: &Element, default_ns: &str, out: &mut String) -> String {
                 Some(prefix) => attribute(&format!("{prefix}:{}", attr.name), &attr.value, out),
                 None => {
                     foreign += 1;
-                    attribute(&format!("xmlns:a{foreign}"), ns, out);
-                    attribute(&format!("a{foreign}:{}", attr.name), &attr.value, out);
+                    // Some servers know the attributes of XEP-0206 by this prefix only.
+                    let prefix = if ns == XBOSH { "xmpp".to_owned() } else { format!("a{foreign}") };
+                    let declaration = format!("xmlns:{prefix}");
+                    if !out.get(start..).unwrap_or_default().contains(&format!(" {declaration}=")) {
+                        attribute(&declaration, ns, out);
+                    }
+                    attribute(&format!("{prefix}:{}", attr.name), &attr.value, out);
                 }
             },
         }

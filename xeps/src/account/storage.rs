@@ -40,6 +40,17 @@ impl Account {
         }
     }
 
+    /// What the account knows of somebody, without reading the whole roster for it.
+    pub async fn known(&self, store: &dyn Store, jid: &BareJid) -> Result<Contact, StoreError> {
+        if let Some(roster) = &self.roster {
+            return Ok(roster.get(jid.as_str()).cloned().unwrap_or_else(|| Contact::new(jid.clone())));
+        }
+        match store.get(Key::new(self.user.as_str(), KIND, jid.as_str())).await? {
+            None => Ok(Contact::new(jid.clone())),
+            Some(record) => contact(&self.user, jid.as_str(), &record),
+        }
+    }
+
     /// The contact as it is, or as one of whom nothing is known.
     pub(crate) async fn contact(&mut self, store: &dyn Store, jid: &BareJid) -> Result<Contact, StoreError> {
         let known = self.roster(store).await?.get(jid.as_str()).cloned();

@@ -112,20 +112,20 @@ impl Archive {
         Archive { config }
     }
 
-    /// Stages the message for the archive, and puts its id into `message`. Nothing happens if it does not belong there.
+    /// Stages the message for the archive. Returns its id there; None if it does not belong there.
     async fn keep(
         &self,
         cx: &mut Cx<'_>,
         account: &mut Account,
-        message: &mut Stanza,
+        message: &Stanza,
         correspondent: &Jid,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Seq>, StoreError> {
         if let Worth::Nothing(reason) = judge(message) {
             tracing::trace!(user = %account.user, reason, "not archived");
-            return Ok(());
+            return Ok(None);
         }
         if !self.is_wanted(cx.store, account, correspondent).await? {
-            return Ok(());
+            return Ok(None);
         }
         let user = account.user.clone();
         let log = mam::log(user.as_str());
@@ -141,8 +141,7 @@ impl Archive {
         let mut batch = Batch::new();
         batch.append_at(log, id, &tags(message, &user, correspondent), mam::encode(message));
         cx.stage(batch);
-        message.push(&stanza_id::element(&user, id));
-        Ok(())
+        Ok(Some(id))
     }
 
     async fn is_wanted(
@@ -243,10 +242,13 @@ impl Feature for Archive {
         _: SessionId,
         message: &mut Stanza,
     ) -> Outcome {
-        match message.to.clone() {
-            // What one sends to oneself is archived when it arrives.
-            Some(to) if to.bare_str() != account.user.as_str() => self.keep(cx, account, message, &to).await?,
-            _ => {}
+        // What one sends to oneself is archived when it arrives.
+        let to_others = message.to.clone().filter(|to| to.bare_str() != account.user.as_str());
+        let Some(to) = to_others else { return Ok(()) };
+        let id = self.keep(cx, account, message, &to).await?;
+        // Only copies for the user's other sessions tell it.
+        if let Some(id) = id.filter(|_| account.sessions.len() > 1) {
+            message.push(&stanza_id::element(&account.user, id));
         }
         Ok(())
     }
@@ -257,8 +259,11 @@ impl Feature for Archive {
             return Ok(());
         }
         let Some(from) = incoming.stanza.from.clone() else { return Ok(()) };
-        if !incoming.returned {
-            self.keep(cx, account, &mut incoming.stanza, &from).await?;
+        if incoming.returned {
+            return Ok(());
+        }
+        if let Some(id) = self.keep(cx, account, &incoming.stanza, &from).await? {
+            incoming.stanza.push(&stanza_id::element(&account.user, id));
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ pub(super) async fn bury(
     let mut query = LogQuery::backward(PAGE).tag(correspondent.bare_str());
     for _ in 0..LOOK_BACK / PAGE {
         let entries = cx.store.read(log, query).await?;
-        for entry in &entries {
+        for entry in entries.iter().filter(|entry| may_have(entry, &id)) {
             let message = mam::decode(entry)?;
             if message.attr("id") == Some(&id) && is_from(&message, author) {
                 let stone = tombstone(&message, own, cx.clock.now());
@@ -47,6 +47,12 @@ pub(super) async fn bury(
 /// The id of the message that this one retracts (section 5.1).
 fn retracted(message: &Stanza) -> Option<String> {
     message.child("retract", NS)?.element()?.attr("id").map(str::to_owned)
+}
+
+/// Whether the message can have that id: what certainly has not need not be read as XML.
+fn may_have(entry: &Entry, id: &str) -> bool {
+    let is_escaped = id.contains(['<', '>', '&', '\'', '"']);
+    is_escaped || entry.value.windows(id.len().max(1)).any(|part| part == id.as_bytes())
 }
 
 /// Section 5: a retraction counts only when it comes from the same bare JID as the message.

@@ -2,7 +2,7 @@
 //! XEP-0128. What there is to say is gathered from the statements of all features by the registry.
 //!
 //! Accounts are hidden from strangers as section 8 demands: info is refused as for an account that does not exist, and
-//! items are empty, also for accounts that do not exist.
+//! items are empty, also for accounts that do not exist; but for nodes that are open to everybody.
 
 mod contacts;
 
@@ -11,7 +11,7 @@ pub use contacts::Contacts;
 use crate::access::may_see_presence;
 use crate::account::Account;
 use crate::context::Cx;
-use crate::feature::{About, Answer, At, Coverage, Feature, Halt, IqKey, Request, Scope, Xep};
+use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Request, Scope, Xep};
 use crate::info::{self, Info};
 use async_trait::async_trait;
 use wire::jid::Jid;
@@ -66,6 +66,15 @@ impl Disco {
         Disco { settings }
     }
 
+    /// No feature of the kernel has nodes at the host: every node is unknown.
+    fn server(&self, cx: &Cx<'_>, query: &Element) -> Result<Answer, Halt> {
+        match (query.attr("node"), query.ns()) {
+            (Some(_), _) => Err(Condition::ItemNotFound.into()),
+            (None, INFO) => Ok(Answer::Result(cx.host.registry.server_info().to_element(None))),
+            (None, _) => Ok(Answer::Result(self.services())),
+        }
+    }
+
     fn services(&self) -> Element {
         Element::new("query", ITEMS).with_children(
             self.settings.services.iter().map(|service| item(&service.jid).maybe_attr("name", service.name.as_deref())),
@@ -81,32 +90,90 @@ impl Feature for Disco {
 
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
         let query = request.element()?;
-        // No feature of the kernel has nodes: every node is unknown.
-        let has_node = query.attr("node").is_some();
-        let (trusted, account) = match at {
-            At::Server(_) | At::Stream => (true, None),
-            At::Own(account) => (true, Some(account)),
-            At::Other(account) => {
-                (may_see_presence(cx.store, account, request.stanza.from.as_ref()).await?, Some(account))
-            }
-            At::Nobody => (false, None),
-        };
-        match request.child.ns {
-            INFO if !trusted => Err(Condition::ServiceUnavailable.into()),
-            _ if !trusted => Ok(Answer::Result(Element::new("query", ITEMS).maybe_attr("node", query.attr("node")))),
-            _ if has_node => Err(Condition::ItemNotFound.into()),
-            INFO => {
-                let registry = &cx.host.registry;
-                let info = if account.is_some() { registry.account_info() } else { registry.server_info() };
-                Ok(Answer::Result(info.to_element(None)))
-            }
-            _ => Ok(Answer::Result(account.map_or_else(|| self.services(), |account| resources(account)))),
+        let asker = request.stanza.from.as_ref();
+        match at {
+            At::Server(_) | At::Stream => self.server(cx, &query),
+            At::Own(account) => of_account(cx, account, asker, &query).await,
+            At::Other(account) => match may_see_presence(cx.store, account, asker).await? {
+                true => of_account(cx, account, asker, &query).await,
+                false => to_stranger(cx, account, asker, &query).await,
+            },
+            At::Nobody => hidden(&query),
         }
     }
 
     fn describe_server(&self, info: &mut Info) {
         info.forms.extend(self.settings.contacts.form());
     }
+}
+
+/// What an account tells those who may see its presence.
+async fn of_account(
+    cx: &mut Cx<'_>,
+    account: &mut Account,
+    asker: Option<&Jid>,
+    query: &Element,
+) -> Result<Answer, Halt> {
+    match (query.attr("node"), query.ns()) {
+        (Some(_), _) => {
+            let found = node(cx, account, asker, query).await?;
+            found.map(Answer::Result).ok_or_else(|| Condition::ItemNotFound.into())
+        }
+        (None, INFO) => Ok(Answer::Result(cx.host.registry.account_info().to_element(None))),
+        (None, _) => Ok(Answer::Result(resources(account).with_children(nodes(cx, account, asker).await?))),
+    }
+}
+
+/// Section 8: strangers learn of an account what they may see of its nodes, and else as much as of one that does not exist.
+async fn to_stranger(
+    cx: &mut Cx<'_>,
+    account: &mut Account,
+    asker: Option<&Jid>,
+    query: &Element,
+) -> Result<Answer, Halt> {
+    match (query.attr("node"), query.ns()) {
+        (Some(_), _) => {
+            node(cx, account, asker, query).await?.map_or_else(|| hidden(query), |found| Ok(Answer::Result(found)))
+        }
+        (None, INFO) => hidden(query),
+        (None, _) => {
+            let found = nodes(cx, account, asker).await?;
+            Ok(Answer::Result(Element::new("query", ITEMS).with_children(found)))
+        }
+    }
+}
+
+/// What is said of an account that does not exist.
+fn hidden(query: &Element) -> Result<Answer, Halt> {
+    match query.ns() {
+        INFO => Err(Condition::ServiceUnavailable.into()),
+        _ => Ok(Answer::Result(Element::new("query", ITEMS).maybe_attr("node", query.attr("node")))),
+    }
+}
+
+async fn nodes(cx: &mut Cx<'_>, account: &mut Account, asker: Option<&Jid>) -> Result<Vec<Element>, Halt> {
+    let (host, mut all) = (cx.host, Vec::new());
+    for feature in host.registry.chain(Hook::Nodes) {
+        if let Some(asker) = asker {
+            all.extend(feature.nodes(cx, account, asker).await?);
+        }
+    }
+    Ok(all)
+}
+
+async fn node(
+    cx: &mut Cx<'_>,
+    account: &mut Account,
+    asker: Option<&Jid>,
+    query: &Element,
+) -> Result<Option<Element>, Halt> {
+    let (host, Some(asker)) = (cx.host, asker) else { return Ok(None) };
+    for feature in host.registry.chain(Hook::Nodes) {
+        if let Some(found) = feature.node(cx, account, asker, query).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// Section 4.1, example 15.

@@ -1,7 +1,7 @@
 //! One archived message as bytes: a format byte, then the stanza with all its attributes, readable by a person.
 
 use crate::store::{Entry, StoreError};
-use crate::stored::{element_from_bytes, element_to_bytes, stanza_to_bytes};
+use crate::stored::{element_from_bytes, element_to_bytes, stanza_from_bytes, stanza_to_bytes};
 use wire::jid::Jid;
 use wire::stanza::Stanza;
 use wire::xml::Element;
@@ -37,4 +37,12 @@ fn with_format(xml: &[u8]) -> Vec<u8> {
     bytes.push(FORMAT);
     bytes.extend_from_slice(xml);
     bytes
+}
+
+/// The message of an entry as a stanza.
+pub fn decode_stanza(entry: &Entry) -> Result<Stanza, StoreError> {
+    match entry.value.split_first() {
+        Some((&FORMAT, xml)) => stanza_from_bytes(xml, "an archived message"),
+        _ => Err(StoreError::Corrupt("an archived message of an unknown format".to_owned())),
+    }
 }

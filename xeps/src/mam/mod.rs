@@ -10,7 +10,7 @@ mod page;
 mod query;
 mod result;
 
-pub use entry::{decode, encode, encode_element, tags_of};
+pub use entry::{decode, decode_stanza, encode, encode_element, tags_of};
 pub use page::{Bounds, Page, fetch};
 pub use query::{Query, form};
 pub use result::{metadata, time_of};

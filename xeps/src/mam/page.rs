@@ -58,13 +58,9 @@ pub async fn fetch(store: &dyn Store, log: LogKey<'_>, query: &Query, bounds: Bo
         page.told = told(&page, range, query.backward);
     }
     if query.is_unfiltered() {
-        let count = store.summary(log).await?.entries;
-        page.count = Some(count);
-        page.index = match (query.backward, query.page_after, query.page_before) {
-            (false, None, None) => Some(0),
-            (true, None, None) => count.checked_sub(u64::try_from(page.entries.len()).unwrap_or(u64::MAX)),
-            _ => None,
-        };
+        page.count = Some(store.summary(log).await?.entries);
+        // That of the last page would be known, too, but clients that page backward take it for the end of all pages.
+        page.index = (!query.backward && query.page_after.is_none()).then_some(0);
     }
     Ok(page)
 }

@@ -177,11 +177,11 @@ impl Feature for Push {
 
 /// Who is woken when sessions that `get` something are all asleep, or some are.
 fn whom_to_wake(account: &Account, get: impl Fn(SessionId) -> bool) -> Whom {
-    let is_asleep = |states: &States| states.get() == Some(&Reach::Asleep);
-    if !account.sessions.iter().any(|session| get(session.id) && !is_asleep(&session.states)) {
+    let rests = |states: &States| states.get() == Some(&Reach::Asleep);
+    if !account.sessions.iter().any(|session| get(session.id) && !rests(&session.states)) {
         return Whom::Everybody;
     }
-    let asleep = account.sessions.iter().filter(|session| is_asleep(&session.states));
+    let asleep = account.sessions.iter().filter(|session| rests(&session.states));
     let targets: Vec<Target> =
         asleep.filter_map(|session| session.states.get::<Own>()).flat_map(|own| own.0.clone()).collect();
     if targets.is_empty() { Whom::Nobody } else { Whom::Only(targets) }

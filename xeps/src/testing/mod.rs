@@ -260,6 +260,57 @@ impl World {
         outcome.expect("no hook minds");
     }
 
+    /// A session sends presence that goes to all who may see it, with the hooks of sent presence and of what follows.
+    pub fn sends_presence(&mut self, full: &str, presence: &str) {
+        let session = self.session(full);
+        let mut presence = stanza(presence).with_from(jid(full));
+        let before = self.acts.len();
+        let outcome = self.hook(Hook::PresenceSent, full, async |feature, cx, account| {
+            feature.presence_sent(cx, account, session, &mut presence).await
+        });
+        outcome.expect("no hook stops the presence");
+        let available = format!("{full} is available");
+        if self.acts.iter().skip(before).any(|act| *act == available) {
+            let outcome = self.hook(Hook::SessionAvailable, full, async |feature, cx, account| {
+                feature.session_available(cx, account, session).await
+            });
+            outcome.expect("no hook stops a session from becoming available");
+        }
+    }
+
+    /// Presence of any type comes for an account. True if it goes on to sessions.
+    pub fn presence_comes(&mut self, presence: &str) -> bool {
+        let stanza = stanza(presence);
+        let user = stanza.to.as_ref().expect("the presence has a recipient").bare_str().to_owned();
+        let mut incoming = Incoming::new(self.account(&user), stanza);
+        let outcome = self.hook(Hook::PresenceReceived, &user, async |feature, cx, account| {
+            feature.presence_received(cx, account, &mut incoming).await
+        });
+        outcome.is_ok()
+    }
+
+    /// Available presence comes for an account that is asleep.
+    pub fn presence_is_missed(&mut self, presence: &str) {
+        let stanza = stanza(presence);
+        self.host.registry.chain(Hook::PresenceMissed).for_each(|feature| feature.presence_missed(&stanza));
+    }
+
+    /// The answer to a question that an account has asked comes back.
+    pub fn answer_comes(&mut self, answer: &str) {
+        let stanza = stanza(answer);
+        let user = stanza.to.as_ref().expect("the answer has a recipient").bare_str().to_owned();
+        let outcome =
+            self.hook(Hook::Answered, &user, async |feature, cx, account| feature.answered(cx, account, &stanza).await);
+        outcome.expect("no hook stops an answer");
+    }
+
+    /// An account falls asleep: what features remember of it is gone.
+    pub fn falls_asleep(&mut self, user: &str) {
+        let account = self.account(user);
+        assert!(account.sessions.is_empty(), "an account with sessions is awake");
+        *account = Account::new(account.user.clone());
+    }
+
     /// A session is over.
     pub fn leaves(&mut self, full: &str) {
         let id = self.session(full);

@@ -1,0 +1,84 @@
+//! The archive (XEP-0313) and what it promises: an acknowledged message is in it, whatever happens to those who should have it,
+//! and it is in there once.
+
+use crate::support::{Client, Server, user};
+use wire::xml::Element;
+
+const SM: &str = "urn:xmpp:sm:3";
+const MAM: &str = "urn:xmpp:mam:2";
+
+/// The bodies in the archive of whoever is logged in, with the ids under which they are kept.
+fn archive(client: &mut Client) -> Vec<(String, String)> {
+    let id = client.fresh_id();
+    client.send(format!("<iq type='set' id='{id}'><query xmlns='{MAM}'/></iq>"));
+    let mut results = Vec::new();
+    loop {
+        let stanza = client.find(|element| element.attr("id") == Some(&id) || element.child("result", MAM).is_some());
+        match stanza.child("result", MAM) {
+            Some(result) => results.push((body(result), result.attr("id").unwrap().to_owned())),
+            None => return results,
+        }
+    }
+}
+
+fn body(result: &Element) -> String {
+    let forwarded = result.child("forwarded", "urn:xmpp:forward:0").unwrap();
+    let message = forwarded.child("message", "jabber:client").unwrap();
+    message.child("body", "jabber:client").unwrap().text()
+}
+
+fn archived_id(message: &Element, by: &str) -> Option<String> {
+    let ids = message.children_named("stanza-id", "urn:xmpp:sid:0");
+    ids.filter(|id| id.attr("by") == Some(by)).map(|id| id.attr("id").unwrap().to_owned()).next()
+}
+
+/// What was handed to a connected client and never read is not lost when the server is killed.
+#[test]
+fn an_acknowledged_message_to_a_connected_client_survives_kill_9() {
+    let mut server = Server::start();
+    server.add_user("juliet");
+    server.add_user("romeo");
+    let mut juliet = server.log_in("juliet", "balcony");
+    juliet.send("<presence/>");
+    juliet.settled();
+    let mut romeo = server.log_in("romeo", "garden");
+    romeo.send(format!("<enable xmlns='{SM}'/>"));
+    romeo.find(|element| element.is("enabled", SM));
+    let expected: Vec<String> = (0..25).map(|number| number.to_string()).collect();
+    for number in &expected {
+        romeo.send(format!("<message to='{}' type='chat'><body>{number}</body></message>", user("juliet")));
+    }
+    romeo.send(format!("<r xmlns='{SM}'/>"));
+    assert_eq!(romeo.find(|element| element.is("a", SM)).attr("h"), Some("25"));
+    server.kill9();
+    drop(juliet);
+    server.restart();
+    for name in ["juliet", "romeo"] {
+        let found: Vec<String> = archive(&mut server.log_in(name, "later")).into_iter().map(|(body, _)| body).collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+/// A message that comes back from a connection that broke is delivered again with the id that it has in the archive already.
+#[test]
+fn a_message_that_is_delivered_twice_is_archived_once() {
+    let server = Server::start();
+    server.add_user("juliet");
+    server.add_user("romeo");
+    let mut juliet = server.log_in("juliet", "balcony");
+    juliet.send("<presence/>");
+    juliet.settled();
+    juliet.send(format!("<enable xmlns='{SM}'/>"));
+    juliet.find(|element| element.is("enabled", SM));
+    let mut romeo = server.log_in("romeo", "garden");
+    romeo.send(format!("<message to='{}' type='chat'><body>Hark!</body></message>", user("juliet")));
+    romeo.settle();
+    let first = juliet.find(|element| element.name() == "message");
+    juliet.drop_connection();
+    let mut juliet = server.log_in("juliet", "chamber");
+    juliet.send("<presence/>");
+    let second = juliet.find(|element| element.name() == "message");
+    let id = archived_id(&first, &user("juliet")).expect("it is archived");
+    assert_eq!(archived_id(&second, &user("juliet")), Some(id.clone()));
+    assert_eq!(archive(&mut juliet), [("Hark!".to_owned(), id)]);
+}

@@ -1,0 +1,80 @@
+//! The table of options: one line for each field of the configuration form, from which the form, its reading and the stored
+//! record are made.
+
+use super::{Options, Who};
+use crate::muc::standing::Roles;
+
+/// One field.
+pub struct Spec {
+    pub var: &'static str,
+    pub label: &'static str,
+    pub shape: Shape,
+}
+
+/// What kind of value a field has, and where it lives.
+pub enum Shape {
+    Flag(fn(&mut Options) -> &mut bool),
+    Text(fn(&mut Options) -> &mut String),
+    Secret(fn(&mut Options) -> &mut String),
+    /// A number from 0 to the bound.
+    Number(fn(&mut Options) -> &mut u32, u32),
+    /// A number, or `none`; shown with these for choice.
+    Capacity(fn(&mut Options) -> &mut u32, &'static [&'static str]),
+    Whom(fn(&mut Options) -> &mut Who),
+    /// `anyone` or `moderators`.
+    Whois(fn(&mut Options) -> &mut bool),
+    Roles(fn(&mut Options) -> &mut Roles),
+}
+
+use Shape::{Capacity, Flag, Number, Secret, Text, Whois, Whom};
+
+/// The values of [`Shape::Whom`] with their labels.
+pub const WHOM: [(Who, &str, &str); 4] = [
+    (Who::Anyone, "anyone", "Anyone"),
+    (Who::Participants, "participants", "Anyone with voice"),
+    (Who::Moderators, "moderators", "Moderators only"),
+    (Who::Nobody, "none", "Nobody"),
+];
+
+/// No room sends more than so many messages of its history to who enters.
+pub const MOST_HISTORY: u32 = 1000;
+/// A day: nobody need wait longer to ask for voice again.
+const DAY: u32 = 86_400;
+
+#[rustfmt::skip]
+pub const FIELDS: &[Spec] = &[
+    spec("muc#roomconfig_roomname", "Name of the room", Text(|o| &mut o.name)),
+    spec("muc#roomconfig_roomdesc", "What the room is for", Text(|o| &mut o.description)),
+    spec("muc#roomconfig_lang", "Language of the discussion (such as en)", Text(|o| &mut o.language)),
+    spec("muc#roomconfig_pubsub", "XMPP URI of a pubsub node that belongs to the room", Text(|o| &mut o.pubsub)),
+    spec("muc#roomconfig_persistentroom", "The room stays when the last occupant leaves", Flag(|o| &mut o.persistent)),
+    spec("muc#roomconfig_publicroom", "The room is listed", Flag(|o| &mut o.public)),
+    spec("public_list", "Anybody may see who is in the room", Flag(|o| &mut o.public_list)),
+    spec("muc#roomconfig_passwordprotectedroom", "A password is needed to enter", Flag(|o| &mut o.protected)),
+    spec("muc#roomconfig_roomsecret", "The password", Secret(|o| &mut o.secret)),
+    spec("muc#roomconfig_maxusers", "Most occupants", Capacity(|o| &mut o.max_users, &["5", "10", "20", "50", "100", "200", "500", "1000"])),
+    spec("muc#roomconfig_membersonly", "Only members may enter", Flag(|o| &mut o.members_only)),
+    spec("muc#roomconfig_allowinvites", "Members may invite others to a members-only room", Flag(|o| &mut o.allow_invites)),
+    spec("muc#roomconfig_enable_registration", "Users may register a nickname with the room", Flag(|o| &mut o.registration)),
+    spec("muc#roomconfig_moderatedroom", "Only who was given voice may speak", Flag(|o| &mut o.moderated)),
+    spec("members_by_default", "In a moderated room everybody has voice until it is taken away", Flag(|o| &mut o.voice_by_default)),
+    spec("muc#roomconfig_allowvoicerequests", "Visitors may ask for voice", Flag(|o| &mut o.voice_requests)),
+    spec("muc#roomconfig_voicerequestmininterval", "Seconds between two requests for voice", Number(|o| &mut o.voice_interval, DAY)),
+    spec("muc#roomconfig_allowvisitorstatus", "Visitors may show a status text", Flag(|o| &mut o.visitor_status)),
+    spec("muc#roomconfig_allowvisitornickchange", "Visitors may change their nickname", Flag(|o| &mut o.visitor_nick)),
+    spec("muc#roomconfig_changesubject", "Participants may change the subject", Flag(|o| &mut o.change_subject)),
+    spec("muc#roomconfig_allowpm", "Who may send private messages", Whom(|o| &mut o.private_messages)),
+    spec("allow_query_users", "Occupants may send requests to each other", Flag(|o| &mut o.query_users)),
+    spec("muc#roomconfig_whois", "Who sees the real addresses of occupants", Whois(|o| &mut o.non_anonymous)),
+    spec("muc#roomconfig_getmemberlist", "Who may see the list of members", Shape::Roles(|o| &mut o.member_list)),
+    spec("muc#roomconfig_presencebroadcast", "Whose presence is shown to others than moderators", Shape::Roles(|o| &mut o.broadcast)),
+    spec("muc#roomconfig_affiliationnotify", "Occupants are told when somebody outside becomes a member, admin or owner", Flag(|o| &mut o.affiliation_notices)),
+    spec("muc#roomconfig_enablelogging", "The discussion is published (occupants are warned)", Flag(|o| &mut o.logging)),
+    spec("muc#roomconfig_mam", "The room keeps an archive", Flag(|o| &mut o.archive)),
+    spec("muc#roomconfig_historylength", "Messages of the history that are sent to who enters, unless they ask otherwise", Number(|o| &mut o.default_history, MOST_HISTORY)),
+    spec("muc#maxhistoryfetch", "Most messages of the history that are sent to who enters", Number(|o| &mut o.max_history, MOST_HISTORY)),
+];
+
+const fn spec(var: &'static str, label: &'static str, shape: Shape) -> Spec {
+    Spec { var, label, shape }
+}

@@ -1,0 +1,154 @@
+//! What the store keeps of rooms, and under which names.
+//!
+//! ```text
+//! muc.example.org       / room        / coven          -> options, creation, secret of the room
+//! muc.example.org       / room-public / coven          -> the name that disco#items shows; only for listed rooms
+//! coven@muc.example.org / affiliation / hag@shakes.lit -> affiliation, reserved nickname, reason; one record each
+//! coven@muc.example.org / subject     /                -> the message that set it
+//! coven@muc.example.org / vcard       /                -> XEP-0486
+//! coven@muc.example.org / archive                      -> log of messages
+//! ```
+//!
+//! A room that is destroyed is forgotten first and loses its `room` record last. So whatever is interrupted leaves a room
+//! without owner, and such a room is no room: whoever finds it finishes the work.
+
+use super::affiliations::Affiliate;
+use super::ns;
+use super::options::{Options, from_form, to_form};
+use super::standing::Affiliation;
+use crate::form::{Form, FormType};
+use crate::mam;
+use crate::store::{Batch, Expect, Key, LogKey, StoreError};
+use crate::stored::{element_from_bytes, element_to_bytes};
+use compact_str::CompactString;
+use wire::datetime::Timestamp;
+use wire::jid::BareJid;
+use wire::xml::Element;
+
+pub const ROOM: &str = "room";
+pub const PUBLIC: &str = "room-public";
+pub const AFFILIATION: &str = "affiliation";
+pub const SUBJECT: &str = "subject";
+pub const CARD: &str = "vcard";
+
+const FORMAT: u8 = 1;
+/// The namespace of what only the store sees.
+const NS: &str = "urn:oriole:room:1";
+
+/// The record of a room.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoomRecord {
+    pub created: Timestamp,
+    /// From which occupant ids are made.
+    pub secret: CompactString,
+    /// Not configured yet (section 10.1.1).
+    pub locked: bool,
+    pub options: Options,
+}
+
+/// The log of a room's messages.
+pub fn archive(room: &BareJid) -> LogKey<'_> {
+    mam::log(room.as_str())
+}
+
+/// Writes a room, and whether it is listed.
+pub fn put_room(batch: &mut Batch, room: &BareJid, record: &RoomRecord) {
+    let local = room.local().unwrap_or_default();
+    batch.put(Key::new(room.domain(), ROOM, local), encode_room(record), Expect::Any);
+    let listed = Key::new(room.domain(), PUBLIC, local);
+    if record.options.public && !record.locked {
+        batch.put(listed, record.options.name.clone(), Expect::Any);
+    } else {
+        batch.delete(listed, Expect::Any);
+    }
+}
+
+/// Removes what says that there is a room.
+pub fn delete_room(batch: &mut Batch, room: &BareJid) {
+    let local = room.local().unwrap_or_default();
+    batch.delete(Key::new(room.domain(), PUBLIC, local), Expect::Any);
+    batch.delete(Key::new(room.domain(), ROOM, local), Expect::Any);
+}
+
+pub fn put_affiliation(batch: &mut Batch, room: &BareJid, user: &BareJid, affiliate: &Affiliate) {
+    let key = Key::new(room.as_str(), AFFILIATION, user.as_str());
+    if affiliate.is_nothing() {
+        batch.delete(key, Expect::Any);
+    } else {
+        batch.put(key, encode_affiliate(affiliate), Expect::Any);
+    }
+}
+
+fn encode_room(record: &RoomRecord) -> Vec<u8> {
+    let room = Element::new("room", NS)
+        .with_attr("created", record.created.format())
+        .with_attr("secret", &record.secret)
+        .maybe_attr("locked", record.locked.then_some("1"))
+        .with_child(to_form(FormType::Submit, &record.options).to_element());
+    formatted(&room)
+}
+
+pub fn decode_room(bytes: &[u8]) -> Result<RoomRecord, StoreError> {
+    let what = "the record of a room";
+    let room = unformatted(bytes, what)?;
+    let damaged = || StoreError::Corrupt(what.to_owned());
+    let form = room.child("x", crate::form::NS).and_then(Form::parse).ok_or_else(damaged)?;
+    Ok(RoomRecord {
+        created: room.attr("created").and_then(|text| Timestamp::parse(text).ok()).ok_or_else(damaged)?,
+        secret: room.attr("secret").ok_or_else(damaged)?.into(),
+        locked: room.attr("locked").is_some(),
+        options: from_form(&form, &Options::default()).map_err(|_| damaged())?,
+    })
+}
+
+fn encode_affiliate(affiliate: &Affiliate) -> Vec<u8> {
+    let item = Element::new("item", ns::ADMIN)
+        .with_attr("affiliation", affiliate.affiliation.name())
+        .maybe_attr("nick", affiliate.nick.as_deref());
+    let reason = affiliate.reason.as_ref().map(|reason| Element::new("reason", ns::ADMIN).with_text(reason));
+    formatted(&item.maybe_child(reason))
+}
+
+pub fn decode_affiliate(bytes: &[u8]) -> Result<Affiliate, StoreError> {
+    let what = "an affiliation with a room";
+    let item = unformatted(bytes, what)?;
+    let affiliation = item.attr("affiliation").and_then(Affiliation::parse);
+    Ok(Affiliate {
+        affiliation: affiliation.ok_or_else(|| StoreError::Corrupt(what.to_owned()))?,
+        nick: item.attr("nick").map(str::to_owned),
+        reason: item.child("reason", ns::ADMIN).map(Element::text),
+    })
+}
+
+fn formatted(element: &Element) -> Vec<u8> {
+    let mut bytes = vec![FORMAT];
+    bytes.extend(element_to_bytes(element));
+    bytes
+}
+
+fn unformatted(bytes: &[u8], what: &str) -> Result<Element, StoreError> {
+    match bytes.split_first() {
+        Some((&FORMAT, xml)) => element_from_bytes(xml, what),
+        _ => Err(StoreError::Corrupt(what.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_read_as_they_are_written() {
+        let options = Options { name: "A <Dark> Cave".to_owned(), moderated: true, ..Options::default() };
+        let created = Timestamp::from_millis(1_700_000_000_000).unwrap();
+        let record = RoomRecord { created, secret: "s".into(), locked: true, options };
+        assert_eq!(decode_room(&encode_room(&record)), Ok(record));
+        let affiliate = Affiliate {
+            affiliation: Affiliation::Outcast,
+            nick: Some("third witch".to_owned()),
+            reason: Some("Treason & more".to_owned()),
+        };
+        assert_eq!(decode_affiliate(&encode_affiliate(&affiliate)), Ok(affiliate));
+        assert!(decode_room(b"\x02<room/>").is_err() && decode_affiliate(b"").is_err());
+    }
+}

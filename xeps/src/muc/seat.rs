@@ -1,0 +1,209 @@
+//! The place where a room lives: wakes it, hands it stanzas, and does what it wants done.
+
+use super::archive;
+use super::creation::Shared;
+use super::effects::{Effects, Step};
+use super::history::{Wanted, select};
+use super::records::{self, AFFILIATION, CARD, ROOM, SUBJECT};
+use super::room::{HISTORY_TAG, Room, Stored, picture_hash, refers_to, strange_presence};
+use super::{ns, retention};
+use crate::context::Cx;
+use crate::feature::{Halt, Outcome};
+use crate::mam;
+use crate::service::Resident;
+use crate::store::{Batch, Key, LogQuery, Seq, StoreError};
+use crate::stored::{element_from_bytes, stanza_from_bytes};
+use async_trait::async_trait;
+use std::sync::Arc;
+use tracing::debug;
+use wire::jid::{BareJid, Jid};
+use wire::stanza::{Condition, Kind, PresenceType, Stanza};
+use wire::xml::Element;
+
+/// Records that are read at once.
+const CHUNK: usize = 1000;
+
+/// The seat of one room.
+pub struct Seat {
+    address: BareJid,
+    shared: Arc<Shared>,
+    state: State,
+}
+
+enum State {
+    /// Nobody has looked yet.
+    Asleep,
+    /// There is no such room.
+    Absent,
+    Awake(Box<Room>),
+}
+
+impl Seat {
+    pub fn new(address: BareJid, shared: Arc<Shared>) -> Seat {
+        Seat { address, shared, state: State::Asleep }
+    }
+
+    async fn load(&self, cx: &mut Cx<'_>) -> Result<State, Halt> {
+        let local = self.address.local().unwrap_or_default();
+        let Some(record) = cx.store.get(Key::new(self.address.domain(), ROOM, local)).await? else {
+            return Ok(State::Absent);
+        };
+        let owner = self.address.as_str();
+        let subject = cx.store.get(Key::new(owner, SUBJECT, "")).await?;
+        let card = cx.store.get(Key::new(owner, CARD, "")).await?;
+        let stored = Stored {
+            record: records::decode_room(&record.value)?,
+            affiliations: self.affiliations(cx).await?,
+            subject: subject.map(|record| stanza_from_bytes(&record.value, "a subject")).transpose()?,
+            avatar: card
+                .map(|record| element_from_bytes(&record.value, "the vCard of a room"))
+                .transpose()?
+                .and_then(|card| picture_hash(&card)),
+        };
+        match Room::restore(self.address.clone(), stored, self.shared.config.clone()) {
+            Some(room) => {
+                let expired = retention::expired(cx.clock.now(), self.shared.config.archive_expiry);
+                retention::enforce(cx.store, records::archive(&self.address), expired).await?;
+                Ok(State::Awake(Box::new(room)))
+            }
+            None => {
+                debug!(room = %self.address, "what was left of a room is removed");
+                self.forget(cx).await?;
+                Ok(State::Absent)
+            }
+        }
+    }
+
+    async fn affiliations(&self, cx: &Cx<'_>) -> Result<Vec<(BareJid, super::affiliations::Affiliate)>, StoreError> {
+        let mut all = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let chunk = cx.store.list(self.address.as_str(), AFFILIATION, after.as_deref(), CHUNK).await?;
+            let last = chunk.len() < CHUNK;
+            after = chunk.last().map(|(name, _)| name.clone());
+            for (name, record) in chunk {
+                let user =
+                    BareJid::parse(&name).map_err(|_| StoreError::Corrupt(format!("an affiliation of {name:?}")))?;
+                all.push((user, records::decode_affiliate(&record.value)?));
+            }
+            if last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// A stanza for a room that does not exist: the way to make one, or an error.
+    async fn create(&mut self, cx: &mut Cx<'_>, fx: &mut Effects, stanza: &Stanza) -> Outcome {
+        let (Some(from), Some(to)) = (&stanza.from, &stanza.to) else { return Ok(()) };
+        match stanza.kind {
+            Kind::Presence(PresenceType::Available) if to.is_full() => {
+                if !stanza.has_child("x", ns::MUC) {
+                    // Section 7.2.18: a room that was forgotten, and somebody who believes to be in it.
+                    fx.send(strange_presence(from, to));
+                    return Ok(());
+                }
+                self.shared.admit(cx.store, self.address.domain(), from, fx.now).await?;
+                let config = self.shared.config.clone();
+                let mut room = Room::create(self.address.clone(), from.to_bare(), config, fx);
+                if let Err(error) = room.receive(fx, stanza) {
+                    self.shared.gone();
+                    return Err(error.into());
+                }
+                self.state = State::Awake(Box::new(room));
+                Ok(())
+            }
+            Kind::Presence(PresenceType::Available) => Err(Condition::JidMalformed.into()),
+            Kind::Presence(_) => Ok(()),
+            Kind::Message(_) | Kind::Iq(_) if stanza.is_error() => Ok(()),
+            Kind::Message(_) => Err(Condition::ItemNotFound.into()),
+            Kind::Iq(_) if stanza.is_request() => Err(Condition::ItemNotFound.into()),
+            Kind::Iq(_) => Ok(()),
+        }
+    }
+
+    /// Does what the room wants done.
+    async fn carry_out(&mut self, cx: &mut Cx<'_>, fx: Effects) -> Outcome {
+        let over = matches!(&self.state, State::Awake(room) if room.is_over());
+        if over {
+            self.forget(cx).await?;
+            self.shared.gone();
+            self.state = State::Absent;
+        } else {
+            cx.stage(fx.changes);
+        }
+        for step in fx.steps {
+            match step {
+                Step::Send(stanza) => cx.route(stanza),
+                Step::Replay { to, wanted } => self.replay(cx, &to, &wanted).await?,
+                Step::Archive { request, ask } => {
+                    let expiry = self.shared.config.archive_expiry;
+                    archive::answer(cx, &self.address, expiry, &request, ask).await?;
+                }
+                Step::Card { request } => self.card(cx, &request).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn replay(&self, cx: &mut Cx<'_>, to: &Jid, wanted: &Wanted) -> Outcome {
+        let expired = retention::expired(cx.clock.now(), self.shared.config.archive_expiry);
+        let query = LogQuery::backward(wanted.stanzas as usize).tag(HISTORY_TAG).after(expired);
+        let entries = cx.store.read(records::archive(&self.address), query).await?;
+        let messages = entries.iter().map(|entry| Ok((entry.seq, mam::decode_stanza(entry)?)));
+        let messages = messages.collect::<Result<Vec<_>, StoreError>>()?;
+        for message in select(messages, wanted, &self.address, to) {
+            cx.route(message);
+        }
+        Ok(())
+    }
+
+    async fn card(&self, cx: &mut Cx<'_>, request: &Stanza) -> Outcome {
+        let card = match cx.store.get(Key::new(self.address.as_str(), CARD, "")).await? {
+            Some(record) => element_from_bytes(&record.value, "the vCard of a room")?,
+            None => Element::new("vCard", ns::VCARD),
+        };
+        cx.route(request.result(Some(&card)));
+        Ok(())
+    }
+
+    /// The message that a stanza refers to.
+    async fn find(&self, cx: &Cx<'_>, id: Seq) -> Result<Option<(Seq, Stanza)>, StoreError> {
+        let entries = cx.store.read(records::archive(&self.address), LogQuery::exactly(id)).await?;
+        entries.first().map(|entry| Ok((entry.seq, mam::decode_stanza(entry)?))).transpose()
+    }
+
+    /// Everything of the room goes, and last what says that there is one.
+    async fn forget(&self, cx: &mut Cx<'_>) -> Result<(), StoreError> {
+        let position = cx.store.forget(self.address.as_str()).await?;
+        cx.written = cx.written.max(position);
+        let mut batch = Batch::new();
+        records::delete_room(&mut batch, &self.address);
+        cx.stage(batch);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Resident for Seat {
+    async fn receive(&mut self, cx: &mut Cx<'_>, stanza: Stanza) -> Outcome {
+        if matches!(self.state, State::Asleep) {
+            self.state = self.load(cx).await?;
+        }
+        let mut fx = Effects::new(cx.clock.now(), cx.reserve(), cx.clock.id());
+        if let Some(id) = refers_to(&stanza) {
+            fx.found = self.find(cx, id).await?;
+        }
+        match &mut self.state {
+            State::Awake(room) => room.receive(&mut fx, &stanza)?,
+            State::Asleep | State::Absent => self.create(cx, &mut fx, &stanza).await?,
+        }
+        self.carry_out(cx, fx).await
+    }
+
+    fn is_idle(&self) -> bool {
+        match &self.state {
+            State::Asleep | State::Absent => true,
+            State::Awake(room) => room.is_empty(),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Clients that come, go and say what they are interested in (XEP-0163 sections 4.3.2 to 4.3.4).
+
+use super::Pep;
+use super::home::Clients;
+use super::watch::{Asking, Interests};
+use crate::account::{Account, SessionId};
+use crate::caps::Caps;
+use crate::context::Cx;
+use crate::feature::{Halt, Outcome};
+use crate::info;
+use crate::pubsub::access::{Entry, enter};
+use crate::pubsub::config::SendLast;
+use crate::pubsub::node::Node;
+use crate::pubsub::notify;
+use crate::pubsub::venue::Venue;
+use wire::jid::Jid;
+use wire::stanza::{IqType, Kind, Stanza};
+
+/// Whether a session has been greeted since it last became available.
+#[derive(Default)]
+struct Greeted(bool);
+
+impl Pep {
+    /// A device of the account announces something, to all or to one.
+    pub(super) async fn own_client(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        jid: &Jid,
+        presence: &Stanza,
+    ) -> Outcome {
+        let caps = Caps::of(presence);
+        let changed = account.states.of::<Clients>().came(&self.watch, jid, caps.clone());
+        self.learn(cx, account, jid, caps, changed).await
+    }
+
+    /// Finds out what is behind an announcement; a client that has changed its mind since it came is greeted.
+    async fn learn(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        jid: &Jid,
+        caps: Option<Caps>,
+        changed: bool,
+    ) -> Outcome {
+        match caps {
+            Some(caps) if changed => self.greet_when_known(cx, account, jid, &caps).await,
+            Some(caps) if self.watch.known(&caps).is_none() => {
+                self.ask(cx, account, jid, &caps, false);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn own_client_left(&self, account: &mut Account, id: SessionId, jid: &Jid) {
+        account.states.of::<Clients>().went(jid);
+        if let Some(session) = account.session_mut(id) {
+            session.states.of::<Greeted>().0 = false;
+        }
+    }
+
+    /// A device of the account has become available: it gets the last items, once.
+    pub(super) async fn own_client_available(&self, cx: &mut Cx<'_>, account: &mut Account, id: SessionId) -> Outcome {
+        let Some(session) = account.session_mut(id) else { return Ok(()) };
+        let jid = session.jid.clone();
+        if std::mem::replace(&mut session.states.of::<Greeted>().0, true) {
+            return Ok(());
+        }
+        let caps = session.presence.as_ref().and_then(|presence| Caps::of(&presence.stanza));
+        match caps {
+            Some(caps) => self.greet_when_known(cx, account, &jid, &caps).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Presence of a contact, or of somebody else who shows it to the account.
+    pub(super) async fn client(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        from: &Jid,
+        presence: &Stanza,
+    ) -> Outcome {
+        if from.bare_str() == account.user.as_str() {
+            return Ok(());
+        }
+        if !from.is_full() {
+            return Ok(());
+        }
+        let caps = Caps::of(presence);
+        let changed = account.states.of::<Clients>().came(&self.watch, from, caps.clone());
+        // Strangers are not asked: the question would tell them that the account is in use.
+        match account.subscription(cx.store, from.bare_str()).await?.from {
+            true => self.learn(cx, account, from, caps, changed).await,
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn client_left(&self, account: &mut Account, from: &Jid) {
+        account.states.of::<Clients>().went(from);
+    }
+
+    /// Presence for an account that is asleep.
+    pub(super) fn missed(&self, presence: &Stanza) {
+        if let (Some(from), Some(caps)) = (presence.from.as_ref().filter(|from| from.is_full()), Caps::of(presence)) {
+            self.watch.saw(from, caps);
+        }
+    }
+
+    /// Somebody has become available and asks for presence.
+    pub(super) async fn probed(&self, cx: &mut Cx<'_>, account: &mut Account, from: &Jid) -> Outcome {
+        if !from.is_full() || from.bare_str() == account.user.as_str() || !Node::any(cx.store, &account.user).await? {
+            return Ok(());
+        }
+        if !account.subscription(cx.store, from.bare_str()).await?.from {
+            return Ok(());
+        }
+        if let Some(interests) = account.states.of::<Clients>().interests(&self.watch, from) {
+            return self.greet(cx, account, from, &interests).await;
+        }
+        let announced = account.states.of::<Clients>().announced(from).or_else(|| self.watch.seen(from));
+        match announced {
+            Some(caps) => self.greet_when_known(cx, account, from, &caps).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The answer to a question, or the news that an answer has come.
+    pub(super) async fn heard(&self, cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
+        let (Some(from), Some(id)) = (&stanza.from, &stanza.id) else { return Ok(()) };
+        let result = stanza.kind == Kind::Iq(IqType::Result);
+        let query = stanza.child("query", info::NS).filter(|_| result).and_then(|query| query.element());
+        let user = account.user.clone();
+        if let Some(accounts) = self.watch.answered(&user, from, id, query.as_ref()) {
+            // The others hear of it the same way, so that each does its own part.
+            let others = accounts.into_iter().filter(|other| *other != user);
+            others.for_each(|other| cx.route(stanza.clone().with_to(other)));
+        }
+        for client in self.watch.due(&user) {
+            let known = account.states.of::<Clients>().interests(&self.watch, &client);
+            let known = known.or_else(|| self.watch.known(&self.watch.seen(&client)?));
+            if let Some(interests) = known {
+                self.greet(cx, account, &client, &interests).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn greet_when_known(&self, cx: &mut Cx<'_>, account: &mut Account, client: &Jid, caps: &Caps) -> Outcome {
+        match self.watch.known(caps) {
+            Some(interests) => self.greet(cx, account, client, &interests).await,
+            None => {
+                self.ask(cx, account, client, caps, true);
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks a client what is behind its hash, unless somebody has done that.
+    fn ask(&self, cx: &mut Cx<'_>, account: &mut Account, client: &Jid, caps: &Caps, greet: bool) {
+        let (now, id) = (cx.clock.now(), cx.clock.id());
+        let asking = self.watch.wonder(caps, &account.user, client, greet, now, id);
+        if let Asking::Ask(id) = asking {
+            let question = Stanza::new(IqType::Get).with_from(account.user.clone()).with_to(client.clone());
+            let question = question.with_id(id).with_child(&caps.question());
+            self.home(account).send(cx, question);
+        }
+    }
+
+    /// Sends the last items of the nodes that a client is interested in and may see.
+    async fn greet(&self, cx: &mut Cx<'_>, account: &mut Account, client: &Jid, interests: &Interests) -> Outcome {
+        let mut home = self.home(account);
+        for name in interests.iter() {
+            let node = Node::load(cx.store, home.at(), name, &self.rules).await.map_err(Halt::from)?;
+            let Some(node) = node.filter(|node| node.config.send_last == SendLast::OnSubAndPresence) else { continue };
+            let affiliation = node.affiliation(cx.store, client.bare_str()).await?;
+            let relation = home.relation(cx, &node, client.bare_str()).await?;
+            if !matches!(enter(&node.config, affiliation, &relation), Ok(Entry::Free)) {
+                continue;
+            }
+            if let Some(last) = notify::last_item(cx, &node).await? {
+                home.send(cx, last.with_to(client.clone()));
+            }
+        }
+        Ok(())
+    }
+}

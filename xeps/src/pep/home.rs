@@ -1,0 +1,167 @@
+//! An account as a place of nodes: the contacts and devices that are there, and who of them is told what.
+
+use super::watch::{Interests, Watch};
+use crate::account::Account;
+use crate::caps::Caps;
+use crate::context::Cx;
+use crate::pubsub::access::{Entry, Relation, enter};
+use crate::pubsub::config::NodeConfig;
+use crate::pubsub::node::Node;
+use crate::pubsub::rules::Rules;
+use crate::pubsub::venue::Venue;
+use crate::store::StoreError;
+use async_trait::async_trait;
+use std::collections::HashMap;
+use wire::jid::{BareJid, Jid};
+use wire::stanza::Stanza;
+
+/// Clients of contacts, and of others who have sent presence, that are remembered for one account.
+const MOST: usize = 10_000;
+
+/// The clients that are available to an account, as far as they have said what they are interested in.
+#[derive(Default)]
+pub struct Clients(HashMap<Jid, Client>);
+
+/// What is known of a client.
+enum Client {
+    /// It has announced nothing.
+    Silent,
+    Told(Caps, Interests),
+    /// The answer has not come yet.
+    Announced(Caps),
+}
+
+impl Clients {
+    /// A client is available and announces what it is. True if it was here before and has announced something else.
+    pub fn came(&mut self, watch: &Watch, jid: &Jid, caps: Option<Caps>) -> bool {
+        let before = self.0.get(jid);
+        if before.is_none() && self.0.len() >= MOST {
+            return false;
+        }
+        let same = match before {
+            Some(Client::Told(old, _) | Client::Announced(old)) => Some(old) == caps.as_ref(),
+            Some(Client::Silent) => caps.is_none(),
+            None => false,
+        };
+        if same {
+            return false;
+        }
+        let changed = before.is_some() && caps.is_some();
+        let client = match caps.map(|caps| (watch.known(&caps), caps)) {
+            None => Client::Silent,
+            Some((Some(interests), caps)) => Client::Told(caps, interests),
+            Some((None, caps)) => Client::Announced(caps),
+        };
+        self.0.insert(jid.clone(), client);
+        changed
+    }
+
+    pub fn went(&mut self, jid: &Jid) {
+        if jid.is_full() {
+            self.0.remove(jid);
+        } else {
+            self.0.retain(|client, _| client.bare_str() != jid.as_str());
+        }
+    }
+
+    /// What a client is interested in, if that is known by now.
+    pub fn interests(&mut self, watch: &Watch, jid: &Jid) -> Option<Interests> {
+        let client = self.0.get_mut(jid)?;
+        client.learn(watch);
+        match client {
+            Client::Told(_, interests) => Some(interests.clone()),
+            Client::Announced(_) | Client::Silent => None,
+        }
+    }
+
+    /// What a client has announced that is not understood yet.
+    pub fn announced(&self, jid: &Jid) -> Option<Caps> {
+        match self.0.get(jid)? {
+            Client::Announced(caps) => Some(caps.clone()),
+            Client::Told(..) | Client::Silent => None,
+        }
+    }
+
+    /// The clients that are interested in a node.
+    fn interested_in(&mut self, watch: &Watch, node: &str) -> Vec<Jid> {
+        let wants = |client: &mut Client| {
+            client.learn(watch);
+            matches!(client, Client::Told(_, interests) if includes(interests, node))
+        };
+        self.0.iter_mut().filter_map(|(jid, client)| wants(client).then(|| jid.clone())).collect()
+    }
+}
+
+impl Client {
+    fn learn(&mut self, watch: &Watch) {
+        if let Client::Announced(caps) = self
+            && let Some(interests) = watch.known(caps)
+        {
+            *self = Client::Told(caps.clone(), interests);
+        }
+    }
+}
+
+fn includes(interests: &Interests, node: &str) -> bool {
+    interests.binary_search_by(|interest| (**interest).cmp(node)).is_ok()
+}
+
+/// An account with its nodes.
+pub struct Home<'a> {
+    pub account: &'a mut Account,
+    pub rules: &'a Rules,
+    pub watch: &'a Watch,
+}
+
+#[async_trait]
+impl Venue for Home<'_> {
+    fn at(&self) -> &BareJid {
+        &self.account.user
+    }
+
+    fn rules(&self) -> &Rules {
+        self.rules
+    }
+
+    fn defaults(&self, node: &str) -> NodeConfig {
+        super::defaults::of(node, self.rules)
+    }
+
+    fn creates(&self, _: &Cx<'_>, who: &Jid) -> bool {
+        who.bare_str() == self.account.user.as_str()
+    }
+
+    async fn relation(&mut self, cx: &Cx<'_>, _: &Node, who: &str) -> Result<Relation, StoreError> {
+        if who == self.account.user.as_str() {
+            return Ok(Relation { presence: true, groups: Vec::new() });
+        }
+        let Ok(who) = BareJid::parse(who) else { return Ok(Relation::default()) };
+        let contact = self.account.known(cx.store, &who).await?;
+        let groups = contact.groups.iter().map(|group| group.to_string()).collect();
+        Ok(Relation { presence: contact.subscription.from, groups })
+    }
+
+    async fn listeners(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<Vec<Jid>, StoreError> {
+        let mut listeners = self.account.states.of::<Clients>().interested_in(self.watch, &node.name);
+        listeners.sort_unstable();
+        let mut allowed = Vec::with_capacity(listeners.len());
+        for jid in listeners {
+            let affiliation = node.affiliation(cx.store, jid.bare_str()).await?;
+            let relation = self.relation(cx, node, jid.bare_str()).await?;
+            if matches!(enter(&node.config, affiliation, &relation), Ok(Entry::Free)) {
+                allowed.push(jid);
+            }
+        }
+        Ok(allowed)
+    }
+
+    /// Devices of the account get their copy past all hooks: it is not a message to the account.
+    fn send(&mut self, cx: &mut Cx<'_>, stanza: Stanza) {
+        let own = stanza.to.as_ref().filter(|to| to.bare_str() == self.account.user.as_str());
+        match own.map(|to| to.resource().and_then(|resource| self.account.resource(resource))) {
+            Some(Some(session)) => cx.push(session.id, stanza),
+            Some(None) if own.is_some_and(Jid::is_full) => {}
+            _ => cx.route(stanza),
+        }
+    }
+}

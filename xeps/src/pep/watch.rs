@@ -1,0 +1,184 @@
+//! What clients are interested in, as far as this host knows: the hashes that were verified, the questions that are out, and who
+//! waits for the answers. Shared by all accounts of the host; one question is asked once, whoever wants to know.
+
+use crate::caps::{Caps, interests};
+use compact_str::CompactString;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use wire::datetime::Timestamp;
+use wire::jid::{BareJid, Jid};
+use wire::xml::Element;
+
+/// The nodes of whose events a client wants to be notified, in order.
+pub type Interests = Arc<[Box<str>]>;
+
+/// Hashes that are remembered; there are a few hundred versions of clients in the world.
+const KNOWN: usize = 10_000;
+/// Questions that may be out at a time.
+const QUESTIONS: usize = 10_000;
+/// Accounts that may wait for one answer.
+const WAITING: usize = 1000;
+/// Clients that were last seen by accounts that are asleep.
+const SEEN: usize = 50_000;
+/// After so long without an answer somebody else is asked.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Shared knowledge about clients.
+#[derive(Default)]
+pub struct Watch(Mutex<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    known: Recent<Caps, Interests>,
+    questions: HashMap<Caps, Question>,
+    /// What answered questions have left to do, by account.
+    due: HashMap<BareJid, Vec<Jid>>,
+    /// What clients have announced to accounts that were asleep.
+    seen: Recent<Jid, Caps>,
+}
+
+struct Question {
+    id: CompactString,
+    by: BareJid,
+    asked: Jid,
+    at: Timestamp,
+    /// Which account wants to greet whom when the answer is there.
+    waiting: Vec<(BareJid, Jid)>,
+}
+
+/// Whether a question has to be asked.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// Ask the client, with this id.
+    Ask(CompactString),
+    /// Somebody has asked it already.
+    Wait,
+}
+
+impl Watch {
+    pub fn known(&self, caps: &Caps) -> Option<Interests> {
+        self.tables().known.get(caps)
+    }
+
+    /// An account wants to know what a client is interested in, and to greet it then, if `greet`.
+    pub fn wonder(
+        &self,
+        caps: &Caps,
+        by: &BareJid,
+        client: &Jid,
+        greet: bool,
+        now: Timestamp,
+        id: CompactString,
+    ) -> Asking {
+        let mut tables = self.tables();
+        let crowded = tables.questions.len() >= QUESTIONS;
+        if crowded {
+            tables.questions.retain(|_, question| now.since(question.at) < PATIENCE);
+        }
+        let full = tables.questions.len() >= QUESTIONS;
+        let mut waiting = match tables.questions.get_mut(caps) {
+            Some(question) if now.since(question.at) < PATIENCE => {
+                if greet && question.waiting.len() < WAITING {
+                    question.waiting.push((by.clone(), client.clone()));
+                }
+                return Asking::Wait;
+            }
+            Some(question) => std::mem::take(&mut question.waiting),
+            None if full => return Asking::Wait,
+            None => Vec::new(),
+        };
+        if greet {
+            waiting.push((by.clone(), client.clone()));
+        }
+        let question = Question { id: id.clone(), by: by.clone(), asked: client.clone(), at: now, waiting };
+        tables.questions.insert(caps.clone(), question);
+        Asking::Ask(id)
+    }
+
+    /// An account has got an answer. Returns the accounts that have something to do now; None if nobody has asked that.
+    /// An answer that is not what was announced teaches nothing.
+    pub fn answered(&self, by: &BareJid, from: &Jid, id: &str, query: Option<&Element>) -> Option<Vec<BareJid>> {
+        let mut tables = self.tables();
+        let asked = |question: &Question| question.id == id && question.by == *by && question.asked == *from;
+        let caps = tables.questions.iter().find(|(_, question)| asked(question)).map(|(caps, _)| caps.clone())?;
+        let question = tables.questions.remove(&caps)?;
+        let Some(query) = query.filter(|query| caps.verify(query)) else { return Some(Vec::new()) };
+        tables.known.put(caps, interests(query).into(), KNOWN);
+        let mut accounts: Vec<BareJid> = Vec::new();
+        for (account, client) in question.waiting {
+            if !accounts.contains(&account) {
+                accounts.push(account.clone());
+            }
+            tables.due.entry(account).or_default().push(client);
+        }
+        Some(accounts)
+    }
+
+    /// Whom an account is to greet now that their interests are known.
+    pub fn due(&self, account: &BareJid) -> Vec<Jid> {
+        self.tables().due.remove(account).unwrap_or_default()
+    }
+
+    /// A client has announced something to an account that is asleep.
+    pub fn saw(&self, client: &Jid, caps: Caps) {
+        self.tables().seen.put(client.clone(), caps, SEEN);
+    }
+
+    /// What a client has last announced to an account that was asleep.
+    pub fn seen(&self, client: &Jid) -> Option<Caps> {
+        self.tables().seen.get(client)
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A table that forgets what was not asked for during the latest insertions.
+struct Recent<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Recent { young: HashMap::new(), old: HashMap::new() }
+    }
+}
+
+impl<K: std::hash::Hash + Eq + Clone, V: Clone> Recent<K, V> {
+    fn get(&mut self, key: &K) -> Option<V> {
+        if let Some(value) = self.young.get(key) {
+            return Some(value.clone());
+        }
+        let (key, value) = self.old.remove_entry(key)?;
+        self.young.insert(key, value.clone());
+        Some(value)
+    }
+
+    /// Keeps about `most` entries at most.
+    fn put(&mut self, key: K, value: V, most: usize) {
+        if self.young.len() >= most / 2 {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.old.remove(&key);
+        self.young.insert(key, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_stays_and_the_rest_goes() {
+        let mut table = Recent::default();
+        for number in 0..20 {
+            table.put(number, number, 8);
+            assert_eq!(table.get(&0), Some(0), "asked for all the time");
+        }
+        assert!(table.young.len() + table.old.len() <= 9);
+        assert_eq!(table.get(&1), None);
+    }
+}

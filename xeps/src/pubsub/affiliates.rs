@@ -1,0 +1,97 @@
+//! The affiliations of a node in the store. Owners are in the node's own record; everybody else has a record of their own, so
+//! that a whitelist may be long.
+
+use super::affiliation::Affiliation;
+use super::node::{Node, UNIT};
+use crate::store::{Batch, Expect, Key, Store, StoreError};
+use wire::jid::BareJid;
+
+const BY_NODE: &str = "pubsub-affiliate";
+const BY_WHOM: &str = "pubsub-affiliations";
+/// Records that are read at once.
+const PAGE: usize = 500;
+
+impl Node {
+    pub async fn affiliation(&self, store: &dyn Store, who: &str) -> Result<Affiliation, StoreError> {
+        if self.is_owner(who) {
+            return Ok(Affiliation::Owner);
+        }
+        let kind = self.kind(BY_NODE);
+        match store.get(Key::new(self.at.as_str(), &kind, who)).await? {
+            None => Ok(Affiliation::None),
+            Some(record) => decode(&record.value),
+        }
+    }
+
+    /// Everybody's, owners first.
+    pub async fn affiliates(&self, store: &dyn Store) -> Result<Vec<(String, Affiliation)>, StoreError> {
+        let mut all: Vec<_> = self.owners.iter().map(|owner| (owner.to_string(), Affiliation::Owner)).collect();
+        let kind = self.kind(BY_NODE);
+        let mut after: Option<String> = None;
+        loop {
+            let page = store.list(self.at.as_str(), &kind, after.as_deref(), PAGE).await?;
+            let complete = page.len() < PAGE;
+            after = page.last().map(|(name, _)| name.clone());
+            for (who, record) in page {
+                all.push((who, decode(&record.value)?));
+            }
+            if complete {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Changes the affiliation of somebody; the node itself is to be saved too when owners come or go.
+    pub fn affiliate(&mut self, batch: &mut Batch, who: &BareJid, affiliation: Affiliation) {
+        let (at, kind) = (self.at.clone(), self.kind(BY_NODE));
+        let (by_node, place) = (Key::new(at.as_str(), &kind, who.as_str()), place(who, &self.name));
+        let by_whom = Key::new(at.as_str(), BY_WHOM, &place);
+        self.owners.retain(|owner| owner != who);
+        if affiliation == Affiliation::Owner {
+            self.owners.push(who.clone());
+        }
+        match affiliation {
+            Affiliation::None | Affiliation::Owner => batch.delete(by_node, Expect::Any),
+            _ => batch.put(by_node, affiliation.name(), Expect::Any),
+        };
+        match affiliation {
+            Affiliation::None => batch.delete(by_whom, Expect::Any),
+            _ => batch.put(by_whom, affiliation.name(), Expect::Any),
+        };
+    }
+
+    /// Removes the affiliations of a node that is deleted.
+    pub async fn forget_affiliates(&self, store: &dyn Store, batch: &mut Batch) -> Result<(), StoreError> {
+        let kind = self.kind(BY_NODE);
+        for (who, affiliation) in self.affiliates(store).await? {
+            let place = format!("{who}{UNIT}{}", self.name);
+            batch.delete(Key::new(self.at.as_str(), BY_WHOM, &place), Expect::Any);
+            if affiliation != Affiliation::Owner {
+                batch.delete(Key::new(self.at.as_str(), &kind, &who), Expect::Any);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The nodes at which somebody is something (XEP-0060 section 5.7), up to `limit` of them.
+pub async fn of(
+    store: &dyn Store,
+    at: &BareJid,
+    who: &str,
+    limit: usize,
+) -> Result<Vec<(String, Affiliation)>, StoreError> {
+    let prefix = format!("{who}{UNIT}");
+    let page = store.list(at.as_str(), BY_WHOM, Some(&prefix), limit).await?;
+    let own = page.iter().map_while(|(name, record)| Some((name.strip_prefix(&prefix)?, record)));
+    own.map(|(node, record)| Ok((node.to_owned(), decode(&record.value)?))).collect()
+}
+
+fn place(who: &BareJid, node: &str) -> String {
+    format!("{who}{UNIT}{node}")
+}
+
+fn decode(value: &[u8]) -> Result<Affiliation, StoreError> {
+    let name = std::str::from_utf8(value).ok();
+    name.and_then(|name| name.parse().ok()).ok_or_else(|| StoreError::Corrupt("an affiliation".to_owned()))
+}

@@ -1,0 +1,407 @@
+//! The configuration of a node (XEP-0060 section 16.4.4): one table of fields, from which forms are drawn, submissions are
+//! read, preconditions are checked and records are written.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use wire::jid::Jid;
+use wire::stanza::MessageType;
+
+/// Declares an enum whose values have the names that forms give them.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$inner])* $variant,)* }
+
+        impl $name {
+            pub const NAMES: &'static [&'static str] = &[$($text,)*];
+
+            pub fn name(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadValue;
+
+            fn from_str(text: &str) -> Result<Self, BadValue> {
+                match text { $($text => Ok($name::$variant),)* _ => Err(BadValue) }
+            }
+        }
+    };
+}
+
+choice! {
+    /// Who may subscribe and retrieve (section 4.5).
+    AccessModel {
+        Open "open",
+        Presence "presence",
+        Roster "roster",
+        Authorize "authorize",
+        Whitelist "whitelist",
+    }
+}
+
+choice! {
+    /// Who may publish.
+    PublishModel {
+        Publishers "publishers",
+        Subscribers "subscribers",
+        Open "open",
+    }
+}
+
+choice! {
+    /// When a subscriber is sent the last item.
+    SendLast {
+        Never "never",
+        OnSub "on_sub",
+        OnSubAndPresence "on_sub_and_presence",
+    }
+}
+
+choice! {
+    /// Whether items tell who has published them.
+    ItemReply {
+        Owner "owner",
+        Publisher "publisher",
+    }
+}
+
+choice! {
+    /// What becomes of the oldest item when one more is published than the node keeps (section 7.1.2.5).
+    WhenFull {
+        RetractOldest "retract-oldest",
+        DiscardOldest "discard-oldest",
+        Reject "reject",
+    }
+}
+
+choice! {
+    /// The type of the messages that notify.
+    Style {
+        Normal "normal",
+        Headline "headline",
+    }
+}
+
+impl Style {
+    pub fn kind(self) -> MessageType {
+        match self {
+            Style::Normal => MessageType::Normal,
+            Style::Headline => MessageType::Headline,
+        }
+    }
+}
+
+/// A number, or as many as the service allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    Number(NonZeroU32),
+    Max,
+}
+
+impl Limit {
+    /// The number that it means where no more than `most` are allowed.
+    pub fn within(self, most: u32) -> u32 {
+        match self {
+            Limit::Number(number) => number.get().min(most),
+            Limit::Max => most,
+        }
+    }
+}
+
+impl FromStr for Limit {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        match text {
+            "max" => Ok(Limit::Max),
+            _ => text.parse().map(Limit::Number).map_err(|_| BadValue),
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Limit::Number(number) => number.fmt(f),
+            Limit::Max => f.write_str("max"),
+        }
+    }
+}
+
+/// The value is none that the field can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadValue;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeConfig {
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub language: Option<String>,
+    /// The namespace of the payload, or what else tells its meaning.
+    pub payload_type: Option<String>,
+    pub contacts: Vec<Jid>,
+    pub access_model: AccessModel,
+    /// For [`AccessModel::Roster`].
+    pub roster_groups: Vec<String>,
+    pub publish_model: PublishModel,
+    pub persist_items: bool,
+    pub max_items: Limit,
+    /// Seconds that an item is kept.
+    pub item_expire: Limit,
+    /// Bytes of one payload.
+    pub max_payload: usize,
+    pub deliver_notifications: bool,
+    pub deliver_payloads: bool,
+    pub notify_config: bool,
+    pub notify_delete: bool,
+    pub notify_retract: bool,
+    /// Whether owners are told who subscribes and unsubscribes.
+    pub notify_sub: bool,
+    pub send_last: SendLast,
+    pub style: Style,
+    pub item_reply: ItemReply,
+    pub when_full: WhenFull,
+    /// Whether anybody may subscribe at all.
+    pub subscribe: bool,
+}
+
+/// Changing the configuration goes wrong because of one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no such field.
+    Unknown(String),
+    /// The field cannot have this value.
+    Value(&'static str),
+}
+
+/// What bounds the values that may be chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub max_items: u32,
+    pub max_payload: usize,
+    pub send_last: &'static [&'static str],
+}
+
+/// A field as forms show it.
+pub struct FieldType {
+    /// Without the prefix `pubsub#`.
+    pub name: &'static str,
+    /// The type of XEP-0004 section 3.3.
+    pub kind: &'static str,
+    pub label: &'static str,
+    /// The values of a list.
+    pub options: &'static [&'static str],
+}
+
+const fn field(name: &'static str, kind: &'static str, label: &'static str) -> FieldType {
+    FieldType { name, kind, label, options: &[] }
+}
+
+const fn list(name: &'static str, label: &'static str, options: &'static [&'static str]) -> FieldType {
+    FieldType { name, kind: "list-single", label, options }
+}
+
+/// All fields, in the order of forms.
+pub const FIELDS: &[FieldType] = &[
+    field("title", "text-single", "A friendly name for the node"),
+    field("description", "text-single", "A description of the node"),
+    field("type", "text-single", "The type of the payloads, usually their namespace"),
+    field("language", "text-single", "The default language of the node"),
+    field("contact", "jid-multi", "Addresses of those to contact with questions"),
+    list("node_type", "Whether the node is a leaf or a collection", &["leaf"]),
+    list("access_model", "Who may subscribe and retrieve items", AccessModel::NAMES),
+    field("roster_groups_allowed", "text-multi", "The roster groups that may subscribe and retrieve items"),
+    list("publish_model", "Who may publish", PublishModel::NAMES),
+    field("persist_items", "boolean", "Whether items are kept"),
+    field("max_items", "text-single", "How many items are kept, or max"),
+    field("item_expire", "text-single", "Seconds after which items are removed, or max"),
+    list("publish_node_full", "What happens when one item too many is published", WhenFull::NAMES),
+    field("max_payload_size", "text-single", "The largest payload, in bytes"),
+    field("deliver_notifications", "boolean", "Whether subscribers are notified"),
+    field("deliver_payloads", "boolean", "Whether notifications carry the payload"),
+    field("notify_config", "boolean", "Whether subscribers hear of a new configuration"),
+    field("notify_delete", "boolean", "Whether subscribers hear when the node is deleted"),
+    field("notify_retract", "boolean", "Whether subscribers hear when items are removed"),
+    field("notify_sub", "boolean", "Whether owners hear of subscribers that come and go"),
+    list("send_last_published_item", "When the last item is sent", SendLast::NAMES),
+    list("notification_type", "The type of the messages that notify", Style::NAMES),
+    list("itemreply", "Whose address items carry", ItemReply::NAMES),
+    field("subscribe", "boolean", "Whether it is possible to subscribe"),
+];
+
+impl NodeConfig {
+    /// The values of a field of [`FIELDS`].
+    pub fn values(&self, name: &str) -> Vec<String> {
+        let one = |text: &str| vec![text.to_owned()];
+        let maybe = |text: &Option<String>| text.iter().cloned().collect();
+        let flag = |on: bool| one(if on { "1" } else { "0" });
+        match name {
+            "title" => maybe(&self.title),
+            "description" => maybe(&self.description),
+            "type" => maybe(&self.payload_type),
+            "language" => maybe(&self.language),
+            "contact" => self.contacts.iter().map(Jid::to_string).collect(),
+            "node_type" => one("leaf"),
+            "access_model" => one(self.access_model.name()),
+            "roster_groups_allowed" => self.roster_groups.clone(),
+            "publish_model" => one(self.publish_model.name()),
+            "persist_items" => flag(self.persist_items),
+            "max_items" => vec![self.max_items.to_string()],
+            "item_expire" => vec![self.item_expire.to_string()],
+            "publish_node_full" => one(self.when_full.name()),
+            "max_payload_size" => vec![self.max_payload.to_string()],
+            "deliver_notifications" => flag(self.deliver_notifications),
+            "deliver_payloads" => flag(self.deliver_payloads),
+            "notify_config" => flag(self.notify_config),
+            "notify_delete" => flag(self.notify_delete),
+            "notify_retract" => flag(self.notify_retract),
+            "notify_sub" => flag(self.notify_sub),
+            "send_last_published_item" => one(self.send_last.name()),
+            "notification_type" => one(self.style.name()),
+            "itemreply" => one(self.item_reply.name()),
+            "subscribe" => flag(self.subscribe),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Gives a field its values.
+    pub fn set(&mut self, name: &str, values: &[String], bounds: &Bounds) -> Result<(), Refused> {
+        let Some(known) = FIELDS.iter().find(|field| field.name == name) else {
+            return Err(Refused::Unknown(name.to_owned()));
+        };
+        self.change(name, values, bounds).map_err(|BadValue| Refused::Value(known.name))
+    }
+
+    fn change(&mut self, name: &str, values: &[String], bounds: &Bounds) -> Result<(), BadValue> {
+        let one = || values.first().map(|value| value.trim()).ok_or(BadValue);
+        match name {
+            "title" => self.title = text(values)?,
+            "description" => self.description = text(values)?,
+            "type" => self.payload_type = text(values)?,
+            "language" => self.language = text(values)?,
+            "contact" => self.contacts = contacts(values)?,
+            "node_type" => one().and_then(|value| if value == "leaf" { Ok(()) } else { Err(BadValue) })?,
+            "access_model" => self.access_model = one()?.parse()?,
+            "roster_groups_allowed" => self.roster_groups = groups(values)?,
+            "publish_model" => self.publish_model = one()?.parse()?,
+            "persist_items" => self.persist_items = flag(one()?)?,
+            "max_items" => self.max_items = at_most(one()?.parse()?, bounds.max_items)?,
+            "item_expire" => self.item_expire = one()?.parse()?,
+            "publish_node_full" => self.when_full = one()?.parse()?,
+            "max_payload_size" => self.max_payload = size(one()?, bounds.max_payload)?,
+            "deliver_notifications" => self.deliver_notifications = flag(one()?)?,
+            "deliver_payloads" => self.deliver_payloads = flag(one()?)?,
+            "notify_config" => self.notify_config = flag(one()?)?,
+            "notify_delete" => self.notify_delete = flag(one()?)?,
+            "notify_retract" => self.notify_retract = flag(one()?)?,
+            "notify_sub" => self.notify_sub = flag(one()?)?,
+            "send_last_published_item" => {
+                let chosen: SendLast = one()?.parse()?;
+                self.send_last = if bounds.send_last.contains(&chosen.name()) { chosen } else { return Err(BadValue) };
+            }
+            "notification_type" => self.style = one()?.parse()?,
+            "itemreply" => self.item_reply = one()?.parse()?,
+            "subscribe" => self.subscribe = flag(one()?)?,
+            _ => return Err(BadValue),
+        }
+        Ok(())
+    }
+}
+
+/// A boolean of XEP-0004 section 3.3.
+pub fn flag(text: &str) -> Result<bool, BadValue> {
+    match text {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err(BadValue),
+    }
+}
+
+/// Bytes of a text that somebody chooses for a node.
+const LONGEST: usize = 4096;
+/// Groups and contacts of a node.
+const MOST: usize = 100;
+
+fn text(values: &[String]) -> Result<Option<String>, BadValue> {
+    match values.first() {
+        Some(text) if text.len() > LONGEST => Err(BadValue),
+        Some(text) if !text.is_empty() => Ok(Some(text.clone())),
+        _ => Ok(None),
+    }
+}
+
+fn groups(values: &[String]) -> Result<Vec<String>, BadValue> {
+    let fits = values.len() <= MOST && values.iter().all(|group| group.len() <= LONGEST);
+    if fits { Ok(values.to_vec()) } else { Err(BadValue) }
+}
+
+fn contacts(values: &[String]) -> Result<Vec<Jid>, BadValue> {
+    if values.len() > MOST {
+        return Err(BadValue);
+    }
+    values.iter().map(|jid| Jid::parse(jid).map_err(|_| BadValue)).collect()
+}
+
+fn at_most(limit: Limit, most: u32) -> Result<Limit, BadValue> {
+    match limit {
+        Limit::Number(number) if number.get() > most => Err(BadValue),
+        limit => Ok(limit),
+    }
+}
+
+fn size(text: &str, most: usize) -> Result<usize, BadValue> {
+    match text.parse() {
+        Ok(bytes) if bytes <= most => Ok(bytes),
+        _ => Err(BadValue),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::Rules;
+    use super::*;
+
+    fn values(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn every_field_can_be_set_to_what_it_shows() {
+        let rules = Rules::service(&Default::default());
+        let config = NodeConfig { title: Some("T".to_owned()), ..rules.defaults.clone() };
+        for field in FIELDS {
+            let mut copy = config.clone();
+            let shown = config.values(field.name);
+            if !shown.is_empty() {
+                copy.set(field.name, &shown, &rules.bounds())
+                    .unwrap_or_else(|error| panic!("{}: {error:?}", field.name));
+            }
+            assert_eq!(copy, config, "{}", field.name);
+        }
+    }
+
+    #[test]
+    fn what_a_field_cannot_be_is_refused_by_its_name() {
+        let rules = Rules::service(&Default::default());
+        let mut config = rules.defaults.clone();
+        for (name, value) in [
+            ("access_model", "moonlight"),
+            ("deliver_payloads", "perhaps"),
+            ("max_items", "many"),
+            ("max_items", "0"),
+            ("max_items", "4294967296"),
+            ("max_payload_size", "-1"),
+            ("node_type", "collection"),
+            ("contact", "@"),
+        ] {
+            assert_eq!(config.set(name, &values(&[value]), &rules.bounds()), Err(Refused::Value(name)));
+        }
+        let unknown = config.set("charm", &values(&["1"]), &rules.bounds());
+        assert_eq!(unknown, Err(Refused::Unknown("charm".to_owned())));
+        assert_eq!(config, rules.defaults, "nothing has changed");
+    }
+}

@@ -1,0 +1,99 @@
+//! Service discovery of nodes (XEP-0060 sections 5.2 to 5.5). A node is shown to those who may get at it.
+
+use super::access::enter;
+use super::node::Node;
+use super::rsm::{self, Page};
+use super::venue::Venue;
+use super::{NS, forms};
+use crate::context::Cx;
+use crate::feature::Halt;
+use crate::info::{self, Info};
+use wire::jid::Jid;
+use wire::stanza::Condition;
+use wire::xml::Element;
+
+const ITEMS: &str = "http://jabber.org/protocol/disco#items";
+/// Nodes that are looked at for one answer.
+const PAGE: usize = 500;
+
+/// disco#items of the place: its nodes, page by page when there are many.
+pub async fn nodes(
+    cx: &mut Cx<'_>,
+    venue: &mut dyn Venue,
+    from: &Jid,
+    set: Option<&Element>,
+) -> Result<(Vec<Element>, Option<Element>), Halt> {
+    let (after, max) = match set.map(|set| Page::parse(set, PAGE)).transpose()? {
+        None => (None, PAGE),
+        Some(Page::First(max)) => (None, max),
+        Some(Page::After(name, max)) => (Some(name), max),
+        Some(Page::Before(..) | Page::Last(_)) => return Err(Condition::FeatureNotImplemented.into()),
+    };
+    let at = venue.at().clone();
+    let page = Node::page(cx.store, &at, after.as_deref(), max.saturating_add(1), venue.rules()).await?;
+    let complete = page.len() <= max;
+    let (mut shown, mut names) = (Vec::new(), Vec::new());
+    for node in page.into_iter().take(max) {
+        if may_know(cx, venue, &node, from).await? {
+            let item = Element::new("item", ITEMS).with_attr("jid", at.as_str()).with_attr("node", &node.name);
+            shown.push(item.maybe_attr("name", node.config.title.as_deref()));
+        }
+        names.push(node.name);
+    }
+    let paged = (set.is_some() || !complete)
+        .then(|| rsm::result(names.first().map(String::as_str), names.last().map(String::as_str), None));
+    Ok((shown, paged))
+}
+
+/// disco#info of a node.
+pub async fn info(cx: &mut Cx<'_>, venue: &mut dyn Venue, from: &Jid, name: &str) -> Result<Element, Halt> {
+    let node = known(cx, venue, from, name).await?;
+    let mut info = Info::default().identity("pubsub", "leaf", node.config.title.as_deref());
+    info.add_feature(info::NS);
+    info.add_feature(NS);
+    let subscribers = count(cx, &node).await?;
+    info.forms.push(forms::metadata(&node, subscribers));
+    Ok(info.to_element(Some(name)))
+}
+
+/// Up to how many subscribers are counted.
+const COUNTED: usize = 10_000;
+
+async fn count(cx: &Cx<'_>, node: &Node) -> Result<u64, Halt> {
+    Ok(node.subscriptions(cx.store, None, COUNTED).await?.len() as u64)
+}
+
+/// disco#items of a node: its items, whose ids are names here.
+pub async fn items(
+    cx: &mut Cx<'_>,
+    venue: &mut dyn Venue,
+    from: &Jid,
+    name: &str,
+    set: Option<&Element>,
+) -> Result<Element, Halt> {
+    let node = known(cx, venue, from, name).await?;
+    node.expire(cx.store, cx.clock.now()).await?;
+    let page = set.map_or(Ok(Page::Last(PAGE)), |set| Page::parse(set, PAGE))?;
+    let found = node.items(cx.store, &page).await?.ok_or(Condition::ItemNotFound)?;
+    let item = |id: &String| Element::new("item", ITEMS).with_attr("jid", node.at.as_str()).with_attr("name", id);
+    let query = Element::new("query", ITEMS)
+        .with_attr("node", name)
+        .with_children(found.items.iter().map(|found| item(&found.id)));
+    let complete = found.items.len() as u64 == found.count;
+    let (first, last) = (found.items.first(), found.items.last());
+    let paged = (set.is_some() || !complete)
+        .then(|| rsm::result(first.map(|item| item.id.as_str()), last.map(|item| item.id.as_str()), Some(found.count)));
+    Ok(query.maybe_child(paged))
+}
+
+/// A node that the asker may know of; any other does not exist for it.
+async fn known(cx: &mut Cx<'_>, venue: &mut dyn Venue, from: &Jid, name: &str) -> Result<Node, Halt> {
+    let node = Node::load(cx.store, venue.at(), name, venue.rules()).await?.ok_or(Condition::ItemNotFound)?;
+    if may_know(cx, venue, &node, from).await? { Ok(node) } else { Err(Condition::ItemNotFound.into()) }
+}
+
+async fn may_know(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, from: &Jid) -> Result<bool, Halt> {
+    let affiliation = node.affiliation(cx.store, from.bare_str()).await?;
+    let relation = venue.relation(cx, node, from.bare_str()).await?;
+    Ok(affiliation.publishes() || enter(&node.config, affiliation, &relation).is_ok())
+}

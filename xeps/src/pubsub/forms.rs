@@ -1,0 +1,149 @@
+//! The forms of a node (XEP-0060 section 16.4): its configuration, preconditions for publishing, and metadata.
+
+use super::config::{BadValue, FIELDS, FieldType, NodeConfig, Refused};
+use super::fault::fault;
+use super::node::Node;
+use super::rules::Rules;
+use crate::feature::Halt;
+use crate::form::{Field, Form, FormType};
+use wire::datetime::Timestamp;
+use wire::stanza::{Condition, StanzaError};
+use wire::xml::Element;
+
+const NODE_CONFIG: &str = "http://jabber.org/protocol/pubsub#node_config";
+const PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
+const META_DATA: &str = "http://jabber.org/protocol/pubsub#meta-data";
+
+/// The prefix of fields.
+pub const PREFIX: &str = "pubsub#";
+
+/// The configuration, to be read (`Result`) or changed (`Form`).
+pub fn configuration(config: &NodeConfig, rules: &Rules, kind: FormType) -> Element {
+    let fields = FIELDS.iter().map(|field| shown(field, config, rules));
+    fields.fold(Form::new(kind, NODE_CONFIG), Form::field).to_element()
+}
+
+fn shown(field: &FieldType, config: &NodeConfig, rules: &Rules) -> Field {
+    let options = match field.name {
+        "send_last_published_item" => rules.send_last,
+        _ => field.options,
+    };
+    let mut shown = Field::new(&format!("{PREFIX}{}", field.name)).kind(field.kind).label(field.label);
+    shown.options = options.iter().map(|option| (None, (*option).to_owned())).collect();
+    config.values(field.name).into_iter().fold(shown, Field::value)
+}
+
+/// What an owner has sent in a `<configure/>`.
+pub enum Submission {
+    /// Leave everything as it is.
+    Cancelled,
+    Changed(NodeConfig),
+}
+
+/// Reads a form over the present configuration: fields that it does not have keep their values (section 8.2.4).
+pub fn submitted(element: &Element, config: &NodeConfig, rules: &Rules) -> Result<Submission, Halt> {
+    let form = Form::parse(element).ok_or(Condition::BadRequest)?;
+    match form.kind {
+        FormType::Cancel => return Ok(Submission::Cancelled),
+        FormType::Submit => {}
+        FormType::Form | FormType::Result => return Err(Condition::BadRequest.into()),
+    }
+    if form.form_type().is_some_and(|form_type| form_type != NODE_CONFIG) {
+        return Err(Condition::BadRequest.into());
+    }
+    let mut changed = config.clone();
+    for (name, values) in fields(&form) {
+        changed.set(name, values, &rules.bounds()).map_err(|refused| refusal(&refused))?;
+    }
+    Ok(Submission::Changed(changed))
+}
+
+/// Section 8.2.5.2, and 8.1.2 for access models.
+fn refusal(refused: &Refused) -> Halt {
+    match refused {
+        Refused::Value("access_model") => fault(Condition::NotAcceptable, "unsupported-access-model"),
+        Refused::Value(name) => say(Condition::NotAcceptable, format!("{PREFIX}{name} cannot have this value")),
+        Refused::Unknown(name) => say(Condition::NotAcceptable, format!("there is no {PREFIX}{name}")),
+    }
+}
+
+/// The preconditions of a publication (section 7.1.5), applied to the defaults of a node that is to be made.
+pub fn preconditions(options: &Element, base: &NodeConfig, rules: &Rules) -> Result<NodeConfig, Halt> {
+    let form = publish_options(options)?;
+    let mut wanted = base.clone();
+    for (name, values) in fields(&form) {
+        wanted.set(name, values, &rules.bounds()).map_err(|refused| unusable(&refused))?;
+    }
+    Ok(wanted)
+}
+
+/// Whether a node meets the preconditions; the refusal names the first field that it does not.
+pub fn meets(options: &Element, config: &NodeConfig, rules: &Rules) -> Result<(), Halt> {
+    let form = publish_options(options)?;
+    for (name, values) in fields(&form) {
+        let mut wanted = config.clone();
+        match wanted.set(name, values, &rules.bounds()) {
+            Ok(()) if wanted == *config => {}
+            Ok(()) | Err(Refused::Value(_)) => return Err(not_met(name)),
+            Err(refused) => return Err(unusable(&refused)),
+        }
+    }
+    Ok(())
+}
+
+fn publish_options(options: &Element) -> Result<Form, Halt> {
+    let form = options.children().find_map(Form::parse).ok_or(Condition::BadRequest)?;
+    let right = form.kind == FormType::Submit && form.form_type() == Some(PUBLISH_OPTIONS);
+    if right { Ok(form) } else { Err(Condition::BadRequest.into()) }
+}
+
+fn not_met(name: &str) -> Halt {
+    let detail = Element::new("precondition-not-met", super::ERRORS);
+    let error = StanzaError::new(Condition::Conflict).with_extra(detail);
+    error.with_text(format!("{PREFIX}{name} is different at this node")).into()
+}
+
+fn unusable(refused: &Refused) -> Halt {
+    match refused {
+        Refused::Unknown(name) => say(Condition::BadRequest, format!("there is no {PREFIX}{name}")),
+        Refused::Value(_) => refusal(refused),
+    }
+}
+
+fn say(condition: Condition, text: String) -> Halt {
+    StanzaError::new(condition).with_text(text).into()
+}
+
+/// The fields of a form without their prefix. `FORM_TYPE`, and fields of others, are none of ours.
+fn fields(form: &Form) -> impl Iterator<Item = (&str, &[String])> {
+    form.fields.iter().filter_map(|field| {
+        let var = field.var.as_deref()?;
+        Some((var.strip_prefix(PREFIX)?, field.values.as_slice()))
+    })
+}
+
+/// What everybody who may know of the node is told about it (sections 5.4 and 16.4.3).
+pub fn metadata(node: &Node, subscribers: u64) -> Form {
+    let config = &node.config;
+    let mut form = Form::new(FormType::Result, META_DATA);
+    let mut add = |name: &str, kind: &'static str, values: Vec<String>| {
+        if !values.is_empty() {
+            let field = Field::new(&format!("{PREFIX}{name}")).kind(kind);
+            form.fields.push(values.into_iter().fold(field, Field::value));
+        }
+    };
+    for name in ["title", "description", "type", "language", "access_model", "publish_model", "max_items"] {
+        add(name, "text-single", config.values(name));
+    }
+    add("contact", "jid-multi", config.values("contact"));
+    add("creator", "jid-single", vec![node.creator.to_string()]);
+    add("creation_date", "text-single", vec![Timestamp::format(node.created).to_string()]);
+    add("owner", "jid-multi", node.owners.iter().map(ToString::to_string).collect());
+    add("num_subscribers", "text-single", vec![subscribers.to_string()]);
+    form
+}
+
+/// A boolean field of a form; None when it has none of that name.
+pub fn decision(form: &Form, name: &str) -> Option<Result<bool, BadValue>> {
+    form.value(&format!("{PREFIX}{name}")).map(|value| super::config::flag(value.trim()))
+}

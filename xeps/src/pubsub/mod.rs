@@ -1,0 +1,32 @@
+//! Publish-subscribe (XEP-0060): one engine of nodes, used by the service of a host and by every account (XEP-0163).
+//!
+//! What may be done is decided by pure functions ([`access`], [`config`], [`forms`], [`subscription`]); [`node`], [`item`] and
+//! their neighbours keep what there is; [`serve`] answers requests and leaves behind what subscribers are to be told. Where
+//! nodes live, and what differs there, is a [`Venue`].
+
+pub mod access;
+mod affiliates;
+pub mod affiliation;
+pub mod config;
+pub mod discover;
+pub mod fault;
+pub mod forms;
+pub mod item;
+pub mod node;
+pub mod notify;
+pub mod pending;
+pub mod rsm;
+pub mod rules;
+pub mod serve;
+pub mod service;
+pub mod subscription;
+pub mod venue;
+
+pub use rules::{Config, Rules};
+pub use service::{PubSub, Settings};
+pub use venue::Venue;
+
+pub const NS: &str = "http://jabber.org/protocol/pubsub";
+pub const OWNER: &str = "http://jabber.org/protocol/pubsub#owner";
+pub const EVENT: &str = "http://jabber.org/protocol/pubsub#event";
+pub const ERRORS: &str = "http://jabber.org/protocol/pubsub#errors";

@@ -1,0 +1,140 @@
+//! A node and its record. All else that belongs to it is kept under its uid, which no later node of the same name shares:
+//!
+//! ```text
+//! pubsub.example.org / pubsub                 / princely_musings               -> the node
+//! pubsub.example.org / pubsub-affiliate:uid   / juliet@example.org             -> her affiliation
+//! pubsub.example.org / pubsub-subscriber:uid  / juliet@example.org US subid    -> one subscription
+//! pubsub.example.org / pubsub-item:uid                                         -> log of items, tagged with their ids
+//! pubsub.example.org / pubsub-affiliations    / juliet@example.org US node     -> what she is there
+//! pubsub.example.org / pubsub-subscriptions   / juliet@example.org US node     -> she, or a resource, has subscribed there
+//! ```
+//!
+//! US is U+001F, which no text of XMPP contains.
+
+use super::config::{Bounds, NodeConfig};
+use super::rules::Rules;
+use crate::store::{Batch, Expect, Key, Record, Store, StoreError};
+use crate::stored::{element_from_bytes, element_to_bytes};
+use compact_str::CompactString;
+use wire::datetime::Timestamp;
+use wire::jid::BareJid;
+use wire::xml::Element;
+
+const KIND: &str = "pubsub";
+/// The namespace of records.
+pub const NS: &str = "urn:oriole:pubsub:1";
+/// Separates the parts of a name in the store.
+pub const UNIT: char = '\u{1f}';
+/// Bytes of the name of a node: with an account's address before it, it fits into the name of a record.
+const LONGEST_NAME: usize = 1023;
+
+/// A node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Whose it is: the service's address, or an account's.
+    pub at: BareJid,
+    pub name: String,
+    pub uid: CompactString,
+    pub creator: BareJid,
+    pub created: Timestamp,
+    /// Never empty.
+    pub owners: Vec<BareJid>,
+    pub config: NodeConfig,
+}
+
+impl Node {
+    /// Whether a node can have this name.
+    pub fn is_name(name: &str) -> bool {
+        !name.is_empty() && name.len() <= LONGEST_NAME
+    }
+
+    pub async fn load(store: &dyn Store, at: &BareJid, name: &str, rules: &Rules) -> Result<Option<Node>, StoreError> {
+        if !Node::is_name(name) {
+            return Ok(None);
+        }
+        let record = store.get(Key::new(at.as_str(), KIND, name)).await?;
+        record.map(|record| Node::decode(at, name, &record, rules)).transpose()
+    }
+
+    /// Up to `limit` nodes by name, from the first one after `after`.
+    pub async fn page(
+        store: &dyn Store,
+        at: &BareJid,
+        after: Option<&str>,
+        limit: usize,
+        rules: &Rules,
+    ) -> Result<Vec<Node>, StoreError> {
+        let records = store.list(at.as_str(), KIND, after, limit).await?;
+        records.iter().map(|(name, record)| Node::decode(at, name, record, rules)).collect()
+    }
+
+    /// Whether there are any nodes here.
+    pub async fn any(store: &dyn Store, at: &BareJid) -> Result<bool, StoreError> {
+        Ok(!store.list(at.as_str(), KIND, None, 1).await?.is_empty())
+    }
+
+    /// Writes the node; `expect` says whether it is a new one.
+    pub fn save(&self, batch: &mut Batch, expect: Expect) {
+        let mut node = Element::new("node", NS)
+            .with_attr("uid", &self.uid)
+            .with_attr("creator", self.creator.as_str())
+            .with_attr("created", self.created.format());
+        for owner in &self.owners {
+            node.push(Element::new("owner", NS).with_text(owner.as_str()));
+        }
+        for field in super::config::FIELDS {
+            let mut element = Element::new("field", NS).with_attr("name", field.name);
+            for value in self.config.values(field.name) {
+                element.push(Element::new("value", NS).with_text(value));
+            }
+            node.push(element);
+        }
+        batch.put(Key::new(self.at.as_str(), KIND, &self.name), element_to_bytes(&node), expect);
+    }
+
+    /// Removes the node's own record.
+    pub fn erase(&self, batch: &mut Batch) {
+        batch.delete(Key::new(self.at.as_str(), KIND, &self.name), Expect::Any);
+    }
+
+    pub fn is_owner(&self, who: &str) -> bool {
+        self.owners.iter().any(|owner| owner.as_str() == who)
+    }
+
+    /// The kind under which something of this node is kept.
+    pub(super) fn kind(&self, what: &str) -> CompactString {
+        compact_str::format_compact!("{what}:{}", self.uid)
+    }
+
+    fn decode(at: &BareJid, name: &str, record: &Record, rules: &Rules) -> Result<Node, StoreError> {
+        let what = || format!("the node {name} of {at}");
+        let element = element_from_bytes(&record.value, "a node")?;
+        parse(at, name, &element, rules).ok_or_else(|| StoreError::Corrupt(what()))
+    }
+}
+
+/// A field that the record does not have, because it is older, has its default.
+fn parse(at: &BareJid, name: &str, element: &Element, rules: &Rules) -> Option<Node> {
+    let mut config = rules.defaults.clone();
+    // What an operator has lowered since stays as it is until somebody changes it.
+    let anything = Bounds { max_items: u32::MAX, max_payload: usize::MAX, send_last: super::config::SendLast::NAMES };
+    for field in element.children_named("field", NS) {
+        let values: Vec<String> = field.children_named("value", NS).map(Element::text).collect();
+        if !values.is_empty() {
+            config.set(field.attr("name")?, &values, &anything).ok()?;
+        }
+    }
+    Some(Node {
+        at: at.clone(),
+        name: name.to_owned(),
+        uid: element.attr("uid")?.into(),
+        creator: BareJid::parse(element.attr("creator")?).ok()?,
+        created: Timestamp::parse(element.attr("created")?).ok()?,
+        owners: element
+            .children_named("owner", NS)
+            .map(|owner| BareJid::parse(&owner.text()))
+            .collect::<Result<_, _>>()
+            .ok()?,
+        config,
+    })
+}

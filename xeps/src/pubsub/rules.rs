@@ -1,0 +1,107 @@
+//! What differs between the service and the accounts: defaults of nodes, limits, and what is done without being asked.
+
+use super::config::{AccessModel, Bounds, ItemReply, Limit, NodeConfig, PublishModel, SendLast, Style, WhenFull};
+use std::num::NonZeroU32;
+
+/// What an operator chooses for the service, or for all accounts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Nodes that one address may own. The service counts by account, each account counts its own.
+    pub max_nodes: usize,
+    /// Items that a node may keep; what `max` means.
+    pub max_items: u32,
+    /// Bytes of one payload.
+    pub max_payload: usize,
+    /// Subscriptions of one account to one node, its resources taken together.
+    pub max_subscriptions: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { max_nodes: 500, max_items: 10_000, max_payload: 256 << 10, max_subscriptions: 20 }
+    }
+}
+
+/// The rules of one place where there are nodes.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub config: Config,
+    /// What a new node is like (XEP-0060 section 8.3).
+    pub defaults: NodeConfig,
+    /// Whether publishing makes a node that does not exist (section 7.1.4).
+    pub auto_create: bool,
+    /// Whether one address may subscribe more than once (section 6.1.6).
+    pub multi_subscribe: bool,
+    /// When the last item can be sent.
+    pub send_last: &'static [&'static str],
+}
+
+impl Rules {
+    /// Of a service with a domain of its own. It sees nobody's presence.
+    pub fn service(config: &Config) -> Rules {
+        let defaults = NodeConfig {
+            access_model: AccessModel::Open,
+            send_last: SendLast::Never,
+            style: Style::Headline,
+            max_items: number(20),
+            ..common(config)
+        };
+        let send_last = &["never", "on_sub"];
+        Rules { config: config.clone(), defaults, auto_create: false, multi_subscribe: true, send_last }
+    }
+
+    /// Of the nodes of an account (XEP-0163 section 5).
+    pub fn personal(config: &Config) -> Rules {
+        let defaults = NodeConfig {
+            access_model: AccessModel::Presence,
+            send_last: SendLast::OnSubAndPresence,
+            style: Style::Headline,
+            max_items: number(1),
+            ..common(config)
+        };
+        let send_last = SendLast::NAMES;
+        Rules { config: config.clone(), defaults, auto_create: true, multi_subscribe: false, send_last }
+    }
+
+    pub fn bounds(&self) -> Bounds {
+        let Config { max_items, max_payload, .. } = self.config;
+        Bounds { max_items, max_payload, send_last: self.send_last }
+    }
+
+    /// The items that a node keeps.
+    pub fn kept(&self, config: &NodeConfig) -> u32 {
+        config.max_items.within(self.config.max_items)
+    }
+}
+
+fn common(config: &Config) -> NodeConfig {
+    NodeConfig {
+        title: None,
+        description: None,
+        language: None,
+        payload_type: None,
+        contacts: Vec::new(),
+        access_model: AccessModel::Open,
+        roster_groups: Vec::new(),
+        publish_model: PublishModel::Publishers,
+        persist_items: true,
+        max_items: Limit::Max,
+        item_expire: Limit::Max,
+        max_payload: config.max_payload,
+        deliver_notifications: true,
+        deliver_payloads: true,
+        notify_config: false,
+        notify_delete: true,
+        notify_retract: true,
+        notify_sub: false,
+        send_last: SendLast::Never,
+        style: Style::Headline,
+        item_reply: ItemReply::Owner,
+        when_full: WhenFull::RetractOldest,
+        subscribe: true,
+    }
+}
+
+fn number(number: u32) -> Limit {
+    NonZeroU32::new(number).map_or(Limit::Max, Limit::Number)
+}

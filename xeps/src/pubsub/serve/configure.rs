@@ -1,0 +1,106 @@
+//! Configuring and purging nodes (XEP-0060 sections 8.2, 8.3 and 8.5).
+
+use super::super::access::enter;
+use super::super::config::{AccessModel, NodeConfig};
+use super::super::fault::unsupported;
+use super::super::forms::{Submission, configuration, submitted};
+use super::super::node::Node;
+use super::super::notify::{self, News, announce};
+use super::super::venue::Venue;
+use super::super::{EVENT, OWNER};
+use super::Ask;
+use crate::context::Cx;
+use crate::feature::{Answer, Halt};
+use crate::form::FormType;
+use crate::store::{Batch, Expect};
+use wire::stanza::Condition;
+use wire::xml::Element;
+
+/// Subscriptions that are looked at at once.
+const PAGE: usize = 500;
+
+pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
+    let node = ask.own_node(cx, venue).await?;
+    let form = configuration(&node.config, venue.rules(), FormType::Form);
+    let configure = Element::new("configure", OWNER).with_attr("node", &node.name).with_child(form);
+    Ok(Answer::Result(Element::new("pubsub", OWNER).with_child(configure)))
+}
+
+/// Section 8.3.
+pub fn default(venue: &dyn Venue) -> Result<Answer, Halt> {
+    let form = configuration(&venue.rules().defaults, venue.rules(), FormType::Form);
+    let default = Element::new("default", OWNER).with_child(form);
+    Ok(Answer::Result(Element::new("pubsub", OWNER).with_child(default)))
+}
+
+pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
+    let mut node = ask.own_node(cx, venue).await?;
+    let form = ask.what.children().next().ok_or(Condition::BadRequest)?;
+    let Submission::Changed(config) = submitted(form, &node.config, venue.rules())? else { return Ok(Answer::Done) };
+    if config == node.config {
+        return Ok(Answer::Done);
+    }
+    let before = std::mem::replace(&mut node.config, config);
+    let mut batch = Batch::new();
+    node.save(&mut batch, Expect::Any);
+    cx.commit(batch).await?;
+    follow(cx, venue, &node, &before).await?;
+    if node.config.notify_config {
+        let form = configuration(&node.config, venue.rules(), FormType::Result);
+        let body = Element::new("configuration", EVENT).with_attr("node", &node.name);
+        let body = if node.config.deliver_payloads { body.with_child(form) } else { body };
+        announce(cx, venue, &node, News { body, publisher: None }).await?;
+    }
+    Ok(Answer::Done)
+}
+
+/// What a new configuration changes about what there is: items that are kept no longer, subscribers who have lost access.
+async fn follow(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, before: &NodeConfig) -> Result<(), Halt> {
+    let (old, new) = (venue.rules().kept(before), venue.rules().kept(&node.config));
+    if before.persist_items && !node.config.persist_items {
+        node.purge(cx.store).await?;
+    } else if new < old {
+        node.trim(cx.store, new.into()).await?;
+    }
+    let closed = before.access_model != node.config.access_model && node.config.access_model != AccessModel::Open;
+    if closed { shut_out(cx, venue, node).await } else { Ok(()) }
+}
+
+/// Ends the subscriptions of those who may not have one any more.
+async fn shut_out(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node) -> Result<(), Halt> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = node.subscriptions(cx.store, after.as_deref(), PAGE).await?;
+        after = page.last().map(|(name, _)| name.clone());
+        let mut lost = Vec::new();
+        for (_, subscription) in &page {
+            let who = subscription.jid.bare_str();
+            let relation = venue.relation(cx, node, who).await?;
+            if enter(&node.config, node.affiliation(cx.store, who).await?, &relation).is_err() {
+                lost.push(subscription.clone());
+            }
+        }
+        notify::end(cx, node, &lost).await?;
+        for subscription in &lost {
+            notify::state(cx, node, subscription, None, &subscription.jid);
+        }
+        if page.len() < PAGE {
+            return Ok(());
+        }
+    }
+}
+
+/// Section 8.5.
+pub async fn purge(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
+    let node = ask.own_node(cx, venue).await?;
+    if !node.config.persist_items {
+        return Err(unsupported("persistent-items"));
+    }
+    let position = node.purge(cx.store).await?;
+    cx.written = cx.written.max(position);
+    if node.config.notify_retract {
+        let body = Element::new("purge", EVENT).with_attr("node", &node.name);
+        announce(cx, venue, &node, News { body, publisher: None }).await?;
+    }
+    Ok(Answer::Done)
+}

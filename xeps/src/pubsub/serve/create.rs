@@ -1,0 +1,116 @@
+//! Creating and deleting nodes (XEP-0060 sections 8.1 and 8.4).
+
+use super::super::affiliation::Affiliation;
+use super::super::config::NodeConfig;
+use super::super::fault::fault;
+use super::super::forms::{Submission, submitted};
+use super::super::node::Node;
+use super::super::notify::{News, announce, answer};
+use super::super::venue::Venue;
+use super::super::{EVENT, NS, affiliates};
+use super::Ask;
+use crate::context::Cx;
+use crate::feature::{Answer, Halt};
+use crate::store::{Batch, Expect};
+use wire::jid::Jid;
+use wire::stanza::{Condition, StanzaError};
+use wire::xml::Element;
+
+/// Subscriptions that are removed at once.
+const PAGE: usize = 500;
+
+pub async fn create(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
+    let config = requested(venue, ask)?;
+    if !venue.creates(cx, ask.from) {
+        return Err(Condition::Forbidden.into());
+    }
+    let given = ask.what.attr("node").filter(|name| !name.is_empty());
+    let name = given.map_or_else(|| cx.clock.id().to_string(), str::to_owned);
+    if !Node::is_name(&name) {
+        return Err(StanzaError::new(Condition::NotAcceptable).with_text("the name of the node is too long").into());
+    }
+    if Node::load(cx.store, venue.at(), &name, venue.rules()).await?.is_some() {
+        return Err(Condition::Conflict.into());
+    }
+    let mut batch = Batch::new();
+    make(cx, venue, ask.from, name.clone(), config, &mut batch).await?;
+    cx.commit(batch).await?;
+    match given {
+        Some(_) => Ok(Answer::Done),
+        None => Ok(Answer::Result(answer(Element::new("create", NS).with_attr("node", name)))),
+    }
+}
+
+/// Section 8.1.3: `<configure/>` comes after `<create/>` and names no node.
+fn requested(venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<NodeConfig, Halt> {
+    let defaults = &venue.defaults(ask.what.attr("node").unwrap_or_default());
+    let Some(configure) = ask.root.child("configure", NS) else { return Ok(defaults.clone()) };
+    if configure.attr("node").is_some() {
+        return Err(Condition::BadRequest.into());
+    }
+    match configure.children().next() {
+        None => Ok(defaults.clone()),
+        Some(form) => match submitted(form, defaults, venue.rules())? {
+            Submission::Cancelled => Err(Condition::BadRequest.into()),
+            Submission::Changed(config) => Ok(config),
+        },
+    }
+}
+
+/// Puts a new node into the batch. Its owner is who makes it, or the account whose nodes these are.
+pub async fn make(
+    cx: &mut Cx<'_>,
+    venue: &mut dyn Venue,
+    creator: &Jid,
+    name: String,
+    config: NodeConfig,
+    batch: &mut Batch,
+) -> Result<Node, Halt> {
+    let creator = creator.to_bare();
+    let most = venue.rules().config.max_nodes;
+    let own = affiliates::of(cx.store, venue.at(), creator.as_str(), most.saturating_mul(2)).await?;
+    if own.iter().filter(|(_, affiliation)| *affiliation == Affiliation::Owner).count() >= most {
+        return Err(fault(Condition::NotAllowed, "max-nodes-exceeded"));
+    }
+    let (at, uid, created) = (venue.at().clone(), cx.clock.id(), cx.clock.now());
+    let mut node = Node { at, name, uid, creator: creator.clone(), created, owners: Vec::new(), config };
+    node.affiliate(batch, &creator, Affiliation::Owner);
+    node.save(batch, Expect::Absent);
+    Ok(node)
+}
+
+pub async fn delete(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
+    let node = ask.own_node(cx, venue).await?;
+    let mut body = Element::new("delete", EVENT).with_attr("node", &node.name);
+    if let Some(redirect) = ask.what.children().find(|child| child.name() == "redirect") {
+        let uri = redirect.attr("uri").ok_or(Condition::BadRequest)?;
+        body.push(Element::new("redirect", EVENT).with_attr("uri", uri));
+    }
+    if node.config.notify_delete {
+        announce(cx, venue, &node, News { body, publisher: None }).await?;
+    }
+    remove(cx, &node).await?;
+    Ok(Answer::Done)
+}
+
+/// Removes a node with everything that belongs to it. Its own record goes last, so that a crash leaves nothing behind that
+/// could not be found.
+pub async fn remove(cx: &mut Cx<'_>, node: &Node) -> Result<(), Halt> {
+    node.purge(cx.store).await?;
+    loop {
+        let page = node.subscriptions(cx.store, None, PAGE).await?;
+        let mut batch = Batch::new();
+        for (_, subscription) in &page {
+            node.drop_subscription(&mut batch, subscription, true);
+        }
+        cx.commit(batch).await?;
+        if page.len() < PAGE {
+            break;
+        }
+    }
+    let mut batch = Batch::new();
+    node.forget_affiliates(cx.store, &mut batch).await?;
+    node.erase(&mut batch);
+    cx.commit(batch).await?;
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! Publishing (XEP-0060 section 7.1).
+
+use super::super::config::{NodeConfig, PublishModel, WhenFull};
+use super::super::fault::fault;
+use super::super::forms::{meets, preconditions};
+use super::super::item::{Item, LONGEST_ID};
+use super::super::node::Node;
+use super::super::notify::{self, News, announce, answer};
+use super::super::venue::Venue;
+use super::super::{NS, access};
+use super::Ask;
+use super::create::make;
+use crate::context::Cx;
+use crate::feature::{Answer, Halt};
+use crate::store::{Batch, Seq};
+use crate::stored::element_to_bytes;
+use wire::stanza::{Condition, StanzaError};
+use wire::xml::Element;
+
+pub async fn publish(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
+    let mut batch = Batch::new();
+    let node = node_for(cx, venue, ask, &mut batch).await?;
+    let now = cx.clock.now();
+    node.expire(cx.store, now).await?;
+    let Some(mut item) = parse(ask.what, &node.config)? else {
+        cx.commit(batch).await?;
+        let body = Element::new("items", super::super::EVENT).with_attr("node", &node.name);
+        announce(cx, venue, &node, News { body, publisher: Some(ask.from) }).await?;
+        return Ok(Answer::Done);
+    };
+    if item.id.is_empty() {
+        item.id = cx.clock.id().into();
+    }
+    item.publisher = ask.from.bare_str().to_owned();
+
+    let mut gone = Vec::new();
+    if node.config.persist_items {
+        gone = make_room(cx, venue, &node, &item.id, &mut batch).await?;
+        node.publish(&mut batch, &item.id, &item.publisher, item.payload.as_ref());
+    }
+    cx.commit(batch).await?;
+
+    if node.config.notify_retract && !gone.is_empty() {
+        let body = notify::retraction(&node, gone.iter().map(String::as_str));
+        announce(cx, venue, &node, News { body, publisher: Some(ask.from) }).await?;
+    }
+    let body = notify::items(&node, [&item]);
+    announce(cx, venue, &node, News { body, publisher: Some(ask.from) }).await?;
+    let published = Element::new("item", NS).with_attr("id", &item.id);
+    Ok(Answer::Result(answer(Element::new("publish", NS).with_attr("node", &node.name).with_child(published))))
+}
+
+/// The node, with everything checked that does not depend on the item; or a new one (section 7.1.4), in the batch.
+async fn node_for(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, batch: &mut Batch) -> Result<Node, Halt> {
+    let name = ask.node_name()?;
+    let options = ask.root.child("publish-options", NS);
+    let Some(node) = Node::load(cx.store, venue.at(), name, venue.rules()).await? else {
+        if !venue.rules().auto_create {
+            return Err(Condition::ItemNotFound.into());
+        }
+        if !venue.creates(cx, ask.from) {
+            return Err(Condition::Forbidden.into());
+        }
+        if !Node::is_name(name) {
+            return Err(Condition::NotAcceptable.into());
+        }
+        let mut config = venue.defaults(name);
+        if let Some(options) = options {
+            config = preconditions(options, &config, venue.rules())?;
+        }
+        return make(cx, venue, ask.from, name.to_owned(), config, batch).await;
+    };
+    let affiliation = node.affiliation(cx.store, ask.from.bare_str()).await?;
+    let by_subscription = node.config.publish_model == PublishModel::Subscribers && !affiliation.publishes();
+    let subscribed = by_subscription && ask.is_subscribed(cx, &node).await?;
+    access::publish(&node.config, affiliation, subscribed)?;
+    if let Some(options) = options {
+        meets(options, &node.config, venue.rules())?;
+    }
+    Ok(node)
+}
+
+/// What is published, if it fits the node (sections 4.3 and 7.1.3). None: nothing but the fact. An id that is empty is to be
+/// given by the service.
+fn parse(publish: &Element, config: &NodeConfig) -> Result<Option<Item>, Halt> {
+    let mut items = publish.children_named("item", NS);
+    let (first, second) = (items.next(), items.next());
+    if second.is_some() {
+        return Err(StanzaError::new(Condition::BadRequest).with_text("one item at a time").into());
+    }
+    let Some(item) = first else {
+        let nothing = !config.persist_items && !config.deliver_payloads;
+        return if nothing { Ok(None) } else { Err(fault(Condition::BadRequest, "item-required")) };
+    };
+    if !config.persist_items && !config.deliver_payloads {
+        return Err(fault(Condition::BadRequest, "item-forbidden"));
+    }
+    let mut payloads = item.children();
+    let (payload, more) = (payloads.next(), payloads.next());
+    if more.is_some() {
+        return Err(fault(Condition::BadRequest, "invalid-payload"));
+    }
+    match payload {
+        None if config.deliver_payloads => return Err(fault(Condition::BadRequest, "payload-required")),
+        Some(payload) if element_to_bytes(payload).len() > config.max_payload => {
+            return Err(fault(Condition::NotAcceptable, "payload-too-big"));
+        }
+        _ => {}
+    }
+    let id = item.attr("id").unwrap_or_default().to_owned();
+    if id.len() > LONGEST_ID {
+        return Err(StanzaError::new(Condition::NotAcceptable).with_text("the id of the item is too long").into());
+    }
+    Ok(Some(Item { seq: Seq::MIN, id, publisher: String::new(), payload: payload.cloned() }))
+}
+
+/// Takes out what the new item replaces: the one with its id (section 7.1.2), or the oldest ones of a full node (section
+/// 7.1.2.5). Returns the ids of which subscribers are to hear that they are gone.
+async fn make_room(
+    cx: &Cx<'_>,
+    venue: &mut dyn Venue,
+    node: &Node,
+    id: &str,
+    batch: &mut Batch,
+) -> Result<Vec<String>, Halt> {
+    if let Some(old) = node.item(cx.store, id).await? {
+        node.remove(batch, old.seq);
+        return Ok(Vec::new());
+    }
+    let kept = venue.rules().kept(&node.config);
+    let count = node.item_count(cx.store).await?;
+    let excess = (count + 1).saturating_sub(kept.into());
+    if excess == 0 {
+        return Ok(Vec::new());
+    }
+    if node.config.when_full == WhenFull::Reject {
+        return Err(fault(Condition::Conflict, "node-full"));
+    }
+    let oldest = node.oldest(cx.store, usize::try_from(excess).unwrap_or(usize::MAX)).await?;
+    oldest.iter().for_each(|item| node.remove(batch, item.seq));
+    // Where there is one item only, the new one says that the old one is gone.
+    let told = node.config.when_full == WhenFull::RetractOldest && kept > 1;
+    Ok(if told { oldest.into_iter().map(|item| item.id).collect() } else { Vec::new() })
+}

@@ -1,0 +1,267 @@
+//! The service of a host: nodes at a domain of its own (XEP-0060), for the host's users to make and for everybody to use.
+//!
+//! All nodes of the service share one lane. Nothing of them is kept in memory between two stanzas.
+
+use super::access::Relation;
+use super::node::Node;
+use super::pending::{self, GET_PENDING};
+use super::rules::{Config, Rules};
+use super::subscription::nodes_of;
+use super::venue::Venue;
+use super::{NS, OWNER, discover, notify, serve};
+use crate::account::Account;
+use crate::context::Cx;
+use crate::feature::{About, Answer, Coverage, Halt, Outcome, Xep};
+use crate::info::{self, Info};
+use crate::service::{Resident, Service};
+use crate::store::StoreError;
+use async_trait::async_trait;
+use std::sync::Arc;
+use wire::jid::{BareJid, Jid};
+use wire::ns;
+use wire::stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
+use wire::xml::Element;
+
+const ITEMS: &str = "http://jabber.org/protocol/disco#items";
+const COMMANDS: &str = "http://jabber.org/protocol/commands";
+const PING: &str = "urn:xmpp:ping";
+
+pub static ABOUT: About = About {
+    name: "pubsub",
+    xeps: &[
+        Xep {
+            number: 60,
+            version: "1.30.0",
+            coverage: Coverage::Partial,
+            note: "all of it but collections, digests, payments, and options that depend on the presence of subscribers",
+        },
+        Xep { number: 59, version: "1.0.0", coverage: Coverage::Partial, note: "no jumping to an index" },
+    ],
+    ..About::NOTHING
+};
+
+/// Features of nodes that both the service and the accounts have (XEP-0060 section 10), without their prefix.
+pub const COMMON: &[&str] = &[
+    "config-node",
+    "create-and-configure",
+    "create-nodes",
+    "delete-items",
+    "delete-nodes",
+    "instant-nodes",
+    "item-ids",
+    "leased-subscription",
+    "manage-subscriptions",
+    "member-affiliation",
+    "meta-data",
+    "modify-affiliations",
+    "multi-items",
+    "outcast-affiliation",
+    "persistent-items",
+    "publish",
+    "publish-node-full",
+    "publish-only-affiliation",
+    "publish-options",
+    "publisher-affiliation",
+    "purge-nodes",
+    "retract-items",
+    "retrieve-affiliations",
+    "retrieve-default",
+    "retrieve-default-sub",
+    "retrieve-items",
+    "retrieve-subscriptions",
+    "rsm",
+    "subscribe",
+    "subscription-options",
+    "config-node-max",
+];
+
+const OF_SERVICE: &[&str] = &["access-open", "get-pending", "multi-subscribe"];
+
+/// The service of a host.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub domain: BareJid,
+    pub config: Config,
+}
+
+/// The service.
+pub struct PubSub {
+    rules: Arc<Rules>,
+}
+
+impl PubSub {
+    pub fn new(config: &Config) -> Self {
+        PubSub { rules: Arc::new(Rules::service(config)) }
+    }
+}
+
+impl Service for PubSub {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn title(&self) -> &'static str {
+        "Publish-Subscribe"
+    }
+
+    fn wake(&self, address: &BareJid) -> Box<dyn Resident> {
+        Box::new(Hall { at: address.clone(), rules: self.rules.clone() })
+    }
+}
+
+/// The service as a resident of its domain.
+struct Hall {
+    at: BareJid,
+    rules: Arc<Rules>,
+}
+
+#[async_trait]
+impl Venue for Hall {
+    fn at(&self) -> &BareJid {
+        &self.at
+    }
+
+    fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The users of the host.
+    fn creates(&self, cx: &Cx<'_>, who: &Jid) -> bool {
+        who.domain() == cx.host.domain.as_str() && who.local().is_some()
+    }
+
+    /// Owners of this host have a roster here to look into.
+    async fn relation(&mut self, cx: &Cx<'_>, node: &Node, who: &str) -> Result<Relation, StoreError> {
+        let mut relation = Relation::default();
+        let Ok(who) = BareJid::parse(who) else { return Ok(relation) };
+        for owner in node.owners.iter().filter(|owner| owner.domain() == cx.host.domain.as_str()) {
+            let contact = Account::new(owner.clone()).known(cx.store, &who).await?;
+            relation.presence |= contact.subscription.from || *owner == who;
+            relation.groups.extend(contact.groups.iter().map(|group| group.to_string()));
+        }
+        Ok(relation)
+    }
+
+    async fn listeners(&mut self, _: &mut Cx<'_>, _: &Node) -> Result<Vec<Jid>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn send(&mut self, cx: &mut Cx<'_>, stanza: Stanza) {
+        cx.route(stanza);
+    }
+}
+
+#[async_trait]
+impl Resident for Hall {
+    async fn receive(&mut self, cx: &mut Cx<'_>, stanza: Stanza) -> Outcome {
+        if !self.at.is_domain() {
+            return Err(Condition::ItemNotFound.into());
+        }
+        match stanza.kind {
+            Kind::Iq(IqType::Get | IqType::Set) => self.request(cx, &stanza).await,
+            Kind::Iq(_) => Err(Halt::Silent("the service asks nobody")),
+            Kind::Message(MessageType::Error) => self.bounced(cx, &stanza).await,
+            Kind::Message(_) if pending::is_decision(&stanza) => pending::decided(cx, self, &stanza).await,
+            Kind::Message(MessageType::Headline) => Err(Halt::Silent("a headline for the service")),
+            Kind::Message(_) => Err(Condition::ServiceUnavailable.into()),
+            Kind::Presence(PresenceType::Subscribe) => Err(Condition::NotAllowed.into()),
+            Kind::Presence(_) => Err(Halt::Silent("the service looks at nobody's presence")),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        true
+    }
+}
+
+impl Hall {
+    /// The answer goes before what the request has caused.
+    async fn request(&mut self, cx: &mut Cx<'_>, stanza: &Stanza) -> Outcome {
+        let before = cx.out.len();
+        let result = match self.answer(cx, stanza).await? {
+            Answer::Done => stanza.result(None),
+            Answer::Result(element) => stanza.result(Some(&element)),
+            Answer::Sent => return Ok(()),
+        };
+        let caused = cx.out.split_off(before);
+        cx.route(result);
+        cx.out.extend(caused);
+        Ok(())
+    }
+
+    async fn answer(&mut self, cx: &mut Cx<'_>, stanza: &Stanza) -> Result<Answer, Halt> {
+        let child = stanza.request().ok_or(Condition::BadRequest)?;
+        let from = stanza.from.as_ref().ok_or(Condition::BadRequest)?;
+        let get = stanza.kind == Kind::Iq(IqType::Get);
+        match (child.name, child.ns) {
+            ("pubsub", NS | OWNER) => serve::serve(cx, self, stanza).await,
+            ("query", info::NS | ITEMS) if get => {
+                let query = child.element().ok_or(Condition::BadRequest)?;
+                self.discover(cx, from, &query).await.map(Answer::Result)
+            }
+            ("command", COMMANDS) if !get => {
+                let command = child.element().ok_or(Condition::BadRequest)?;
+                if command.attr("node") != Some(GET_PENDING) {
+                    return Err(Condition::ItemNotFound.into());
+                }
+                pending::command(cx, self, from, &command).await
+            }
+            ("ping", PING) if get => Ok(Answer::Done),
+            _ => Err(Condition::ServiceUnavailable.into()),
+        }
+    }
+
+    async fn discover(&mut self, cx: &mut Cx<'_>, from: &Jid, query: &Element) -> Result<Element, Halt> {
+        let set = query.child("set", super::rsm::NS);
+        match (query.ns(), query.attr("node")) {
+            (info::NS, None) => Ok(description().to_element(None)),
+            (info::NS, Some(GET_PENDING)) => {
+                let mut info = Info::default().identity("automation", "command-node", None);
+                info.add_feature(COMMANDS);
+                Ok(info.to_element(Some(GET_PENDING)))
+            }
+            (info::NS, Some(node)) => discover::info(cx, self, from, node).await,
+            (_, None) => {
+                let (items, paged) = discover::nodes(cx, self, from, set).await?;
+                Ok(Element::new("query", ITEMS).with_children(items).maybe_child(paged))
+            }
+            (_, Some(COMMANDS)) => {
+                let item = Element::new("item", ITEMS).with_attr("jid", self.at.as_str());
+                let item = item.with_attr("node", GET_PENDING).with_attr("name", "Requests for subscriptions");
+                Ok(Element::new("query", ITEMS).with_attr("node", COMMANDS).with_child(item))
+            }
+            (_, Some(node)) => discover::items(cx, self, from, node, set).await,
+        }
+    }
+
+    /// Section 12.4: a notification has come back. The entity is not there any more, so its subscription ends.
+    async fn bounced(&mut self, cx: &mut Cx<'_>, stanza: &Stanza) -> Outcome {
+        let (Some(from), Some(id)) = (&stanza.from, &stanza.id) else {
+            return Err(Halt::Silent("an error that says too little"));
+        };
+        let error = stanza.child("error", ns::CLIENT).and_then(|error| error.element());
+        let gone = ["item-not-found", "gone"];
+        let is_gone = |error: &Element| gone.iter().any(|name| error.child(name, ns::STANZA_ERROR).is_some());
+        if !error.as_ref().is_some_and(is_gone) {
+            return Err(Halt::Silent("a notification that may yet be delivered"));
+        }
+        for name in nodes_of(cx.store, &self.at, from.bare_str(), 1000).await? {
+            let Some(node) = Node::load(cx.store, &self.at, &name, &self.rules).await? else { continue };
+            if notify::sent_by(&node, id) {
+                let mut over = node.subscriptions_of(cx.store, from.bare_str(), cx.clock.now()).await?;
+                over.retain(|subscription| subscription.jid == *from);
+                notify::end(cx, &node, &over).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn description() -> Info {
+    let mut info = Info::default().identity("pubsub", "service", Some("Publish-Subscribe"));
+    for feature in [info::NS, ITEMS, NS, COMMANDS, PING, super::rsm::NS] {
+        info.add_feature(feature);
+    }
+    COMMON.iter().chain(OF_SERVICE).for_each(|name| info.add_feature(&format!("{NS}#{name}")));
+    info
+}

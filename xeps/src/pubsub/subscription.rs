@@ -1,0 +1,222 @@
+//! Subscriptions (XEP-0060 sections 4.2, 6.3, 12.19 and 16.4.2): one record each, so that a node may have a million of them.
+
+use super::config::flag;
+use super::fault::fault;
+use super::forms::PREFIX;
+use super::node::{NS, Node, UNIT};
+use crate::feature::Halt;
+use crate::form::{Field, Form, FormType};
+use crate::store::{Batch, Expect, Key, Store, StoreError};
+use crate::stored::{element_from_bytes, element_to_bytes};
+use compact_str::CompactString;
+use wire::datetime::Timestamp;
+use wire::jid::{BareJid, Jid};
+use wire::stanza::Condition;
+use wire::xml::Element;
+
+const BY_NODE: &str = "pubsub-subscriber";
+const BY_WHOM: &str = "pubsub-subscriptions";
+const OPTIONS: &str = "http://jabber.org/protocol/pubsub#subscribe_options";
+
+/// The states that are kept; no subscription is `none`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Pending,
+    Subscribed,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Pending => "pending",
+            State::Subscribed => "subscribed",
+        }
+    }
+}
+
+/// What a subscriber chooses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether it is notified at all.
+    pub deliver: bool,
+    /// When the subscription ends by itself.
+    pub expire: Option<Timestamp>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { deliver: true, expire: None }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    pub jid: Jid,
+    pub subid: CompactString,
+    pub state: State,
+    pub options: Options,
+}
+
+impl Subscription {
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.options.expire.is_some_and(|expire| expire <= now)
+    }
+
+    /// Approved and wanted.
+    pub fn delivers(&self, now: Timestamp) -> bool {
+        self.state == State::Subscribed && self.options.deliver && !self.is_over(now)
+    }
+
+    /// `<subscription/>` as answers and events have it. `node`: named here and not by the parent.
+    pub fn to_element(&self, ns: &'static str, node: Option<&str>) -> Element {
+        let expiry = self.options.expire.map(Timestamp::format);
+        Element::new("subscription", ns)
+            .maybe_attr("node", node)
+            .with_attr("jid", self.jid.as_str())
+            .with_attr("subid", &self.subid)
+            .with_attr("subscription", self.state.name())
+            .maybe_attr("expiry", expiry)
+    }
+
+    fn name(&self) -> String {
+        format!("{}{UNIT}{}", self.jid, self.subid)
+    }
+}
+
+impl Options {
+    /// The form with the options, to be changed or to be read.
+    pub fn form(&self, kind: FormType) -> Element {
+        let deliver = Field::new(&format!("{PREFIX}deliver")).kind("boolean").label("Whether to be notified");
+        let expire = Field::new(&format!("{PREFIX}expire"))
+            .kind("text-single")
+            .label("When the subscription ends, as a date and time of XEP-0082, or never");
+        let expires = self.expire.map_or_else(|| "never".to_owned(), |expire| expire.format().to_string());
+        Form::new(kind, OPTIONS)
+            .field(deliver.value(if self.deliver { "1" } else { "0" }))
+            .field(expire.value(expires))
+            .to_element()
+    }
+
+    /// Reads a submitted form over these options. A cancelled form changes nothing (section 6.3.6).
+    pub fn submitted(&self, element: &Element) -> Result<Options, Halt> {
+        let invalid = || fault(Condition::BadRequest, "invalid-options");
+        let form = Form::parse(element).ok_or_else(invalid)?;
+        let mut options = self.clone();
+        if form.kind == FormType::Cancel {
+            return Ok(options);
+        }
+        for field in &form.fields {
+            let Some(name) = field.var.as_deref().and_then(|var| var.strip_prefix(PREFIX)) else { continue };
+            let value = field.values.first().map(|value| value.trim()).ok_or_else(invalid)?;
+            match name {
+                "deliver" => options.deliver = flag(value).map_err(|_| invalid())?,
+                "expire" if matches!(value, "never" | "presence") => options.expire = None,
+                "expire" => options.expire = Some(Timestamp::parse(value).map_err(|_| invalid())?),
+                // What this service does not offer does not spoil what it does (XEP-0004 section 3.2).
+                _ => {}
+            }
+        }
+        Ok(options)
+    }
+}
+
+impl Node {
+    /// All subscriptions of an account and its resources that are not over, in the order of their addresses.
+    pub async fn subscriptions_of(
+        &self,
+        store: &dyn Store,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Subscription>, StoreError> {
+        let mut found = self.with_prefix(store, &format!("{who}{UNIT}")).await?;
+        found.extend(self.with_prefix(store, &format!("{who}/")).await?);
+        found.retain(|subscription| !subscription.is_over(now));
+        Ok(found)
+    }
+
+    async fn with_prefix(&self, store: &dyn Store, prefix: &str) -> Result<Vec<Subscription>, StoreError> {
+        const PAGE: usize = 100;
+        let kind = self.kind(BY_NODE);
+        let (mut found, mut after) = (Vec::new(), prefix.to_owned());
+        loop {
+            let page = store.list(self.at.as_str(), &kind, Some(&after), PAGE).await?;
+            for (name, record) in &page {
+                if !name.starts_with(prefix) {
+                    return Ok(found);
+                }
+                found.push(decode(&record.value)?);
+            }
+            match page.last() {
+                Some((name, _)) if page.len() == PAGE => after.clone_from(name),
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    /// Up to `limit` subscriptions in the order of their addresses, each with its name in the store to go on from.
+    pub async fn subscriptions(
+        &self,
+        store: &dyn Store,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Subscription)>, StoreError> {
+        let page = store.list(self.at.as_str(), &self.kind(BY_NODE), after, limit).await?;
+        page.into_iter().map(|(name, record)| Ok((name, decode(&record.value)?))).collect()
+    }
+
+    /// Makes or changes a subscription.
+    pub fn keep(&self, batch: &mut Batch, subscription: &Subscription) {
+        let (kind, place) = (self.kind(BY_NODE), self.place(&subscription.jid.to_bare()));
+        let element = Element::new("subscription", NS)
+            .with_attr("jid", subscription.jid.as_str())
+            .with_attr("subid", &subscription.subid)
+            .with_attr("state", subscription.state.name())
+            .with_attr("deliver", if subscription.options.deliver { "1" } else { "0" })
+            .maybe_attr("expire", subscription.options.expire.map(Timestamp::format));
+        let name = subscription.name();
+        batch.put(Key::new(self.at.as_str(), &kind, &name), element_to_bytes(&element), Expect::Any);
+        batch.put(Key::new(self.at.as_str(), BY_WHOM, &place), Vec::new(), Expect::Any);
+    }
+
+    /// Removes a subscription; `last`: the account and its resources have no other one at this node.
+    pub fn drop_subscription(&self, batch: &mut Batch, subscription: &Subscription, last: bool) {
+        let kind = self.kind(BY_NODE);
+        batch.delete(Key::new(self.at.as_str(), &kind, &subscription.name()), Expect::Any);
+        if last {
+            let place = self.place(&subscription.jid.to_bare());
+            batch.delete(Key::new(self.at.as_str(), BY_WHOM, &place), Expect::Any);
+        }
+    }
+
+    fn place(&self, who: &BareJid) -> String {
+        format!("{who}{UNIT}{}", self.name)
+    }
+}
+
+/// The names of the nodes to which somebody has subscribed (section 5.6), up to `limit` of them.
+pub async fn nodes_of(store: &dyn Store, at: &BareJid, who: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+    let prefix = format!("{who}{UNIT}");
+    let page = store.list(at.as_str(), BY_WHOM, Some(&prefix), limit).await?;
+    Ok(page.iter().map_while(|(name, _)| name.strip_prefix(&prefix).map(str::to_owned)).collect())
+}
+
+fn decode(value: &[u8]) -> Result<Subscription, StoreError> {
+    let element = element_from_bytes(value, "a subscription")?;
+    parse(&element).ok_or_else(|| StoreError::Corrupt("a subscription".to_owned()))
+}
+
+fn parse(element: &Element) -> Option<Subscription> {
+    let state = match element.attr("state")? {
+        "pending" => State::Pending,
+        "subscribed" => State::Subscribed,
+        _ => return None,
+    };
+    let expire = element.attr("expire").map(Timestamp::parse).transpose().ok()?;
+    let options = Options { deliver: element.attr("deliver")? == "1", expire };
+    Some(Subscription {
+        jid: Jid::parse(element.attr("jid")?).ok()?,
+        subid: element.attr("subid")?.into(),
+        state,
+        options,
+    })
+}
