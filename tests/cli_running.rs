@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use oriole::{
-    admin::{Access, Admin, AdminError, AdminSocket, Room, Status, StoreReport, User},
+    admin::{Access, Admin, AdminError, AdminSocket, Device, Room, Status, StoreReport, User},
     config::{AccountName, DomainName, Secret},
     doctor::{Report, Section},
 };
@@ -47,6 +47,20 @@ impl Admin for Notes {
 
     async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError> {
         self.note(format!("{access:?} {account}"))
+    }
+
+    async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
+        let described = |id: &str, software: Option<&str>| Device {
+            id: id.to_owned(),
+            software: software.map(str::to_owned),
+            device: software.map(|_| "phone".to_owned()),
+            first_seen: "2026-01-01T00:00:00.000Z".to_owned(),
+            last_seen: "2026-02-01T12:34:56.789Z".to_owned(),
+            password: software.is_none(),
+            token: true,
+        };
+        self.note(format!("devices {account}"))?;
+        Ok(vec![described("a1", Some("Awesome")), described("b2", None)])
     }
 
     async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
@@ -160,6 +174,13 @@ fn commands_reach_the_running_server() {
             "",
         ),
         (&["user", "list"], "", 0, "juliet@example.org\ntybalt@example.org (disabled)\n", ""),
+        (
+            &["user", "devices", "juliet@example.org"],
+            "",
+            0,
+            "a1  Awesome, phone  2026-01-01 to 2026-02-01  token\nb2  unknown  2026-01-01 to 2026-02-01  password, token\n",
+            "",
+        ),
         (&["user", "disable", "tybalt@example.org"], "", 0, "tybalt@example.org can no longer log in.\n", ""),
         (&["user", "enable", "tybalt@example.org"], "", 0, "tybalt@example.org can log in again.\n", ""),
         (
@@ -201,6 +222,7 @@ fn commands_reach_the_running_server() {
             "add juliet@example.org R0m30 ",
             "passwd juliet@example.org P4r15",
             "list all",
+            "devices juliet@example.org",
             "Disabled tybalt@example.org",
             "Enabled tybalt@example.org",
             "destroy coven@muc.example.org Dawn",

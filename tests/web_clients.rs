@@ -48,6 +48,11 @@ fn xmpp_js_over_websocket_with_a_file() {
 }
 
 #[test]
+fn xmpp_js_comes_back_by_a_token() {
+    play("token", |port| format!("wss://127.0.0.1:{port}/xmpp-websocket"));
+}
+
+#[test]
 fn stanza_js_over_websocket() {
     play("stanza", |port| format!("wss://127.0.0.1:{port}/xmpp-websocket"));
 }

@@ -1,7 +1,7 @@
 //! The command line's end of the admin socket.
 
 use super::{
-    Access, Admin, AdminError, Room, Status, StoreReport, User,
+    Access, Admin, AdminError, Device, Room, Status, StoreReport, User,
     protocol::{Answer, Outcome, Request, read_line, write_line},
 };
 use crate::config::{AccountName, DomainName, Secret};
@@ -98,6 +98,13 @@ impl Admin for Client {
 
     async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError> {
         self.done(&Request::UserAccess { account: account.clone(), access }).await
+    }
+
+    async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
+        match self.ask(&Request::UserDevices { account: account.clone() }).await?.1 {
+            Outcome::Devices(devices) => Ok(devices),
+            _ => Err(unexpected()),
+        }
     }
 
     async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {

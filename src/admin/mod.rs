@@ -34,6 +34,9 @@ pub trait Admin: Send + Sync {
     /// Lets an account log in or not; when not, ends its sessions. Its data stay, and messages to it are kept.
     async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError>;
 
+    /// The clients that have access to an account (XEP-0494), as far as they say who they are; 500 at most.
+    async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError>;
+
     /// The rooms of one host, or of all.
     async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError>;
 
@@ -79,6 +82,23 @@ pub struct User {
     pub account: AccountName,
     /// Whether it may log in.
     pub access: Access,
+}
+
+/// One client of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its name in the list that the account's owner sees.
+    pub id: String,
+    /// What it calls itself and the device it runs on.
+    pub software: Option<String>,
+    pub device: Option<String>,
+    /// When it was first and last here (XEP-0082).
+    pub first_seen: String,
+    pub last_seen: String,
+    /// It knows the account's password of now.
+    pub password: bool,
+    /// It has a token that lets it in (XEP-0484).
+    pub token: bool,
 }
 
 /// One room in a list.

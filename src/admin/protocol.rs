@@ -3,7 +3,7 @@
 //! A request is `{"do":"user.add",...}`. The answer is one line `{"ok":...}` or `{"error":{"kind":...,"text":...}}`; a long
 //! list comes before it in lines `{"users":[...]}` or `{"rooms":[...]}`. Lines are bounded in length; whoever sends a longer one is cut off.
 
-use super::{Access, AdminError, Room, Status, StoreReport, User};
+use super::{Access, AdminError, Device, Room, Status, StoreReport, User};
 use crate::config::{AccountName, DomainName, Secret};
 use crate::doctor::{Report, Section};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
@@ -41,6 +41,8 @@ pub(super) enum Request {
     UserList { host: Option<DomainName> },
     #[serde(rename = "user.access")]
     UserAccess { account: AccountName, access: Access },
+    #[serde(rename = "user.devices")]
+    UserDevices { account: AccountName },
     #[serde(rename = "room.list")]
     RoomList { host: Option<DomainName> },
     #[serde(rename = "room.show")]
@@ -82,6 +84,7 @@ pub(super) enum Answer {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Outcome {
     Done,
+    Devices(Vec<Device>),
     Status(Status),
     Store(StoreReport),
     /// Its sections have come before.

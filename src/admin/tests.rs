@@ -50,6 +50,22 @@ impl Admin for Accounts {
         Ok(())
     }
 
+    async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
+        let described = |id: &str, software: Option<&str>| Device {
+            id: id.to_owned(),
+            software: software.map(str::to_owned),
+            device: software.map(|_| "phone".to_owned()),
+            first_seen: "2026-01-01T00:00:00.000Z".to_owned(),
+            last_seen: "2026-02-01T12:34:56.789Z".to_owned(),
+            password: software.is_none(),
+            token: true,
+        };
+        if !self.0.lock().await.contains_key(account) {
+            return Err(AdminError::NotFound(format!("there is no {account}")));
+        }
+        Ok(vec![described("a1", Some("Awesome")), described("b2", None)])
+    }
+
     async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
         let room = |address: &str, name: &str| Room { address: address.parse().unwrap(), name: name.to_owned() };
         let all = vec![room("coven@muc.example.org", "A Dark Cave"), room("heath@muc.example.org", "")];
@@ -148,7 +164,9 @@ async fn what_the_client_asks_is_done_by_the_server() {
     client.user_set_access(&juliet, Access::Disabled).await.unwrap();
     assert_eq!(client.user_list(None).await.unwrap(), [User { account: juliet.clone(), access: Access::Disabled }]);
     assert_eq!(client.user_list(Some(&"example.net".parse().unwrap())).await.unwrap(), []);
+    assert_eq!(client.user_devices(&juliet).await.unwrap().len(), 2);
     client.user_delete(&juliet).await.unwrap();
+    assert!(matches!(client.user_devices(&juliet).await, Err(AdminError::NotFound(_))));
     assert!(matches!(client.user_delete(&juliet).await, Err(AdminError::NotFound(_))));
     assert!(matches!(client.set_log_filter("nonsense").await, Err(AdminError::Invalid(_))));
     assert_eq!(client.status().await.unwrap(), play.accounts.status().await.unwrap());

@@ -121,6 +121,12 @@ pub(super) enum User {
         #[arg(value_parser = domain)]
         host: Option<DomainName>,
     },
+    /// List the clients that have access to an account, as far as they say who they are
+    Devices {
+        /// The account
+        #[arg(value_parser = account)]
+        account: AccountName,
+    },
     /// Keep an account from logging in, without deleting anything
     Disable {
         /// The account

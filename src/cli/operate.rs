@@ -43,6 +43,10 @@ pub(super) fn user(loaded: &Loaded, command: User) -> Result<(), Failure> {
             };
             output::print(&users.iter().map(line).collect::<String>())
         }
+        User::Devices { account } => {
+            let devices = run(async { Ok(any(config).await?.user_devices(&account).await?) })?;
+            output::print(&devices.iter().map(client).collect::<String>())
+        }
         User::Disable { account } => {
             run(async { Ok(any(config).await?.user_set_access(&account, Access::Disabled).await?) })?;
             output::print(&format!("{account} can no longer log in.\n"))
@@ -52,6 +56,19 @@ pub(super) fn user(loaded: &Loaded, command: User) -> Result<(), Failure> {
             output::print(&format!("{account} can log in again.\n"))
         }
     }
+}
+
+/// One client of an account, on a line.
+fn client(device: &crate::admin::Device) -> String {
+    let day = |time: &str| time.split('T').next().unwrap_or_default().to_owned();
+    let listed = |words: &[Option<&str>], none: &str| {
+        let words: Vec<_> = words.iter().copied().flatten().collect();
+        if words.is_empty() { none.to_owned() } else { words.join(", ") }
+    };
+    let name = listed(&[device.software.as_deref(), device.device.as_deref()], "unknown");
+    let ways = listed(&[device.password.then_some("password"), device.token.then_some("token")], "no access");
+    let name = one_line(&name);
+    format!("{}  {name}  {} to {}  {ways}\n", device.id, day(&device.first_seen), day(&device.last_seen))
 }
 
 /// `oriole room ...`

@@ -3,7 +3,7 @@
 use super::assemble;
 use super::ports;
 use super::rooms;
-use crate::admin::{Access, Admin, AdminError, Room, Status, StoreReport, User};
+use crate::admin::{Access, Admin, AdminError, Device, Room, Status, StoreReport, User};
 use crate::config::{AccountName, Config, DomainName, Secret};
 use crate::doctor::{Doctor, Report};
 use crate::engine::Engine;
@@ -104,6 +104,10 @@ impl Admin for Operator {
             self.end_sessions(account.jid(), "the account has been disabled").await;
         }
         Ok(())
+    }
+
+    async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
+        devices(&self.config, self.store.as_ref(), account).await
     }
 
     async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
@@ -210,6 +214,10 @@ impl Admin for Offline {
 
     async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError> {
         set_access(self.open().await?.as_ref(), account, access).await
+    }
+
+    async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
+        devices(&self.config, self.open().await?.as_ref(), account).await
     }
 
     async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
@@ -338,6 +346,25 @@ async fn list(config: &Config, store: &dyn Store, host: Option<&DomainName>) -> 
         return Err(AdminError::NotFound("that host is not served here".to_owned()));
     }
     Ok(users)
+}
+
+async fn devices(config: &Config, store: &dyn Store, account: &AccountName) -> Result<Vec<Device>, AdminError> {
+    const MOST: usize = 500;
+    let record = existing(store, account.jid()).await?;
+    let password = record.credentials.and_then(|credentials| credentials.fingerprint());
+    let now = xeps::clock::Clock::now(&ports::SystemClock);
+    let known =
+        xeps::devices::all(store, account.jid(), &assemble::devices(config), now).await.map_err(store_failed)?;
+    let described = |(id, known): (String, xeps::devices::Device)| Device {
+        id,
+        first_seen: known.first_seen.format().into(),
+        last_seen: known.last_seen.format().into(),
+        password: known.knows(password),
+        token: known.has_tokens(password, now),
+        software: known.software,
+        device: known.device,
+    };
+    Ok(known.into_iter().take(MOST).map(described).collect())
 }
 
 async fn existing(store: &dyn Store, user: &BareJid) -> Result<AccountRecord, AdminError> {

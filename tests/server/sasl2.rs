@@ -330,6 +330,10 @@ fn the_owner_sees_who_has_access_and_revokes_it() {
     let of_phone = first.child("user-agent", "urn:xmpp:cam:0").unwrap();
     assert_eq!(of_phone.child("software", "urn:xmpp:cam:0").unwrap().text(), "AwesomeXMPP");
     assert_eq!((first.attr("connected"), second.attr("connected")), (Some("true"), Some("true")));
+    let shown = server.oriole(&["user", "devices", &user("juliet")]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    let line = format!("{}  AwesomeXMPP, Juliet's phone  ", first.attr("id").unwrap());
+    assert!(shown.starts_with(&line) && shown.ends_with("password, token\n"), "{shown}");
     let methods = |client: &Element| {
         let auth = client.child("auth", "urn:xmpp:cam:0").unwrap();
         auth.children().map(|method| method.name().to_owned()).collect::<Vec<_>>()
@@ -348,4 +352,22 @@ fn the_owner_sees_who_has_access_and_revokes_it() {
     assert!(server.oriole(&["user", "disable", &user("juliet")]).status.success());
     assert_eq!(phone.stream_error(), "not-authorized");
     assert_eq!(by_token(&server, PHONE, NONE, &token, ""), Err("account-disabled".into()));
+}
+
+/// A guest (XEP-0175) has no account, and so no tokens, no clients to be listed, and no second session by the same id.
+#[test]
+fn a_guest_leaves_nothing_behind() {
+    let server = Server::configured("default_host.anonymous = true");
+    let guest = || {
+        let mut client = secured(&server);
+        let more = format!("{PHONE}{BIND}{}", request_token(NONE));
+        let success = client.authenticate2(Mechanism::Anonymous, "", "", &more).unwrap();
+        assert!(success.child("token", FAST).is_none(), "{success:?}");
+        client.next();
+        client
+    };
+    let (mut one, mut other) = (guest(), guest());
+    assert_ne!(resource(&one.jid), resource(&other.jid));
+    assert_eq!(clients(&mut one).len(), 1, "itself");
+    other.settle();
 }

@@ -35,7 +35,10 @@ impl Client {
         password: &str,
         more: &str,
     ) -> Result<Element, String> {
-        let login = Login::Password { username: name.to_owned(), password: Password::new(password.to_owned()) };
+        let login = match mechanism {
+            Mechanism::Anonymous => Login::Nothing,
+            _ => Login::Password { username: name.to_owned(), password: Password::new(password.to_owned()) },
+        };
         let binding = if mechanism.binds_channel() { self.channel_binding() } else { Binding::Unsupported };
         let mut sasl = Sasl::new(mechanism, login, binding).unwrap();
         self.send_authenticate(mechanism.name(), &sasl.initial(), more);

@@ -53,7 +53,7 @@ pub static ABOUTS: [About; 5] = [
                 number: 386,
                 version: "1.1.0",
                 coverage: Coverage::Complete,
-                note: "offline messages that are not in the archive are delivered as ever",
+                note: "offline messages that the archive has are cleared when the session becomes available",
             },
             Xep {
                 number: 388,

@@ -228,9 +228,13 @@ fn revoking_takes_what_can_be_taken() {
     let mut phone = xeps::account::Session::new(SessionId(99), "juliet@example.org/phone".parse().unwrap());
     phone.states.of::<Login>().device = admission.device;
     world.account(JULIET).sessions.push(phone);
-    let refused = revoke(&mut world, &id('a'));
+    world.acts();
+    assert_eq!(revoke(&mut world, &id('a')), "");
+    let acts = world.acts();
+    let [refused, closed] = &acts[..] else { panic!("{acts:?}") };
+    assert!(refused.starts_with("juliet@example.org/balcony gets <iq id='1' ") && refused.contains("type='error'"));
     assert!(refused.contains("<service-unavailable ") && refused.contains("<password-reset-required "), "{refused}");
-    assert_eq!(world.acts(), ["juliet@example.org/phone is closed: not-authorized"]);
+    assert_eq!(closed, "juliet@example.org/phone is closed: not-authorized");
     assert_eq!(usable(&world, 'a'), []);
     assert_eq!(known(&world), [id('a')], "it still has access");
 
@@ -239,8 +243,11 @@ fn revoking_takes_what_can_be_taken() {
     assert_eq!(known(&world), [""; 0]);
     assert!(revoke(&mut world, &id('a')).contains("<item-not-found "));
 
-    let refused = revoke(&mut world, "session/balcony");
-    assert!(refused.contains("<password-reset-required "), "{refused}");
+    world.acts();
+    assert_eq!(revoke(&mut world, "session/balcony"), "");
+    let acts = world.acts();
+    assert!(acts[0].contains("<password-reset-required "), "{acts:?}");
+    assert_eq!(acts[1], "juliet@example.org/balcony is closed: not-authorized", "who asks is answered first");
     for nobody in ["session/elsewhere", "session/", "", &"x".repeat(5000)] {
         assert!(revoke(&mut world, nobody).contains("<item-not-found "), "{nobody}");
     }

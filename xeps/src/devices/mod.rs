@@ -9,17 +9,17 @@ mod record;
 mod storage;
 mod token;
 
+pub use device::Device;
 pub use login::{Login, Method, Proof, device_id, resource_part};
 pub use storage::{Admission, Attempt, Refused, admit, all, candidates};
 pub use token::Salt;
 
-use crate::account::Account;
+use crate::account::{Account, Session};
 use crate::accounts;
 use crate::context::{Act, Cx};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
-use crate::store::{Batch, Expect};
+use crate::store::{Batch, Expect, StoreError};
 use async_trait::async_trait;
-use device::Device;
 use std::time::Duration;
 use wire::datetime::Timestamp;
 use wire::sasl::Fingerprint;
@@ -88,7 +88,13 @@ impl Devices {
     }
 
     /// Section 3.2.
-    async fn revoke(&self, cx: &mut Cx<'_>, account: &Account, id: &str) -> Result<Answer, Halt> {
+    async fn revoke(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &Account,
+        request: &Request<'_>,
+        id: &str,
+    ) -> Result<Answer, Halt> {
         let (user, password) = (&account.user, fingerprint(cx, account).await?);
         let knows_password = match storage::find(cx.store, user, id).await? {
             Some((mut device, version)) => {
@@ -100,7 +106,11 @@ impl Devices {
                 } else {
                     batch.delete(storage::key(user, id), Expect::Version(version));
                 }
-                cx.commit(batch).await?;
+                match cx.commit(batch).await {
+                    // It logs in at this moment.
+                    Err(StoreError::Conflict) => return Err(Condition::ResourceConstraint.into()),
+                    committed => committed?,
+                };
                 knows_password
             }
             None => {
@@ -108,19 +118,30 @@ impl Devices {
                 session.ok_or(Condition::ItemNotFound)?.1.method == Method::Password
             }
         };
-        let ended = account.sessions.iter().filter(|session| {
-            let login = session.states.get::<Login>();
+        let is_its = |session: &&Session| {
             let resource = session.jid.resource().unwrap_or_default();
+            let login = session.states.get::<Login>();
             login.is_some_and(|login| login.device.as_deref() == Some(id) || is_session(id, resource, login))
-        });
-        cx.out.extend(ended.map(|session| Act::Close(session.id, StreamCondition::NotAuthorized)));
-        if !knows_password {
-            return Ok(Answer::Done);
-        }
-        let text = "its tokens are void and its sessions have ended, but it knows the password";
-        let reset = Element::new("password-reset-required", NS);
-        Err(StanzaError::new(Condition::ServiceUnavailable).with_text(text).with_extra(reset).into())
+        };
+        let ended = account.sessions.iter().filter(is_its);
+        let ended: Vec<_> = ended.map(|session| Act::Close(session.id, StreamCondition::NotAuthorized)).collect();
+        let answer = if knows_password { answer_that_it_knows(cx, request)? } else { Answer::Done };
+        // After the answer: the session that asks may be one of them.
+        cx.out.extend(ended);
+        Ok(answer)
     }
+}
+
+/// Section 3.2: only another password keeps such a client out.
+fn answer_that_it_knows(cx: &mut Cx<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
+    let text = "its tokens are void and its sessions have ended, but it knows the password";
+    let reset = Element::new("password-reset-required", NS);
+    let error = StanzaError::new(Condition::ServiceUnavailable).with_text(text).with_extra(reset);
+    let (Some(session), Some(reply)) = (request.session, request.stanza.error(&error)) else {
+        return Err(error.into());
+    };
+    cx.push(session, reply);
+    Ok(Answer::Sent)
 }
 
 #[async_trait]
@@ -136,18 +157,13 @@ impl Feature for Devices {
         }
         let element = request.element()?;
         match element.attr("id") {
-            Some(id) => self.revoke(cx, account, id).await,
+            Some(id) => self.revoke(cx, account, request, id).await,
             None => Err(Condition::BadRequest.into()),
         }
     }
 
     /// When a client was last here is when its session ended, not when it began.
-    async fn session_ended(
-        &self,
-        cx: &mut Cx<'_>,
-        account: &mut Account,
-        session: &crate::account::Session,
-    ) -> Outcome {
+    async fn session_ended(&self, cx: &mut Cx<'_>, account: &mut Account, session: &Session) -> Outcome {
         let Some(id) = session.states.get::<Login>().and_then(|login| login.device.as_deref()) else { return Ok(()) };
         let Some((mut device, version)) = storage::find(cx.store, &account.user, id).await? else { return Ok(()) };
         device.last_seen = cx.clock.now();

@@ -159,7 +159,7 @@ fn note(
         Proof::Password => device.password = attempt.password,
         Proof::Certificate => device.certificate = true,
         Proof::Token(salt) => {
-            if !device.tokens.used(&salt, fast.count) {
+            if !device.tokens.used(&salt, attempt.password, fast.count) {
                 return Err(Refused::Void);
             }
             if fast.invalidate {

@@ -64,8 +64,11 @@ impl Tokens {
     }
 
     /// A token has been used: what was given before it is void. False: it is void itself by now, or this is a replay.
-    pub fn used(&mut self, salt: &Salt, count: Option<u32>) -> bool {
-        let is_it = |slot: &Option<Slot>| slot.as_ref().is_some_and(|slot| slot.salt == *salt && slot.admits(count));
+    pub fn used(&mut self, salt: &Salt, password: Option<Fingerprint>, count: Option<u32>) -> bool {
+        let is_it = |slot: &Option<Slot>| {
+            let fits = |slot: &Slot| slot.salt == *salt && Some(slot.password) == password && slot.admits(count);
+            slot.as_ref().is_some_and(fits)
+        };
         if is_it(&self.new) {
             self.current = self.new.take();
         } else if !is_it(&self.current) {
@@ -136,15 +139,16 @@ mod tests {
     fn the_old_token_lasts_until_the_new_one_is_used() {
         let mut tokens = Tokens::default();
         tokens.give(slot(1, 0));
-        assert!(tokens.used(&[1; 16], None));
+        assert!(tokens.used(&[1; 16], Some(PASSWORD), None));
         tokens.give(slot(2, 1));
         assert_eq!(salts(&tokens, None), [2, 1]);
-        assert!(tokens.used(&[1; 16], None), "the client never got the new one");
+        assert!(tokens.used(&[1; 16], Some(PASSWORD), None), "the client never got the new one");
         tokens.give(slot(3, 2));
         assert_eq!(salts(&tokens, None), [3, 1], "what was given and not used is void");
-        assert!(tokens.used(&[3; 16], None));
+        assert!(tokens.used(&[3; 16], Some(PASSWORD), None));
         assert_eq!(salts(&tokens, None), [3]);
-        assert!(!tokens.used(&[1; 16], None));
+        assert!(!tokens.used(&[1; 16], Some(PASSWORD), None));
+        assert!(!tokens.used(&[3; 16], Some([2; 8]), None), "the password has changed meanwhile");
     }
 
     /// Section 3.4: servers MUST bind tokens to the mechanism selected by the client.
@@ -169,9 +173,9 @@ mod tests {
         let mut tokens = Tokens::default();
         tokens.give(slot(1, 0));
         assert!(salts(&tokens, Some(0)).is_empty(), "the count is positive");
-        assert!(tokens.used(&[1; 16], Some(5)));
+        assert!(tokens.used(&[1; 16], Some(PASSWORD), Some(5)));
         assert_eq!(salts(&tokens, Some(5)), []);
-        assert!(!tokens.used(&[1; 16], Some(4)));
+        assert!(!tokens.used(&[1; 16], Some(PASSWORD), Some(4)));
         assert_eq!(salts(&tokens, Some(6)), [1]);
     }
 
@@ -180,7 +184,7 @@ mod tests {
         let mut tokens = Tokens::default();
         tokens.give(slot(1, 0));
         assert!(!tokens.is_due(at(1)), "it is not in use");
-        tokens.used(&[1; 16], None);
+        tokens.used(&[1; 16], Some(PASSWORD), None);
         assert!(!tokens.is_due(at(0)) && tokens.is_due(at(1)));
     }
 
