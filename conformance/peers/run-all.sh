@@ -43,11 +43,12 @@ for peer in ${peers//,/ }; do
         printf 'c%d.localhost:%d:secret,' "$i" "$port"
     done)
     websocket=ws://$addr:5280/xmpp-websocket; [ "$peer" = ejabberd ] && websocket=ws://$addr:5280/ws
-    [ "$peer" = oriole ] && websocket=wss://$addr:5283/xmpp-websocket
+    bosh=http://$addr:5280/http-bind; [ "$peer" = ejabberd ] && bosh=http://$addr:5280/bosh
+    [ "$peer" = oriole ] && websocket=wss://$addr:5283/xmpp-websocket bosh=https://$addr:5283/http-bind
     # ejabberd 23.01 answers "Database failure" when several nodes are created at the same time.
     parallel=16; [ "$peer" = ejabberd ] && parallel=1
     admin=(--admin admin@localhost --admin-password secret --register); [ "$peer" = oriole ] && admin=()
-    "$suite" run --parallel "$parallel" --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 --websocket "$websocket" \
+    "$suite" run --parallel "$parallel" --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 --websocket "$websocket" --bosh "$bosh" \
         --component "${components%,}" "${admin[@]}" \
         --json "$out/$peer.json" --html "$out/$peer.html" --junit "$out/$peer.xml" "$@" | tee "$out/$peer.txt"
     stop

@@ -1,6 +1,8 @@
 //! The grammar of plays: what is read, what is expanded, and where mistakes are reported.
 
-use conformance_suite::play::{Condition, Fault, Library, Place, Requirement, Stage, StepKind};
+use conformance_suite::play::{
+    Condition, Fault, HttpBody, Library, Place, Requirement, Role, Stage, StepKind, Verdict,
+};
 
 const HEAD: &str = "specification: TEST 1\nversion: 1.0\ntitle: A test\n\n";
 
@@ -138,4 +140,71 @@ fn an_absent_feature_can_be_a_need_and_questions_can_be_answered() {
     );
     let (_, _, what) = fault(&requirement("cast: romeo\nromeo answers questions with:\n\t<a/>\n\t<b/>\n"));
     assert_eq!(what, "one element is the answer");
+}
+
+#[test]
+fn an_account_that_only_a_scene_speaks_of_is_needed() {
+    let text = requirement("cast: romeo secured, juliet secured\nromeo shows\n")
+        + "\nscene: WHO shows\n\t$WHO sends:\n\t\t<a>${$WHO.password}</a>\n";
+    let found = read(&text).expect("no mistakes");
+    assert!(found[0].needs_account("romeo") && !found[0].needs_account("juliet"));
+}
+
+#[test]
+fn other_servers_are_cast_without_accounts() {
+    let found = read(&requirement(
+        "cast: verona remote, mantua remote registered, verona/out outgoing, verona/raw outgoing raw\n\
+         verona answers verify with invalid\nverona/out sends:\n\t<db:result from=\"${verona}\">${verona.stream}</db:result>\n\
+         verona receives:\n\t<message/>\n",
+    ))
+    .expect("no mistakes");
+    let cast: Vec<(Role, Stage)> = found[0].cast.iter().map(|actor| (actor.role, actor.stage)).collect();
+    let wanted = [
+        (Role::Remote, Stage::Available),
+        (Role::Remote, Stage::Registered),
+        (Role::Outgoing, Stage::Secured),
+        (Role::Outgoing, Stage::Raw),
+    ];
+    assert_eq!(cast, wanted);
+    assert!(!found[0].needs_account("verona"));
+    assert!(
+        matches!(&found[0].steps[0].kind, StepKind::Answers(who, what, Verdict::Invalid) if who == "verona" && what == "verify")
+    );
+    let StepKind::Send(_, elements) = &found[0].steps[1].kind else { panic!("a send step") };
+    assert_eq!(elements[0].ns, "jabber:server:dialback");
+    let StepKind::Receive(_, _, patterns) = &found[0].steps[2].kind else { panic!("a receive step") };
+    assert_eq!(patterns[0].name(), Some(("jabber:server", "message")));
+    let (_, _, what) = fault(&requirement("cast: verona remote\nverona answers verify with perhaps\n"));
+    assert!(what.contains("valid|invalid"), "{what}");
+}
+
+#[test]
+fn http_steps_have_one_body() {
+    let found = read(&requirement(
+        "cast: romeo\nhttp post \"${bosh}\":\n\t<body xmlns=\"urn:x\"/>\nhttp answers:\n\t<body xmlns=\"urn:x\" sid=\"{save sid}\"/>\n\
+         http refuses with item-not-found or 404\nhttp get \"${sid}\"\n",
+    ))
+    .expect("no mistakes");
+    let kinds: Vec<&StepKind> = found[0].steps.iter().map(|step| &step.kind).collect();
+    assert!(
+        matches!(kinds[0], StepKind::Http { method, body: HttpBody::Xml(body), .. } if method == "POST" && body.ns == "urn:x")
+    );
+    assert!(matches!(kinds[1], StepKind::HttpAnswers(_)));
+    assert!(matches!(kinds[2], StepKind::HttpRefuses(words) if *words == ["item-not-found", "404"]));
+    assert!(matches!(kinds[3], StepKind::Http { body: HttpBody::None, .. }));
+    assert!(read(&requirement("cast: romeo\nhttp post \"u\" with \"x\":\n\t<a/>\n")).is_err());
+}
+
+#[test]
+fn a_login_can_be_bound() {
+    let found = read(&requirement(
+        "cast: romeo secured\nromeo fails to authenticate with SCRAM-SHA-1-PLUS bound to wrong tls-exporter using password \"x\"\n\
+         romeo authenticates\n",
+    ))
+    .expect("no mistakes");
+    let StepKind::FailToAuthenticate(_, credentials) = &found[0].steps[0].kind else { panic!("a failing login") };
+    assert_eq!(credentials.mechanism.as_deref(), Some("SCRAM-SHA-1-PLUS"));
+    assert_eq!(credentials.binding.as_deref(), Some("wrong tls-exporter"));
+    assert!(credentials.password.is_some());
+    assert!(read(&requirement("cast: romeo\nromeo authenticates bound to nothing\n")).is_err());
 }

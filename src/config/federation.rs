@@ -119,7 +119,7 @@ text_value!(Route, "an address and a port such as \"192.0.2.1:5269\" or \"tls:19
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FederationTimeouts {
-    /// From the first look into DNS until TCP connects to one of the addresses of a server.
+    /// For a look into DNS, and for an address of a server to accept a connection.
     pub connect: Period,
     /// From there until stanzas can flow.
     pub negotiate: Period,

@@ -2,7 +2,7 @@
 
 use super::words::{date, place_words};
 use crate::config::DomainName;
-use crate::s2s::{Place, Pong, Step, Tlsas, Trouble, Verdict};
+use crate::s2s::{NO_ANSWER, Place, Pong, Proof, Step, Tlsas, Trouble, Verdict};
 
 /// The end of an examination of another domain.
 pub(super) enum Outcome {
@@ -71,7 +71,7 @@ fn advise(step: &Step, domain: &DomainName, from: &DomainName, by_server: bool) 
         Step::Addresses { host, failure: Some(_), .. } => {
             format!("{host} needs an A or AAAA record, or {domain} SRV records that name another host")
         }
-        Step::Tcp { address, failure: Some(failure), .. } if failure == "no answer" => {
+        Step::Tcp { address, failure: Some(failure), .. } if failure == NO_ANSWER => {
             format!("{address}: the server is off, or a firewall drops what comes to port {}", address.port())
         }
         Step::Tcp { address, failure: Some(_), .. } => {
@@ -102,13 +102,13 @@ fn advise(step: &Step, domain: &DomainName, from: &DomainName, by_server: bool) 
         Step::Offer { secured: false, features } if !features.iter().any(|one| one == "starttls") => {
             format!("{domain} must offer STARTTLS, or be excepted here: federation.domains.\"{domain}\".require_tls")
         }
-        Step::Failed { why } if why.contains("our certificate") || why.contains("prove who we are") => {
-            match by_server {
-                true => format!("{from} needs a certificate that {domain} accepts: see oriole doctor {from}"),
-                false => "start the server and ask again: only then dialback can be tried".to_owned(),
-            }
+        Step::Unconvinced { by: Proof::Certificate } if by_server => {
+            format!("{from} needs a certificate that {domain} accepts: see oriole doctor {from}")
         }
-        Step::Failed { why } if why.contains("dial") => {
+        Step::Unconvinced { by: Proof::Certificate } => {
+            "start the server and ask again: only then dialback can be tried".to_owned()
+        }
+        Step::Unconvinced { by: Proof::DialbackKey } => {
             format!("{domain} must find {from} in DNS and reach it: see oriole doctor {from}")
         }
         _ => return None,
@@ -178,7 +178,7 @@ mod tests {
         assert!(end.advice[0].contains("_xmpp-server._tcp.mantua.example. 3600 IN SRV"), "{:?}", end.advice);
         let plain = Step::Offer { secured: false, features: vec![] };
         assert!(concluded(ended(), &[plain], true).advice[0].contains("must offer STARTTLS"));
-        let refused = Step::Failed { why: "the peer did not accept our certificate (not-authorized)".to_owned() };
+        let refused = Step::Unconvinced { by: Proof::Certificate };
         assert!(concluded(ended(), std::slice::from_ref(&refused), false).advice[0].contains("start the server"));
         assert!(concluded(ended(), &[refused], true).advice[0].contains("oriole doctor verona.example"));
     }

@@ -2,6 +2,7 @@
 
 use super::{Doctor, Finding, Level};
 use crate::config::DomainName;
+use crate::s2s::{Host, Log, Place, Security};
 use rustls::pki_types::ServerName;
 use std::io;
 use std::time::Duration;
@@ -31,7 +32,10 @@ pub(super) async fn look(doctor: &Doctor<'_>, domain: &DomainName) -> Finding {
 /// The status and the text of the page, as HTTP/1.0 (RFC 1945) brings it: in one piece, to the end of the connection.
 async fn fetch(doctor: &Doctor<'_>, domain: &DomainName, name: &str) -> io::Result<(u16, String)> {
     let invalid = |text: &'static str| io::Error::new(io::ErrorKind::InvalidData, text);
-    let socket = TcpStream::connect((name, 443)).await?;
+    // As other servers are looked for: by the name server of the configuration.
+    let place = Place { host: Host::Name(name.to_owned()), port: 443, security: Security::Direct };
+    let addresses = doctor.federation.addresses(&place, &Log).await.map_err(io::Error::other)?;
+    let socket = TcpStream::connect(&addresses[..]).await?;
     let config = doctor.tls.host_covering(domain).servers().connect.clone();
     let server = ServerName::try_from(name.to_owned()).map_err(|_| invalid("no name of a server"))?;
     let mut tls = TlsConnector::from(config).connect(server, socket).await?;

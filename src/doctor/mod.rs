@@ -72,16 +72,14 @@ pub struct Doctor<'a> {
     pub tls: &'a Tls,
     /// Whether this is the running server: only then our dialback keys are answered for, and stanzas have a way back.
     pub by_server: bool,
+    /// Whether a domain is served here.
+    pub serves: &'a (dyn Fn(&DomainName) -> bool + Sync),
 }
 
 impl Doctor<'_> {
     /// Examines a domain: one that is served here as others see it, any other as a server to talk to in the name of `from`.
     pub async fn examine(&self, domain: &DomainName, from: &DomainName) -> Report {
-        if self.serves(domain) { self.examine_own(domain).await } else { self.examine_remote(domain, from).await }
-    }
-
-    fn serves(&self, domain: &DomainName) -> bool {
-        self.config.hosts.contains_key(domain) || self.config.components.contains_key(domain)
+        if (self.serves)(domain) { self.examine_own(domain).await } else { self.examine_remote(domain, from).await }
     }
 
     /// A way to other servers, the same as for stanzas, but for one that could come back: that would take it from its line.

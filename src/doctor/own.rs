@@ -76,3 +76,31 @@ fn titled(sections: Vec<Section>, title: &str) -> Option<Section> {
     let findings: Vec<_> = sections.into_iter().flat_map(|section| section.findings).collect();
     (!findings.is_empty()).then(|| Section { title: title.to_owned(), findings })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::s2s::Verdict;
+
+    #[test]
+    fn a_place_is_sound_when_every_address_answers_with_a_good_certificate() {
+        let answers = Step::Tcp { address: "192.0.2.1:5269".parse().unwrap(), millis: 1, failure: None };
+        let refuses = Step::Tcp {
+            address: "192.0.2.2:5269".parse().unwrap(),
+            millis: 1,
+            failure: Some("Connection refused".to_owned()),
+        };
+        let certificate = |dane| Step::Certificate { judgement: None, dane };
+        for (steps, sound) in [
+            (vec![answers.clone(), certificate(Some(Verdict::OwnCertificate)), Step::Looked], true),
+            (vec![answers.clone(), certificate(Some(Verdict::OwnCertificate))], false),
+            (vec![answers.clone(), certificate(Some(Verdict::Mismatch)), Step::Looked], false),
+            (vec![answers.clone(), certificate(Some(Verdict::Unusable)), Step::Looked], false),
+            (vec![answers.clone(), certificate(None), Step::Looked], false),
+            (vec![answers, Step::Looked, refuses], false),
+            (vec![], false),
+        ] {
+            assert_eq!(is_sound(&steps), sound, "{steps:?}");
+        }
+    }
+}

@@ -14,6 +14,7 @@ impl Doctor<'_> {
         let outcome = self.meet(domain, from, &journal).await;
         let steps = journal.into_steps();
         let Conclusion { works, summary, advice } = conclude(domain, from, &outcome, &steps, self.by_server);
+        let unsigned = !self.config.federation.dane && steps.iter().any(|step| matches!(step, Step::Srv { .. }));
         let context = Context {
             domain,
             own: false,
@@ -21,6 +22,10 @@ impl Doctor<'_> {
             now: SystemTime::now(),
         };
         let mut sections = sections(steps, &context);
+        if let Some(first) = sections.first_mut().filter(|_| unsigned) {
+            let text = "whether DNS is signed (DNSSEC) is not looked at: federation.dane is false";
+            first.findings.push(Finding::new(Level::Note, text));
+        }
         if let Outcome::Pinged(pong) = &outcome {
             sections.push(Section { title: "There and back".to_owned(), findings: vec![pong_words(pong)] });
         }

@@ -2,7 +2,7 @@
 
 use super::{Finding, Level, Section};
 use crate::config::DomainName;
-use crate::s2s::{Host, Judgement, Place, Security, Srv, Step, Tlsas, Verdict};
+use crate::s2s::{Host, Judgement, Place, Proof, Security, Srv, Step, Tlsas, Verdict};
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
@@ -74,12 +74,12 @@ fn finding(step: &Step, context: &Context<'_>) -> Option<(Level, String)> {
         Step::Tls { failure: Some(failure), .. } => (Level::Bad, format!("TLS cannot be negotiated: {failure}")),
         Step::Certificate { judgement, dane } => certificate(judgement.as_ref(), *dane, context),
         Step::Offer { secured, features } => offer(*secured, features),
-        Step::Established { how } => {
-            let by = if how == "External" { "certificate" } else { "dialback keys" };
+        Step::Established { by } => {
+            let by = if *by == Proof::Certificate { "certificate" } else { "dialback keys" };
             (Level::Good, format!("it accepts our {by}: stanzas can flow to it"))
         }
         Step::Failed { why } => (Level::Bad, why.clone()),
-        Step::Looked | Step::Try { .. } => return None,
+        Step::Unconvinced { .. } | Step::Looked | Step::Try { .. } => return None,
     })
 }
 
@@ -117,6 +117,9 @@ fn for_seconds(ttl: Option<u32>) -> String {
 fn dane(name: &str, found: &Tlsas) -> (Level, String) {
     match found {
         Tlsas::Nothing => (Level::Note, format!("{name}: no TLSA records that DNSSEC proves")),
+        Tlsas::Unsigned => {
+            (Level::Note, format!("{name}: not looked at, because the SRV records are not signed (DNSSEC)"))
+        }
         Tlsas::Unknown(why) => {
             (Level::Warning, format!("{name}: it cannot be found out whether there are TLSA records: {why}"))
         }

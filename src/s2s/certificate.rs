@@ -30,8 +30,24 @@ pub struct Judgement {
     pub self_signed: bool,
     /// Its SHA-256 hash in hexadecimal.
     pub fingerprint: String,
+    #[serde(with = "since_epoch")]
     pub not_before: SystemTime,
+    #[serde(with = "since_epoch")]
     pub not_after: SystemTime,
+}
+
+/// Times as seconds since 1970.
+mod since_epoch {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::time::{Duration, SystemTime};
+
+    pub fn serialize<S: Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
+        Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::deserialize(deserializer)?.min(u64::from(u32::MAX) * 64)))
+    }
 }
 
 impl Judgement {

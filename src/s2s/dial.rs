@@ -11,6 +11,9 @@ use tokio::time::timeout;
 /// The head start of an address over the next one (RFC 8305 section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
+/// What is told of an address that neither accepts nor refuses.
+pub const NO_ANSWER: &str = "no answer";
+
 /// Connects to the first address that answers; each has `patience` to do so. Later addresses are tried when the earlier ones have failed or have had
 /// their head start. Attempts that are not needed any more end with the call.
 ///
@@ -26,7 +29,7 @@ pub async fn connect(addresses: &[SocketAddr], patience: Duration, witness: &dyn
             attempts.spawn(async move {
                 let begun = Instant::now();
                 let connected = timeout(patience, TcpStream::connect(address)).await;
-                let none = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer"));
+                let none = |_| Err(io::Error::new(io::ErrorKind::TimedOut, NO_ANSWER));
                 (address, connected.unwrap_or_else(none), begun.elapsed())
             });
         } else if attempts.is_empty() {

@@ -103,9 +103,13 @@ impl Dns {
         }
         let domain = domain.to_ascii();
         let (starttls, direct) = tokio::join!(
-            self.srv(&domain, audience, Security::StartTls, witness),
-            self.srv(&domain, audience, Security::Direct, witness)
+            self.srv(&domain, audience, Security::StartTls),
+            self.srv(&domain, audience, Security::Direct)
         );
+        let [starttls, direct] = [starttls, direct].map(|(step, records)| {
+            witness.saw(step);
+            records
+        });
         let places = choose(&domain, usual_port(audience), starttls, direct, below)?;
         witness.saw(Step::Places { places: places.clone() });
         Ok(places)
@@ -160,21 +164,16 @@ impl Dns {
         Ok((addresses, ttl))
     }
 
-    async fn srv(
-        &self,
-        domain: &str,
-        audience: Audience,
-        security: Security,
-        witness: &dyn Witness,
-    ) -> Result<Vec<Srv>, NotFound> {
+    /// The records of a service, and what is to be told of them.
+    async fn srv(&self, domain: &str, audience: Audience, security: Security) -> (Step, Result<Vec<Srv>, NotFound>) {
         let name = format!("{}.{domain}", service(audience, security));
-        let found = self.look_up_srv(&name, security).await;
-        let (records, ttl, failure) = match &found {
-            Ok((records, ttl)) => (records.clone(), *ttl, None),
-            Err(error) => (Vec::new(), None, Some(error.to_string())),
-        };
-        witness.saw(Step::Srv { name, records, ttl, failure });
-        found.map(|(records, _)| records)
+        match self.look_up_srv(&name, security).await {
+            Ok((records, ttl)) => (Step::Srv { name, records: records.clone(), ttl, failure: None }, Ok(records)),
+            Err(error) => {
+                let failure = Some(error.to_string());
+                (Step::Srv { name, records: Vec::new(), ttl: None, failure }, Err(error))
+            }
+        }
     }
 
     async fn look_up_srv(&self, name: &str, security: Security) -> Result<(Vec<Srv>, Option<u32>), NotFound> {

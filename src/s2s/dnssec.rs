@@ -47,7 +47,7 @@ impl Dnssec {
         if host != domain {
             match self.leads_to(domain, place, host).await {
                 Ok(true) => {}
-                Ok(false) => return Some((name, Tlsas::Nothing)),
+                Ok(false) => return Some((name, Tlsas::Unsigned)),
                 Err(why) => return Some((name, Tlsas::Unknown(why))),
             }
         }

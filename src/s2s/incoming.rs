@@ -1,10 +1,12 @@
 //! Streams from other servers: which domain is asked for, who the peer is, and its stanzas onto the road.
 
+mod claims;
+
 use super::guests::Pass;
 use super::link::{Aloft, arrived, broken, closing_time, give_back, stopped, too_late};
 use super::open::{bid_farewell, watch};
 use super::remotes::{Carrier, Pair};
-use super::verify::{self, Claim, unanswered};
+use super::verify::Claim;
 use super::{Federation, domain_name};
 use crate::config::DomainName;
 use crate::net::{Io, Moved, Shared, random, server_limits};
@@ -18,10 +20,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use tokio_rustls::LazyConfigAcceptor;
 use tracing::{Span, debug, info};
-use wire::jid::{BareJid, Jid};
-use wire::sasl::{ChannelBindings, Identity, Mechanism, Principal, SaslError};
-use wire::stanza::{Condition, Stanza};
-use wire::stream::dialback::{Request, Verdict};
+use wire::jid::BareJid;
+use wire::sasl::{ChannelBindings, Mechanism, SaslError};
+use wire::stanza::Stanza;
+use wire::stream::dialback::Verdict;
 use wire::stream::{Event, FederationPolicy, Header, Policy, Role, Stream, StreamCondition, StreamError, Timeouts};
 
 /// Takes a connection from another server through its life. `direct`: TLS begins with the first byte.
@@ -47,10 +49,6 @@ pub async fn serve(shared: &Arc<Shared>, federation: &Arc<Federation>, socket: T
     };
     incoming.run(direct, patience).await;
 }
-
-/// Dialback claims of one stream that are being verified at a time, before one of them is proved and afterwards. Further
-/// ones are refused.
-const CLAIMS: [usize; 2] = [4, 16];
 
 /// Bytes of answers that wait for a peer. Stanzas are taken from lines only when nothing waits: more than this is an attack.
 const UNREAD: usize = 512 * 1024;
@@ -229,33 +227,6 @@ impl Incoming<'_> {
         Next::Go
     }
 
-    /// Whether the peer's certificate proves a domain, as far as is known.
-    fn proves(&self, domain: &DomainName) -> bool {
-        self.by_dns.contains(domain) || self.federation.proves(&self.chain, domain)
-    }
-
-    /// Asks DNS whether the peer's certificate is the domain's (DANE).
-    async fn learn(&mut self, domain: &DomainName) -> bool {
-        let proven = self.federation.proves_by_dns(&self.chain, domain).await;
-        if proven {
-            self.by_dns.insert(domain.clone());
-        }
-        proven
-    }
-
-    /// The domain that a peer claims, if it may.
-    fn foreign(&self, from: &Jid) -> Result<DomainName, StreamError> {
-        let name = from.as_str().parse::<DomainName>();
-        let name = name.map_err(|_| StreamError::with_text(StreamCondition::InvalidFrom, "'from' is no domain"))?;
-        if self.serves(name.as_str()) {
-            return Err(StreamError::with_text(StreamCondition::InvalidFrom, "that domain is served here"));
-        }
-        if !self.federation.lists.permit(name.as_str()) {
-            return Err(StreamError::with_text(StreamCondition::PolicyViolation, "this server does not talk to you"));
-        }
-        Ok(name)
-    }
-
     fn policy(&self, local: BareJid, from: Option<&DomainName>, proven: bool) -> Policy {
         let config = &self.federation.config;
         let dialback = proven || from.is_none_or(|from| self.federation.may_dial_back(from));
@@ -312,88 +283,6 @@ impl Incoming<'_> {
             }
             Err(_) => false,
         }
-    }
-
-    /// SASL EXTERNAL: the certificate must prove the domain that is asked for (XEP-0178 section 3).
-    fn authorize(&mut self, identity: &Identity) -> Next {
-        let domain = match &identity.principal {
-            Principal::Server(name) | Principal::User(name) => name.parse::<DomainName>().ok(),
-            Principal::Anonymous => None,
-        };
-        let proven = domain.filter(|domain| self.foreign(domain.jid().as_jid()).is_ok() && self.proves(domain));
-        let (Some(domain), Some(local)) = (proven, self.local.clone()) else {
-            return self.deny(SaslError::NotAuthorized, "the certificate does not prove that domain");
-        };
-        if !self.welcome(domain.jid()) {
-            return self.deny(SaslError::TemporaryAuthFailure, "the domain has too many streams");
-        }
-        info!(from = %domain, to = %local, how = "External", "connected");
-        Span::current().record("jid", domain.as_str());
-        self.proved.insert(Pair { local, remote: domain.jid().clone() });
-        self.stream.authorized_server(domain.jid().clone());
-        Next::Go
-    }
-
-    fn dialback(&mut self, request: Request) {
-        match request {
-            Request::Verify { from, to, id, key } => {
-                let claim = Claim { from, to, id, key };
-                let valid = self.serves(claim.to.as_str()) && verify::is_ours(self.federation, &claim);
-                debug!(from = %claim.from, valid, "asked for a dialback key");
-                self.stream.answer_verify(&claim.from, &claim.to, &claim.id, valid);
-            }
-            Request::Result { from, to, key } => {
-                let claim = Claim { from, to, id: self.stream.id().into(), key };
-                if let Some(verdict) = self.decide(&claim) {
-                    return self.answer(&claim, verdict);
-                }
-                let (shared, federation) = (self.shared.clone(), self.federation.clone());
-                self.claims.spawn(async move {
-                    let verdict = verify::ask(&shared, &federation, &claim).await;
-                    (claim, verdict)
-                });
-            }
-        }
-    }
-
-    /// What can be said of a claim without asking the authoritative server.
-    fn decide(&self, claim: &Claim) -> Option<Verdict> {
-        if !self.serves(claim.to.as_str()) {
-            return Some(unanswered(Condition::ItemNotFound));
-        }
-        let Ok(from) = self.foreign(claim.from.as_jid()) else { return Some(unanswered(Condition::NotAllowed)) };
-        // XEP-0220 section 2.2.2: a certificate that proves the domain saves the question.
-        if self.proves(&from) {
-            return Some(Verdict::Valid);
-        }
-        if !self.federation.may_dial_back(&from) {
-            return Some(unanswered(Condition::NotAuthorized));
-        }
-        let most = CLAIMS[usize::from(!self.proved.is_empty())];
-        (self.claims.len() >= most).then(|| unanswered(Condition::ResourceConstraint))
-    }
-
-    fn answer(&mut self, claim: &Claim, verdict: Verdict) {
-        let verdict = match verdict {
-            Verdict::Valid if !self.welcome(&claim.from) => unanswered(Condition::ResourceConstraint),
-            verdict => verdict,
-        };
-        if verdict == Verdict::Valid {
-            info!(from = %claim.from, to = %claim.to, how = "Dialback", "connected");
-            Span::current().record("jid", claim.from.as_str());
-            self.proved.insert(claim.pair());
-        }
-        self.stream.answer_result(&claim.from, &claim.to, &verdict);
-    }
-
-    /// Takes up a place for a domain, unless this stream has one already. False: there is none left.
-    fn welcome(&mut self, domain: &BareJid) -> bool {
-        if self.guests.iter().any(|guest| guest.domain() == domain) {
-            return true;
-        }
-        let Some(pass) = self.federation.guests.enter(domain) else { return false };
-        self.guests.push(pass);
-        true
     }
 
     /// Takes over the lines back to the peer, and writes what is in them (XEP-0288).

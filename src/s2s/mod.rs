@@ -34,14 +34,15 @@ pub use outgoing::carry_all;
 // For the doctor.
 pub(crate) use certificate::Judgement;
 pub(crate) use dane::{Tlsa, Verdict};
+pub(crate) use dial::NO_ANSWER;
 pub(crate) use dns::{Host, NotFound, Place, Security};
 pub(crate) use open::{Dialer, Opened, PLACES, Trouble, bid_farewell};
 pub(crate) use ping::Pong;
 pub(crate) use remotes::Pair;
 pub(crate) use srv::Srv;
-pub(crate) use steps::{Journal, Step, Tlsas, Witness};
+pub(crate) use steps::{Journal, Log, Proof, Step, Tlsas, Witness};
 
-use crate::config::{self, DomainName, Proof};
+use crate::config::{self, DomainName};
 use certificate::Authorities;
 use dns::Dns;
 use guests::Guests;
@@ -52,7 +53,6 @@ use remotes::{Carrier, Full, Limits, Remotes};
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
-use steps::Log;
 use tokio::sync::{Semaphore, mpsc};
 use wire::jid::BareJid;
 use wire::stanza::{Condition, Stanza, StanzaError};
@@ -196,7 +196,7 @@ impl Federation {
 
     /// Whether `domain` may prove itself by dialback.
     fn may_dial_back(&self, domain: &DomainName) -> bool {
-        self.config.proof(domain) == Proof::CertificatesOrDialback
+        self.config.proof(domain) == config::Proof::CertificatesOrDialback
     }
 }
 

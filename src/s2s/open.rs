@@ -4,7 +4,7 @@ use super::certificate::Judgement;
 use super::dane::{self, Verdict};
 use super::dns::{Host, NotFound, Place, Security};
 use super::remotes::Pair;
-use super::steps::{Log, Step, Tlsas, Witness};
+use super::steps::{Log, Proof, Step, Tlsas, Witness};
 use super::{Federation, dial, domain_name};
 use crate::config::DomainName;
 use crate::net::{Io, Machine, Moved, Shared, server_limits};
@@ -157,10 +157,12 @@ impl Dialer<'_> {
         purpose: Purpose,
     ) -> Result<Opened, Trouble> {
         let (federation, timeouts) = (self.federation, &self.federation.config.timeouts);
+        let patience = timeouts.connect.get();
         let (socket, tlsa) = tokio::join!(
-            dial::connect(addresses, timeouts.connect.get(), self.witness),
-            federation.dns.tlsa(remote, place, self.witness)
+            dial::connect(addresses, patience, self.witness),
+            timeout(patience, federation.dns.tlsa(remote, place, self.witness))
         );
+        let tlsa = tlsa.unwrap_or_else(|_| Tlsas::Unknown("DNS took too long".to_owned()));
         let opened = match socket {
             Ok(socket) => {
                 watch(&socket);
@@ -260,7 +262,7 @@ impl Attempt<'_> {
                         self.judge(&mut initiator, &mut io).await?;
                         let (bidi, certified) = (initiator.is_bidirectional(), self.proven);
                         info!(from = %self.pair.local, to = %self.pair.remote, ?how, certified, bidi, "connected");
-                        witness.saw(Step::Established { how: format!("{how:?}") });
+                        witness.saw(Step::Established { by: how.into() });
                         return Ok(Opened::Link(Box::new(Link { io, initiator })));
                     }
                     Some(Initiated::Verified(valid)) => {
@@ -273,6 +275,9 @@ impl Attempt<'_> {
                         return Ok(Opened::Looked);
                     }
                     Some(Initiated::Failed(failure)) => {
+                        if let Some(by) = Proof::of(&failure) {
+                            witness.saw(Step::Unconvinced { by });
+                        }
                         bid_farewell(&mut io, &mut initiator).await;
                         return Err(Trouble::Refused(failure.to_string()));
                     }

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use tracing::debug;
+use wire::stream::{Failure, How};
 
 /// One step, taken or failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,20 +37,52 @@ pub enum Step {
     Certificate { judgement: Option<Judgement>, dane: Option<Verdict> },
     /// The peer's stream features, before TLS or within it.
     Offer { secured: bool, features: Vec<String> },
-    /// The peer has let us in, by `External` or `Dialback`.
-    Established { how: String },
+    /// The peer has let us in.
+    Established { by: Proof },
+    /// What we have shown did not convince the peer.
+    Unconvinced { by: Proof },
     /// All that is offered has been seen.
     Looked,
     /// Nothing comes of this place.
     Failed { why: String },
 }
 
+/// What we prove ourselves by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    Certificate,
+    DialbackKey,
+}
+
+impl Proof {
+    /// What a failure to be let in is about, if it is about that.
+    pub fn of(failure: &Failure) -> Option<Proof> {
+        match failure {
+            Failure::ExternalRefused(_) | Failure::NoAuthentication => Some(Proof::Certificate),
+            Failure::DialbackInvalid | Failure::DialbackError(_) => Some(Proof::DialbackKey),
+            Failure::NoTls | Failure::TlsRefused => None,
+        }
+    }
+}
+
+impl From<How> for Proof {
+    fn from(how: How) -> Proof {
+        match how {
+            How::External => Proof::Certificate,
+            How::Dialback => Proof::DialbackKey,
+        }
+    }
+}
+
 /// What DNSSEC proves of the certificate at a place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tlsas {
-    /// Nothing: there are no records, or they are not signed.
+    /// There are no TLSA records, or they are not signed.
     Nothing,
+    /// What leads to the place is not signed, so TLSA records would prove nothing.
+    Unsigned,
     /// It could not be found out.
     Unknown(String),
     Records(Vec<Tlsa>),

@@ -165,8 +165,10 @@ impl Admin for Operator {
     async fn doctor(&self, domain: &DomainName, from: Option<&DomainName>) -> Result<Report, AdminError> {
         match &self.shared.federation {
             Some(federation) => {
-                let doctor = Doctor { config: &self.config, federation, tls: &self.shared.tls, by_server: true };
-                Ok(doctor.examine(domain, &sender(&self.config, from)?).await)
+                let serves = |domain: &DomainName| self.engine.domains.serves(domain.as_str());
+                let (config, tls) = (&*self.config, &self.shared.tls);
+                let doctor = Doctor { config, federation, tls, by_server: true, serves: &serves };
+                Ok(doctor.examine(domain, &sender(config, from, &serves)?).await)
             }
             None => examine(&self.config, domain, from).await,
         }
@@ -265,9 +267,13 @@ impl Admin for Offline {
 }
 
 /// The host in whose name a domain is examined.
-fn sender(config: &Config, from: Option<&DomainName>) -> Result<DomainName, AdminError> {
+fn sender(
+    config: &Config,
+    from: Option<&DomainName>,
+    serves: &dyn Fn(&DomainName) -> bool,
+) -> Result<DomainName, AdminError> {
     match from {
-        Some(from) if config.hosts.contains_key(from) || config.components.contains_key(from) => Ok(from.clone()),
+        Some(from) if serves(from) => Ok(from.clone()),
         Some(from) => Err(AdminError::Invalid(format!("{from} is not served here"))),
         None => config.hosts.keys().next().cloned().ok_or_else(|| AdminError::Invalid("no host is configured".into())),
     }
@@ -275,10 +281,12 @@ fn sender(config: &Config, from: Option<&DomainName>) -> Result<DomainName, Admi
 
 /// Examines a domain with what the configuration says, without a server.
 async fn examine(config: &Config, domain: &DomainName, from: Option<&DomainName>) -> Result<Report, AdminError> {
-    let from = sender(config, from)?;
+    let serves = |domain: &DomainName| config.hosts.contains_key(domain) || config.components.contains_key(domain);
+    let from = sender(config, from, &serves)?;
     let (federation, _lines) = Federation::new(&config.federation).map_err(AdminError::Failed)?;
     let tls = Tls::for_once(config, SystemTime::now()).map_err(|error| AdminError::Failed(error.to_string()))?;
-    Ok(Doctor { config, federation: &federation, tls: &tls, by_server: false }.examine(domain, &from).await)
+    let doctor = Doctor { config, federation: &federation, tls: &tls, by_server: false, serves: &serves };
+    Ok(doctor.examine(domain, &from).await)
 }
 
 async fn add(config: &Config, store: &dyn Store, account: &AccountName, password: &Secret) -> Result<(), AdminError> {

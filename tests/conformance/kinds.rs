@@ -16,6 +16,8 @@ const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 const SM: &str = "urn:xmpp:sm:3";
 const DELAY: &str = "urn:xmpp:delay";
 const SID: &str = "urn:xmpp:sid:0";
+const CARBONS: &str = "urn:xmpp:carbons:2";
+const MAM: &str = "urn:xmpp:mam:2";
 const ROSTER: &str = "jabber:iq:roster";
 const INFO: &str = "http://jabber.org/protocol/disco#info";
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
@@ -112,6 +114,14 @@ pub const KINDS: &[Kind] = &[
     kind("an acknowledgement without a count", "xep0198-4-zero", Spoil::Down(|mut e, _| { if e.is(SM, "a") { remove(&mut e, "h"); } vec![e] })),
     kind("no request for an acknowledgement", "xep0198-4-asks", Spoil::Down(|e, _| unless(e.is(SM, "r"), e))),
     kind("an acknowledgement of the client that is lost", "xep0198-4-acknowledged", Spoil::Up(|e, _| unless(e.is(SM, "a"), e))),
+    // Copies and the archive.
+    kind("a copy that does not come", "xep0280-7-received-chat-with-body", Spoil::Down(|e, _| unless(has(&e, CARBONS), e))),
+    kind("a copy from a full address", "xep0280-7-from-bare", Spoil::Down(|e, _| changed(has(&e, CARBONS), e, |e| append(e, "from", "/x")))),
+    kind("results of the archive in the wrong order", "xep0313-4-order", Spoil::Down(|e, memory| swapped(has(&e, MAM), e, memory))),
+    kind("a result of another query", "xep0313-4-queryid", Spoil::Text(|text| text.replace("queryid=\"unlike", "queryid=\"like"))),
+    kind("a result that is never complete", "xep0313-4-complete", Spoil::Text(|text| text.replace("complete=\"true\"", "complete=\"false\""))),
+    kind("a forged stanza-id that is left", "xep0313-3.5-forged-id", Spoil::Down(|e, _| messages(e, |e| add_stanza_id(e, "forged")))),
+    kind("two stanza-ids of one archive", "xep0359-3-one", Spoil::Down(|e, _| messages(e, |e| add_stanza_id(e, "another")))),
 ];
 
 fn is_error(e: &Element) -> bool {
@@ -180,6 +190,16 @@ fn delays(e: Element, change: impl Fn(&mut Element)) -> Vec<Element> {
             }
         })
     })
+}
+
+/// Whether a message has content of a namespace.
+fn has(e: &Element, ns: &str) -> bool {
+    e.name == "message" && e.elements().any(|child| child.ns == ns)
+}
+
+fn add_stanza_id(e: &mut Element, id: &str) {
+    let by = e.attr("to").and_then(|to| to.split('/').next()).unwrap_or_default().to_owned();
+    e.children.push(Node::Element(Element::new(SID, "stanza-id").with("by", &by).with("id", id)));
 }
 
 fn remove(e: &mut Element, name: &str) {

@@ -183,3 +183,33 @@ fn a_server_that_does_not_answer_holds_up_nobody_else() {
         assert_eq!(crate::support::login::error_condition(&error).as_deref(), Some("remote-server-timeout"));
     }
 }
+
+#[test]
+fn one_stream_carries_every_pair_that_proved_itself_on_it_and_no_other() {
+    let stage = Stage::new();
+    let at = address();
+    let evil = TcpListener::bind("127.0.0.1:0").unwrap();
+    let second = "second.example";
+    let known = acquaintance(evil.local_addr().unwrap());
+    let changes = known.clone() + &known.replace(EVIL, second) + "federation.require_tls = false\n";
+    let verona = stage.oriole("verona.example", at, &changes);
+    let mut juliet = verona.user("juliet");
+    juliet.send("<presence/>");
+    let (mut stream, _) = stream(&verona, at, EVIL);
+    for from in [EVIL, second] {
+        stream.send(format!("<db:result from='{from}' to='verona.example'>some key</db:result>"));
+        let (mut asked, verify) = answer(&evil, "verona.example", "verify");
+        assert_eq!(attribute(&verify, "to"), from);
+        let id = attribute(&verify, "id");
+        let valid = format!("<db:verify from='{from}' to='verona.example' id='{id}' type='valid'/>");
+        asked.write_all(valid.as_bytes()).unwrap();
+        let verdict = stream.find(|element| element.name() == "result");
+        assert_eq!((verdict.attr("type"), verdict.attr("to")), (Some("valid"), Some(from)));
+    }
+    for from in [second, EVIL] {
+        stream.send(format!("<message from='a@{from}' to='{}'><body>I am {from}</body></message>", juliet.jid));
+        hears(&mut juliet, &format!("I am {from}"));
+    }
+    stream.send(format!("<message from='a@third.example' to='{}'><body>and I</body></message>", juliet.jid));
+    assert_eq!(stream.stream_error(), "invalid-from");
+}

@@ -1,6 +1,6 @@
 //! Oriole and the others: messages, subscriptions, presence and requests, both ways.
 
-use crate::others::{Demands, installed, name_server};
+use crate::others::{Demands, installed, name_server, names};
 use crate::stage::{House, Quality, Stage, address, says};
 use crate::support::{Client, skip};
 use std::net::TcpListener;
@@ -158,4 +158,63 @@ fn ejabberd_by_certificates() {
 fn ejabberd_by_dialback() {
     let terms = Terms { other: Other::Ejabberd, demands: Demands::Dialback, modules: "", ours: "", direct: false };
     play(terms, friends);
+}
+
+/// Two domains of ours and two of theirs: each of the four pairs proves itself by dialback, in both directions.
+fn two_by_two(other: Other) {
+    let program = if other == Other::Prosody { "prosody" } else { "erl" };
+    if !installed(&[program, "dnsmasq"]) {
+        return skip(&format!("{program} and dnsmasq are needed"));
+    }
+    let stage = Stage::new();
+    let [dns, verona_at, mantua_at] = [address(), address(), address()];
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let srv = |domain: &str, host: &str, port: u16| format!("--srv-host=_xmpp-server._tcp.{domain},{host},{port},10,5");
+    let _names = names(
+        dns,
+        &[
+            "--host-record=localhost,127.0.0.1".to_owned(),
+            format!("--host-record=xmpp.mantua.example,{mantua_at}"),
+            srv("verona.example", "localhost", port),
+            srv("venice.example", "localhost", port),
+            srv("mantua.example", "xmpp.mantua.example", 5269),
+            srv("padua.example", "xmpp.mantua.example", 5269),
+        ],
+    );
+    let (venice_ca, key) = stage.certificate("venice.example", Quality::SelfSigned);
+    let changes = format!(
+        "listen.s2s.addresses = ['127.0.0.1:{port}']\nfederation.resolver = '{dns}:5353'\n\
+         hosts.'venice.example' = {{ certificate = '{}', key = '{}' }}\n",
+        venice_ca.display(),
+        key.display()
+    );
+    let verona = stage.oriole_with("verona.example", verona_at, Quality::SelfSigned, &changes);
+    let domains = ["mantua.example", "padua.example"];
+    let mantua = match other {
+        Other::Prosody => stage.prosody_of(&domains, mantua_at, dns, Demands::Dialback, ""),
+        Other::Ejabberd => stage.ejabberd_of(&domains, mantua_at, dns, Demands::Dialback),
+    };
+    let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
+    let venice = House { domain: "venice.example".to_owned(), ca: venice_ca, ..verona };
+    let padua = House { domain: "padua.example".to_owned(), ca: stage.dir.path().join("padua.example.pem"), ..mantua };
+    let (mut portia, mut kate) = (venice.user("portia"), padua.user("kate"));
+    for client in [&mut juliet, &mut portia, &mut romeo, &mut kate] {
+        client.send("<presence/>");
+    }
+    for (ours, theirs) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let ours = [&mut juliet, &mut portia].into_iter().nth(ours).unwrap();
+        let theirs = [&mut romeo, &mut kate].into_iter().nth(theirs).unwrap();
+        says(ours, theirs, "hither");
+        says(theirs, ours, "and thither");
+    }
+}
+
+#[test]
+fn two_domains_of_prosody_and_two_of_ours() {
+    two_by_two(Other::Prosody);
+}
+
+#[test]
+fn two_domains_of_ejabberd_and_two_of_ours() {
+    two_by_two(Other::Ejabberd);
 }

@@ -91,8 +91,20 @@ pub enum Demands {
 impl Stage {
     /// Starts a Prosody for a domain, which finds others by that name server.
     pub fn prosody(&self, domain: &str, at: IpAddr, dns: IpAddr, demands: Demands, modules: &str) -> House {
+        self.prosody_of(&[domain], at, dns, demands, modules)
+    }
+
+    /// As [`Stage::prosody`], for several domains; the house is that of the first.
+    pub fn prosody_of(&self, domains: &[&str], at: IpAddr, dns: IpAddr, demands: Demands, modules: &str) -> House {
+        let [domain, more @ ..] = domains else { panic!("no domain") };
         let quality = if demands == Demands::Certificates { Quality::Good } else { Quality::SelfSigned };
         let (certificate, key) = self.certificate(domain, quality);
+        let host = |domain: &&str| {
+            let (certificate, key) = self.certificate(domain, quality);
+            let (certificate, key) = (certificate.display(), key.display());
+            format!("VirtualHost \"{domain}\"\nssl = {{ key = \"{key}\"; certificate = \"{certificate}\"; }}\n")
+        };
+        let more: String = more.iter().map(host).collect();
         let dir = self.dir.path().join(format!("prosody-{domain}"));
         fs::create_dir(&dir).unwrap();
         let secure = demands == Demands::Certificates;
@@ -115,6 +127,7 @@ impl Stage {
             ssl = {{ key = "{key}"; certificate = "{certificate}"; cafile = "{ca}"; }}
             VirtualHost "{domain}"
             Component "conference.{domain}" "muc"
+            {more}
             "#,
             dir = dir.display(),
             key = key.display(),
@@ -127,24 +140,38 @@ impl Stage {
         process.wait_for_port(c2s);
         process.wait_for_port(s2s);
         let ca = if quality == Quality::SelfSigned { certificate } else { self.ca() };
-        House { domain: domain.to_owned(), c2s, ca, program: Program::Other(process) }
+        House { domain: (*domain).to_owned(), c2s, ca, program: Program::Other(process) }
     }
 
     /// Starts an ejabberd for a domain, which finds others by that name server.
     pub fn ejabberd(&self, domain: &str, at: IpAddr, dns: IpAddr, demands: Demands) -> House {
+        self.ejabberd_of(&[domain], at, dns, demands)
+    }
+
+    /// As [`Stage::ejabberd`], for several domains; the house is that of the first.
+    pub fn ejabberd_of(&self, domains: &[&str], at: IpAddr, dns: IpAddr, demands: Demands) -> House {
+        let domain = domains[0];
         let quality = if demands == Demands::Certificates { Quality::Good } else { Quality::SelfSigned };
         let (certificate, key) = self.certificate(domain, quality);
         let dir = self.dir.path().join(format!("ejabberd-{domain}"));
         fs::create_dir_all(dir.join("db")).unwrap();
-        let both = fs::read_to_string(&key).unwrap() + &fs::read_to_string(&certificate).unwrap();
-        fs::write(dir.join("both.pem"), both).unwrap();
+        let mut files = Vec::new();
+        for one in domains {
+            let (certificate, key) =
+                if *one == domain { (certificate.clone(), key.clone()) } else { self.certificate(one, quality) };
+            let both = fs::read_to_string(&key).unwrap() + &fs::read_to_string(&certificate).unwrap();
+            let file = dir.join(format!("{one}.pem"));
+            fs::write(&file, both).unwrap();
+            files.push(format!("\"{}\"", file.display()));
+        }
+        let (hosts, files) = (format!("\"{}\"", domains.join("\", \"")), files.join(", "));
         // Without its dialback module, certificates are all there is.
         let dialback = if demands == Demands::Dialback { "mod_s2s_dialback: {}" } else { "" };
         let config = format!(
             r#"
 loglevel: debug
-hosts: [ "{domain}" ]
-certfiles: [ "{dir}/both.pem" ]
+hosts: [ {hosts} ]
+certfiles: [ {files} ]
 ca_file: "{ca}"
 s2s_use_starttls: required
 s2s_cafile: "{ca}"
@@ -162,7 +189,6 @@ modules:
   mod_vcard: {{ search: false }}
   {dialback}
 "#,
-            dir = dir.display(),
             ca = self.ca().display(),
         );
         fs::write(dir.join("ejabberd.yml"), config).unwrap();

@@ -21,15 +21,47 @@ fn archive(client: &mut Client) -> Vec<(String, String)> {
     }
 }
 
-fn body(result: &Element) -> String {
+fn message(result: &Element) -> &Element {
     let forwarded = result.child("forwarded", "urn:xmpp:forward:0").unwrap();
-    let message = forwarded.child("message", "jabber:client").unwrap();
-    message.child("body", "jabber:client").unwrap().text()
+    forwarded.child("message", "jabber:client").unwrap()
 }
 
-fn archived_id(message: &Element, by: &str) -> Option<String> {
+fn body(result: &Element) -> String {
+    message(result).child("body", "jabber:client").unwrap().text()
+}
+
+pub fn archived(message: &Element, by: &str) -> Option<String> {
     let ids = message.children_named("stanza-id", "urn:xmpp:sid:0");
     ids.filter(|id| id.attr("by") == Some(by)).map(|id| id.attr("id").unwrap().to_owned()).next()
+}
+
+/// The messages that came from somebody, all pages of them: their ids and their numbers.
+pub fn archive_from(client: &mut Client, peer: &str) -> Vec<(String, u32)> {
+    let mut all = Vec::new();
+    let mut last = None;
+    loop {
+        let id = client.fresh_id();
+        let after = last.take().map(|id: String| format!("<after>{id}</after>")).unwrap_or_default();
+        client.send(format!(
+            "<iq type='set' id='{id}'><query xmlns='{MAM}' queryid='{id}'><x xmlns='jabber:x:data' type='submit'>\
+             <field var='FORM_TYPE' type='hidden'><value>{MAM}</value></field>\
+             <field var='with'><value>{peer}</value></field></x>\
+             <set xmlns='http://jabber.org/protocol/rsm'><max>50</max>{after}</set></query></iq>"
+        ));
+        loop {
+            let stanza = client.find(|one| one.attr("id") == Some(&id) || one.child("result", MAM).is_some());
+            let Some(result) = stanza.child("result", MAM) else { break };
+            let id = result.attr("id").unwrap().to_owned();
+            last = Some(id.clone());
+            // What went the other way is there, too.
+            if message(result).attr("from").is_some_and(|from| from.starts_with(peer)) {
+                all.push((id, body(result).parse().unwrap()));
+            }
+        }
+        if last.is_none() {
+            return all;
+        }
+    }
 }
 
 /// What was handed to a connected client and never read is not lost when the server is killed.
@@ -78,7 +110,7 @@ fn a_message_that_is_delivered_twice_is_archived_once() {
     let mut juliet = server.log_in("juliet", "chamber");
     juliet.send("<presence/>");
     let second = juliet.find(|element| element.name() == "message");
-    let id = archived_id(&first, &user("juliet")).expect("it is archived");
-    assert_eq!(archived_id(&second, &user("juliet")), Some(id.clone()));
+    let id = archived(&first, &user("juliet")).expect("it is archived");
+    assert_eq!(archived(&second, &user("juliet")), Some(id.clone()));
     assert_eq!(archive(&mut juliet), [("Hark!".to_owned(), id)]);
 }

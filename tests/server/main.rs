@@ -17,5 +17,6 @@ mod sasl2;
 mod spoilt;
 mod stanzas;
 mod streams;
+mod torture;
 mod trace;
 mod web;

@@ -1,10 +1,10 @@
-//! What of an account's archive a session has read already. Offline messages that are in there need not be sent to it again
-//! (XEP-0313 section 6.1.1).
+//! What of an account's archive a session has read already, or has been told to read (XEP-0386 section 3.2). Offline messages
+//! that are in there need not be sent to it again (XEP-0313 section 6.1.1).
 
 use crate::store::Seq;
 
 /// Kept in [`Session::states`](crate::account::Session) of a session that has queried its archive.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct CatchUp {
     /// One stretch that was read without gaps: behind the first id, up to the second.
     read: Option<(Seq, Seq)>,

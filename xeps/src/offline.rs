@@ -8,9 +8,11 @@
 //! next touched.
 
 use crate::account::{Account, Session, SessionId};
+use crate::catch_up::CatchUp;
 use crate::context::Cx;
 use crate::delivery::{Delivery, Incoming};
 use crate::feature::{About, Coverage, Feature, Halt, Hook, Outcome, Xep};
+use crate::stanza_id;
 use crate::store::{Batch, Entry, LogKey, LogQuery, Seq, StoreError};
 use crate::stored::{stanza_from_bytes, stanza_to_bytes};
 use async_trait::async_trait;
@@ -200,14 +202,23 @@ impl Offline {
         let log = LogKey::new(account.user.as_str(), KIND);
         let given = |session: &Session| session.states.get::<Given>().map(|given| given.0.clone()).unwrap_or_default();
         let taken: BTreeSet<Seq> = account.sessions.iter().flat_map(given).collect();
+        let caught_up: CatchUp =
+            account.session(session).and_then(|session| session.states.get().cloned()).unwrap_or_default();
         let mut after = self.expired(cx.clock.now());
         let mut now = Vec::new();
+        let mut known = Batch::new();
         loop {
             let page = cx.store.read(log, LogQuery::forward(PAGE).after(after)).await?;
             let Some(last) = page.last() else { break };
             after = last.seq;
             for entry in page.iter().filter(|entry| !taken.contains(&entry.seq)) {
                 match late(entry, cx.host.domain.as_str()) {
+                    // The client has it from the archive (XEP-0313 section 6.1.1, XEP-0386 section 3.2).
+                    Ok(message)
+                        if stanza_id::given(&message, &account.user).is_some_and(|id| caught_up.has_read(id)) =>
+                    {
+                        known.remove(log, entry.seq);
+                    }
                     Ok(message) => {
                         cx.give(session, message, entry.seq);
                         now.push(entry.seq);
@@ -216,6 +227,7 @@ impl Offline {
                 }
             }
         }
+        cx.stage(known);
         if let Some(session) = account.session_mut(session).filter(|_| !now.is_empty()) {
             session.states.of::<Given>().0.extend(now);
         }

@@ -52,8 +52,8 @@ pub static ABOUTS: [About; 5] = [
             Xep {
                 number: 386,
                 version: "1.1.0",
-                coverage: Coverage::Partial,
-                note: "offline messages stay, and the archive is not described",
+                coverage: Coverage::Complete,
+                note: "offline messages that are not in the archive are delivered as ever",
             },
             Xep {
                 number: 388,

@@ -349,3 +349,46 @@ fn a_session_that_has_read_the_archive_has_caught_up() {
     query(&mut world, CHAMBER, "");
     assert_eq!(read(&mut world), [true; 3]);
 }
+
+/// Juliet, who has no client that is available; two messages wait for her, of which the second is not to be archived.
+fn waiting() -> World {
+    let mut world = world();
+    for session in [BALCONY, CHAMBER] {
+        world.becomes_unavailable(session, "<presence type='unavailable'/>");
+    }
+    world.arrives(&from_romeo("archived", "<body>Hi</body>"));
+    world.arrives(&from_romeo("fleeting", "<body>Hush</body><no-permanent-store xmlns='urn:xmpp:hints'/>"));
+    world.acts();
+    world
+}
+
+/// The ids of the offline messages that a session gets when it becomes available.
+fn late(world: &mut World, session: &str) -> Vec<&'static str> {
+    world.becomes_available(session, 0);
+    let acts = world.acts();
+    let given = |id: &&str| acts.iter().any(|act| act.contains(&format!("id='{id}'")) && act.starts_with(session));
+    ["archived", "fleeting"].into_iter().filter(given).collect()
+}
+
+#[test]
+fn what_was_read_in_the_archive_is_not_given_again() {
+    assert_eq!(late(&mut waiting(), CHAMBER), ["archived", "fleeting"], "who has not looked there gets everything");
+    let mut world = waiting();
+    query(&mut world, CHAMBER, "");
+    assert_eq!(late(&mut world, CHAMBER), ["fleeting"]);
+    assert!(late(&mut world, BALCONY).is_empty(), "and it does not wait for another one");
+    let mut world = waiting();
+    query(&mut world, CHAMBER, &field("with", "tybalt@example.net"));
+    assert_eq!(late(&mut world, CHAMBER), ["archived", "fleeting"]);
+}
+
+#[test]
+fn a_client_is_told_with_its_login_how_far_the_archive_goes() {
+    let mut world = waiting();
+    let bound = world.is_bound(CHAMBER, "<bind xmlns='urn:xmpp:bind:0'/>");
+    let uid = uids(&world)[0];
+    let end = |name: &str| format!("<{name} id='{uid}' timestamp='2026-01-01T00:00:00.000Z'/>");
+    let metadata = format!("<metadata xmlns='{MAM}'>{}{}</metadata>", end("start"), end("end"));
+    assert!(bound.contains(&metadata), "{bound}");
+    assert_eq!(late(&mut world, CHAMBER), ["fleeting"], "it reads the rest from there");
+}

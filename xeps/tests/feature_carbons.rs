@@ -2,7 +2,7 @@
 
 use wire::datetime::Timestamp;
 use xeps::testing::{Arrival, World, canonical};
-use xeps::{Settings, features};
+use xeps::{Feature, Settings, features};
 
 const BALCONY: &str = "juliet@example.org/balcony";
 const CHAMBER: &str = "juliet@example.org/chamber";
@@ -172,4 +172,29 @@ fn what_comes_back_from_a_lost_session_is_not_copied_again() {
     world.acts();
     world.arrives(&message);
     assert!(world.acts().is_empty());
+}
+
+#[test]
+fn copies_can_be_asked_for_with_the_login() {
+    let mut world = world();
+    world.is_bound(BALCONY, "<bind xmlns='urn:xmpp:bind:0'/>");
+    world.arrives(&message(CHAMBER, "type='chat'", "<body>Hi</body>"));
+    assert_eq!(given(&mut world), [GARDEN]);
+    world.is_bound(BALCONY, "<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:carbons:2'/></bind>");
+    world.arrives(&message(CHAMBER, "type='chat'", "<body>Hi</body>"));
+    assert_eq!(given(&mut world), [BALCONY, GARDEN]);
+}
+
+#[test]
+fn a_session_that_outlives_the_server_still_wants_copies() {
+    let mut world = world();
+    let carbons = xeps::carbons::Carbons;
+    for (session, saved) in [(BALCONY, None), (GARDEN, Some("enabled".to_owned()))] {
+        let id = world.account(session).resource(session.rsplit('/').next().unwrap()).unwrap().id;
+        assert_eq!(carbons.save_session(world.account(session).session(id).unwrap()), saved, "{session}");
+    }
+    let id = world.account(BALCONY).resource("balcony").unwrap().id;
+    carbons.restore_session(world.account(BALCONY).session_mut(id).unwrap(), "enabled");
+    world.arrives(&message(CHAMBER, "type='chat'", "<body>Hi</body>"));
+    assert_eq!(given(&mut world), [BALCONY, GARDEN]);
 }

@@ -3,7 +3,7 @@
 use wire::datetime::Timestamp;
 use xeps::reach::Reach;
 use xeps::testing::{Arrival, World};
-use xeps::{Settings, features};
+use xeps::{Feature, Settings, features};
 
 const PHONE: &str = "juliet@example.org/phone";
 const DESKTOP: &str = "juliet@example.org/desktop";
@@ -216,4 +216,24 @@ fn what_is_malformed_is_refused() {
         "<iq type='set' id='e' to='juliet@example.org'><enable xmlns='urn:xmpp:push:0' jid='a.b'/></iq>",
     );
     assert!(foreign.contains("service-unavailable"), "{foreign}");
+}
+
+#[test]
+fn a_session_that_outlives_the_server_is_still_woken() {
+    let mut world = world();
+    enable(&mut world, PHONE, "phone");
+    enable(&mut world, DESKTOP, "desktop");
+    for session in [PHONE, DESKTOP] {
+        world.becomes_available(session, 0);
+    }
+    let push = xeps::push::Push::new(Default::default());
+    let id = world.account(PHONE).resource("phone").unwrap().id;
+    let phone = world.account(PHONE).session_mut(id).unwrap();
+    let saved = push.save_session(phone).unwrap();
+    phone.states = Default::default();
+    push.restore_session(phone, &saved);
+    *phone.states.of() = Reach::Asleep;
+    world.acts();
+    world.arrives(&message("<body>Hi</body>"));
+    assert_eq!(nodes(&mut world), ["phone"]);
 }

@@ -8,6 +8,8 @@ use stage::{CRONE1, HAG, ROOM, Stage, USER, WISER};
 fn refused(stage: &mut Stage, who: &str) -> String {
     let got = stage.gets_one(who);
     assert_eq!((got.kind(), got.0.id.as_deref()), ("error", Some("enter")));
+    assert!(got.child("x", stage::MUC).is_some_and(|x| x.nodes().is_empty()), "clients look for it");
+    assert_eq!(got.child("error", "jabber:client").unwrap().attr("by"), Some(ROOM));
     stage.nobody_gets_anything();
     got.condition()
 }

@@ -468,3 +468,21 @@ fn xep_0421_an_occupant_id_is_of_the_user_and_the_room() {
     let got = stage.gets_one(CRONE1).occupant_id();
     assert!(got != first && !got.contains("new"));
 }
+
+#[test]
+fn a_message_to_many_is_serialised_once() {
+    let mut stage = Stage::coven();
+    for n in 0..20 {
+        stage.enters(&format!("user{n}@example.org/x"), &format!("user{n}"));
+    }
+    let message = format!("<message from='{HAG}' to='{ROOM}' type='groupchat'><body>x</body></message>");
+    let sent = stage.hosted.takes(xeps::testing::stanza(&message));
+    assert_eq!(sent.len(), 23);
+    assert!(sent.iter().all(|one| std::sync::Arc::ptr_eq(one.payload(), sent[0].payload())));
+    let presence = format!("<presence from='{HAG}' to='{ROOM}/thirdwitch'><show>away</show></presence>");
+    let sent = stage.hosted.takes(xeps::testing::stanza(&presence));
+    let mut payloads: Vec<_> = sent.iter().map(|one| std::sync::Arc::as_ptr(one.payload())).collect();
+    payloads.sort_unstable();
+    payloads.dedup();
+    assert_eq!(payloads.len(), 3, "for moderators, for others, for oneself");
+}

@@ -477,3 +477,28 @@ fn xep_0486_a_room_has_a_picture() {
     assert!(stage::Got(stage.asks(HAG, "get", "<vCard xmlns='vcard-temp'/>").0).xml().contains("aGVsbG8="));
     assert!(stage::Got(stage.asks(HAG, "get", INFO).0).xml().contains(hash));
 }
+
+#[test]
+fn operators_see_all_rooms_and_destroy_them() {
+    use xeps::muc::operate;
+    let mut stage = Stage::coven();
+    stage.configures(
+        CRONE1,
+        &[
+            ("muc#roomconfig_publicroom", "0"),
+            ("muc#roomconfig_roomname", "A Dark Cave"),
+            ("muc#roomconfig_roomsecret", "cauldronburn"),
+        ],
+    );
+    stage.forget();
+    let (host, room) = ("example.org".parse().unwrap(), ROOM.parse().unwrap());
+    let listed = now_or_never(operate::list(&stage.hosted.store, SERVICE)).unwrap();
+    assert_eq!(listed, [operate::Listed { address: ROOM.to_owned(), name: "A Dark Cave".to_owned() }]);
+    let told = now_or_never(operate::describe(&stage.hosted.store, &room)).unwrap().unwrap();
+    assert!(told.contains(&("admins".to_owned(), "wiccarocks@example.org".to_owned())));
+    assert!(!told.iter().any(|(_, value)| value == "cauldronburn"));
+    let sent = stage.hosted.takes(operate::destruction(&host, &room, Some("Dawn")));
+    assert_eq!(sent.iter().filter(|one| one.kind.name() == "presence").count(), 3);
+    assert_eq!(now_or_never(operate::list(&stage.hosted.store, SERVICE)).unwrap(), []);
+    assert_eq!(now_or_never(operate::remove(&stage.hosted.store, &room)).unwrap(), None);
+}

@@ -1,7 +1,7 @@
 //! One connection of the server under test to a domain of the suite: header, features, STARTTLS; all else is the house's.
 
+use super::log::Direction;
 use super::remote::{House, Lent, Tls, Words, locked};
-use super::session::Direction;
 use crate::play::Verdict;
 use crate::xml::{DIALBACK, Element, Event, Reader, SERVER, STANZAS, STREAM, STREAMS, escape, write_element};
 use std::sync::Arc;

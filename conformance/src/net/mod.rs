@@ -1,8 +1,10 @@
 //! The suite's raw XMPP client: it sends what it is told, reads what comes, and knows just enough to log in.
 
+mod answers;
 mod bosh;
 mod guest;
 pub mod http;
+mod log;
 mod login;
 mod register;
 mod remote;
@@ -12,10 +14,11 @@ mod tls;
 mod transport;
 mod websocket;
 
+pub use log::{Direction, Log, LogEntry};
 pub use login::Login;
 pub use register::{register, unregister};
 pub use remote::{House, RemoteAccess, Remotes};
-pub use session::{Closed, Direction, LastSent, Log, LogEntry, Received, Session};
+pub use session::{Closed, LastSent, Received, Session};
 pub use tls::{Trust, client_config};
 
 use ring::rand::{SecureRandom as _, SystemRandom};

@@ -1,6 +1,7 @@
 //! Accounts by in-band registration (XEP-0077): made before a play, removed after it.
 
-use super::session::{Log, Session};
+use super::log::Log;
+use super::session::Session;
 use super::{Account, Target};
 use crate::play::Stage;
 use crate::xml::{CLIENT, Element};

@@ -2,7 +2,7 @@
 //! so for, each lent to one play at a time (RFC 6120 section 4, XEP-0220).
 
 use super::guest;
-use super::session::Log;
+use super::log::Log;
 use super::tls::server_config;
 use crate::play::Verdict;
 use crate::xml::Element;

@@ -1,12 +1,15 @@
 //! The client side of SCRAM with SHA-1, SHA-256 and SHA-512 (RFC 5802, RFC 7677), with and without channel binding.
 
+use super::remote::locked;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::{digest, hmac, pbkdf2};
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::Mutex;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hash {
     Sha1,
     Sha256,
@@ -23,6 +26,12 @@ pub enum Binding {
     /// `p`: to this data of the connection.
     To { kind: String, data: Vec<u8> },
 }
+
+/// Salted passwords of this run: an account logs in several times, and each derivation takes many thousand rounds.
+static SALTED: Mutex<BTreeMap<Salting, Vec<u8>>> = Mutex::new(BTreeMap::new());
+
+/// A password, and how it is salted.
+type Salting = (Hash, String, Vec<u8>, NonZeroU32);
 
 pub struct Scram {
     hash: Hash,
@@ -114,6 +123,16 @@ impl Scram {
     }
 
     fn salted(&self, salt: &[u8], iterations: NonZeroU32) -> Vec<u8> {
+        let key = (self.hash, self.password.clone(), salt.to_vec(), iterations);
+        if let Some(known) = locked(&SALTED).get(&key) {
+            return known.clone();
+        }
+        let salted = self.derive(salt, iterations);
+        locked(&SALTED).insert(key, salted.clone());
+        salted
+    }
+
+    fn derive(&self, salt: &[u8], iterations: NonZeroU32) -> Vec<u8> {
         let algorithm = match self.hash {
             Hash::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
             Hash::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,

@@ -1,6 +1,8 @@
 //! One connection: what was sent, what came and is not yet accounted for, and how it ended.
 
+use super::answers::automatic_reply;
 use super::bosh::{Bosh, Payload};
+use super::log::{Direction, Log};
 use super::remote::House;
 use super::transport::Transport;
 use super::websocket::WebSocket;
@@ -12,7 +14,7 @@ use crate::xml::{
 };
 use std::future::pending;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -38,56 +40,6 @@ pub enum Closed {
     Broken(String),
     /// We closed it.
     Here,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    Sent,
-    Received,
-    Note,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct LogEntry {
-    /// Milliseconds since the play began.
-    pub at: u64,
-    pub actor: String,
-    pub direction: Direction,
-    pub text: String,
-}
-
-/// What a play's sessions sent and received, in order of time; shared by them.
-#[derive(Clone)]
-pub struct Log {
-    start: Instant,
-    entries: Arc<Mutex<Vec<LogEntry>>>,
-}
-
-/// Longer texts are cut in the log.
-const LOG_TEXT: usize = 4000;
-
-impl Default for Log {
-    fn default() -> Log {
-        Log { start: Instant::now(), entries: Arc::default() }
-    }
-}
-
-impl Log {
-    pub fn add(&self, actor: &str, direction: Direction, text: &str) {
-        let at = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let mut text = text.to_owned();
-        if text.len() > LOG_TEXT {
-            let end = (0..=LOG_TEXT).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-            text = format!("{}... ({} bytes)", &text[..end], text.len());
-        }
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.push(LogEntry { at, actor: actor.to_owned(), direction, text });
-    }
-
-    pub fn entries(&self) -> Vec<LogEntry> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
 }
 
 /// What was sent last that can be answered.
@@ -569,50 +521,5 @@ impl Session {
         }
         self.closed.get_or_insert(Closed::Here);
         self.stage = Stage::Registered;
-    }
-}
-
-/// The result for an IQ-get whose question one of the payloads answers; the `node` asked for is repeated.
-fn automatic_reply(element: &Element, answers: &[Element]) -> Option<Element> {
-    if element.name != "iq" || element.attr("type") != Some("get") {
-        return None;
-    }
-    let question = element.elements().next()?;
-    let mut payload = answers.iter().find(|payload| payload.is(&question.ns, &question.name))?.clone();
-    if let Some(node) = question.attr("node") {
-        payload.set("node", node);
-    }
-    let mut reply = Element::new(&element.ns, "iq").with("type", "result");
-    for (to, from) in [("id", "id"), ("to", "from"), ("from", "to")] {
-        if let Some(value) = element.attr(from) {
-            reply.set(to, value);
-        }
-    }
-    Some(reply.child(payload))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const INFO: &str = "http://jabber.org/protocol/disco#info";
-
-    #[test]
-    fn a_question_is_answered_with_the_payload_of_its_name() {
-        let answers = [Element::new(INFO, "query").child(Element::new(INFO, "feature").with("var", "a+notify"))];
-        let question = |kind: &str, ns: &str| {
-            let query = Element::new(ns, "query").with("node", "caps#1");
-            Element::new(CLIENT, "iq").with("type", kind).with("id", "d1").with("from", "localhost").child(query)
-        };
-        let reply = automatic_reply(&question("get", INFO), &answers).expect("a reply");
-        assert_eq!(
-            (reply.attr("type"), reply.attr("id"), reply.attr("to")),
-            (Some("result"), Some("d1"), Some("localhost"))
-        );
-        let payload = reply.get(INFO, "query").expect("the payload");
-        assert_eq!(payload.attr("node"), Some("caps#1"));
-        assert!(payload.get(INFO, "feature").is_some());
-        assert_eq!(automatic_reply(&question("result", INFO), &answers), None);
-        assert_eq!(automatic_reply(&question("get", "urn:other"), &answers), None);
     }
 }

@@ -110,6 +110,8 @@ pub struct Requirement {
     pub line: usize,
     /// The play as written, for `explain` and reports.
     pub source: String,
+    /// Its steps with scenes and repetitions expanded.
+    pub script: String,
 }
 
 impl Requirement {
@@ -133,7 +135,7 @@ impl Requirement {
             StepKind::Reach(actor, stage) => own(actor) && *stage >= Stage::Authenticated,
             _ => false,
         });
-        let spoken_of = |what: &str| self.source.contains(&format!("${{{account}.{what}}}"));
+        let spoken_of = |what: &str| self.script.contains(&format!("${{{account}.{what}}}"));
         staged || logs_in || spoken_of("password") || spoken_of("user")
     }
 }

@@ -107,6 +107,7 @@ fn requirement(
         file: section.head.file.clone(),
         line: section.head.number,
         source: lines.iter().map(|line| format!("{}\n", line.text)).collect::<String>().trim_end().to_owned(),
+        script: String::new(),
     };
     let mut body = Vec::new();
     let mut index = 0;
@@ -150,7 +151,9 @@ fn requirement(
             }
         }
     }
-    found.steps = steps(&expand(&body, scenes, 0)?, &found.cast)?;
+    let expanded = expand(&body, scenes, 0)?;
+    found.script = expanded.iter().map(|line| format!("{}\n", line.text)).collect();
+    found.steps = steps(&expanded, &found.cast)?;
     if found.steps.is_empty() {
         return Err(section.head.fault(1, format!("'{id}' has no steps")));
     }
@@ -161,7 +164,7 @@ fn steps(lines: &[Line], cast: &[Actor]) -> Result<Vec<step::Step>, Fault> {
     let mut known: Vec<String> = BUILT_IN.iter().map(|name| (*name).to_owned()).collect();
     for actor in cast {
         known.extend([actor.name.clone(), actor.account.clone()]);
-        for part in ["user", "password", "full", "resource", "stream"] {
+        for part in ["user", "password", "full", "resource", "stream", "exporter", "endpoint"] {
             known.extend([format!("{}.{part}", actor.name), format!("{}.{part}", actor.account)]);
         }
     }

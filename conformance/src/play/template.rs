@@ -1,7 +1,7 @@
 //! `${...}`: values that are known only when the play runs.
 //!
 //! `${name}` is a variable; `${random x}` a random token, the same for the same label throughout a play;
-//! `${base64 text}`, `${sha1 text}` (in base64), `${hmac-sha256 key text}` (bytes), `${repeat N text}`, `${upper text}` and
+//! `${base64 text}`, `${unbase64 text}` (bytes), `${sha1 text}` (in base64), `${hmac-sha256 key text}` (bytes), `${repeat N text}`, `${upper text}` and
 //! `${lower text}` compute, and nest.
 
 use base64::Engine as _;
@@ -16,6 +16,7 @@ enum Part {
     Var(String),
     Random(String),
     Base64(Template),
+    Unbase64(Template),
     Sha1(Template),
     HmacSha256(Template, Template),
     Repeat(usize, Template),
@@ -75,6 +76,7 @@ impl Template {
             match part {
                 Part::Var(name) => into.push(name.clone()),
                 Part::Base64(inner)
+                | Part::Unbase64(inner)
                 | Part::Sha1(inner)
                 | Part::Repeat(_, inner)
                 | Part::Upper(inner)
@@ -107,6 +109,11 @@ impl Template {
                 Part::Base64(inner) => {
                     let encoded = base64::engine::general_purpose::STANDARD.encode(inner.eval_bytes(scope)?);
                     out.extend_from_slice(encoded.as_bytes());
+                }
+                Part::Unbase64(inner) => {
+                    let text = inner.eval(scope)?;
+                    let bytes = base64::engine::general_purpose::STANDARD.decode(&text);
+                    out.extend(bytes.map_err(|_| format!("'{text}' is not base64"))?);
                 }
                 Part::Sha1(inner) => {
                     let algorithm = &ring::digest::SHA1_FOR_LEGACY_USE_ONLY;
@@ -189,6 +196,7 @@ fn call(inside: &str, raw: bool) -> Result<Part, (usize, String)> {
             let inner = parse(argument, true).map_err(|(at, what)| (start + at, what))?;
             Ok(Part::Base64(inner))
         }
+        "unbase64" => Ok(Part::Unbase64(nested(argument, start)?)),
         "sha1" => Ok(Part::Sha1(nested(argument, start)?)),
         // Bytes, to be put into base64; so the escapes are understood here, too.
         "hmac-sha256" => {
@@ -263,6 +271,8 @@ mod tests {
         let template = Template::parse("${base64 u\\0${hmac-sha256 ${key} what do ya want for nothing?}}");
         let text = template.map(|template| template.eval(&scope));
         assert_eq!(text, Ok(Ok("dQBb3MFGv2B1TmoEJCYIlXXHWgA/CJ0nOYOd7Fi5ZOw4Qw==".to_owned())));
+        let back = Template::parse("${base64 ${unbase64 AP8B}x}").map(|template| template.eval(&scope));
+        assert_eq!(back, Ok(Ok("AP8BeA==".to_owned())));
         assert_eq!(Template::parse("${hmac-sha256 key}").map_err(|(at, _)| at), Err(14));
     }
 

@@ -6,6 +6,7 @@ mod performance;
 mod receive;
 mod stagehand;
 mod survey;
+mod web;
 
 pub use accounts::{Accounts, Source};
 pub use survey::{Profile, survey};

@@ -1,12 +1,12 @@
 //! One play on its way: its actors, its variables, and its steps one after the other.
 
 use super::{Run, accounts, stagehand};
-use crate::net::{Account, ComponentAccess, Direction, House, Log, Login, Session, http};
-use crate::play::{
-    Actor, Credentials, ElseResult, HttpBody, Place, Requirement, Role, Scope, Stage, Step, StepKind, Template,
-};
+use crate::net::{Account, ComponentAccess, Direction, House, Log, Login, Session};
+use crate::play::{Actor, Credentials, ElseResult, Place, Requirement, Role, Scope, Stage, Step, StepKind, Template};
 use crate::report::{Detail, Status};
-use crate::xml::{Attr, Element, Event, Node, Reader, write_element};
+use crate::xml::{Attr, Element, Node, write_element};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Performance<'a> {
     component: Option<ComponentAccess>,
     /// The domains of other servers, by the names of the cast.
     houses: BTreeMap<String, Arc<House>>,
-    log: Log,
+    pub(super) log: Log,
     /// When something was last sent.
     pub(super) last_sent: Instant,
     asked: usize,
@@ -242,6 +242,13 @@ impl<'a> Performance<'a> {
         for (name, house) in &self.houses {
             self.scope.set(&format!("{name}.stream"), &house.stream());
         }
+        for (part, kind) in [("exporter", "tls-exporter"), ("endpoint", "tls-server-end-point")] {
+            let spoken_of = |name: &str| self.requirement.script.contains(&format!("${{{name}.{part}}}"));
+            for (name, session) in self.sessions.iter().filter(|(name, _)| spoken_of(name)) {
+                let data = session.transport().and_then(|transport| transport.channel_binding(kind).ok());
+                self.scope.set(&format!("{name}.{part}"), &BASE64.encode(data.unwrap_or_default()));
+            }
+        }
         let limit = step.within.unwrap_or(self.run.target.timeout);
         match &step.kind {
             StepKind::Send(actor, elements) => {
@@ -327,40 +334,8 @@ impl<'a> Performance<'a> {
                 value.check(Some(&text), &self.scope, &mut saved)?;
                 self.save(saved);
             }
-            StepKind::Http { method, url, body, authorization } => {
-                let eval = |template: &Template| template.eval(&self.scope);
-                let (body, kind) = match body {
-                    HttpBody::None => (String::new(), "text/plain"),
-                    HttpBody::Text(template) => (eval(template)?, "text/plain"),
-                    HttpBody::Xml(element) => (write_element(&self.fill_in(element)?, ""), "text/xml; charset=utf-8"),
-                };
-                let (url, authorization) = (eval(url)?, authorization.as_ref().map_or(Ok(String::new()), eval)?);
-                self.log.add("http", Direction::Sent, &format!("{method} {url} {body}"));
-                let request = http::Request { method, url: &url, body: &body, kind, authorization: &authorization };
-                let response = http::send(&self.run.target, &request).await?;
-                self.log.add("http", Direction::Received, &format!("{} {}", response.status, response.body));
-                self.scope.set("http-status", &response.status);
-                self.scope.set("http-type", &response.kind);
-                self.scope.set("http-body", &response.body);
-            }
-            StepKind::HttpAnswers(pattern) => {
-                let body = self.scope.get("http-body").unwrap_or_default().to_owned();
-                let failure =
-                    |why: String| Failure { why, expected: vec![pattern.describe("")], got: vec![body.clone()] };
-                let element = read_element(&body).map_err(&failure)?;
-                let captures = pattern.matches(&element, &self.scope).map_err(|mismatch| failure(mismatch.why))?;
-                self.save(captures);
-            }
-            StepKind::HttpRefuses(conditions) => {
-                let (status, body) = (self.scope.get("http-status"), self.scope.get("http-body"));
-                let (status, body) = (status.unwrap_or_default(), body.unwrap_or_default());
-                let element = read_element(body).ok().filter(|body| body.attr("type") == Some("terminate"));
-                let condition = element.as_ref().and_then(|body| body.attr("condition"));
-                let found = if status == "200" { condition.unwrap_or("no condition") } else { status };
-                if !conditions.iter().any(|wanted| wanted == found) {
-                    let got = vec![format!("{status} {body}")];
-                    return Err(Failure { why: found.to_owned(), expected: conditions.clone(), got });
-                }
+            StepKind::Http { .. } | StepKind::HttpAnswers(_) | StepKind::HttpRefuses(_) => {
+                self.http(&step.kind).await?
             }
             StepKind::Let(name, template) => {
                 let value = template.eval(&self.scope)?;
@@ -398,7 +373,7 @@ impl<'a> Performance<'a> {
     }
 
     /// An element with its templates evaluated.
-    fn fill_in(&self, element: &Element) -> Result<Element, String> {
+    pub(super) fn fill_in(&self, element: &Element) -> Result<Element, String> {
         let text = |raw: &str| match Template::parse(raw) {
             Ok(template) => template.eval(&self.scope),
             Err((_, what)) => Err(what),
@@ -468,17 +443,6 @@ impl<'a> Performance<'a> {
             self.log.add(&name, Direction::Note, "the play is over");
             self.run.accounts.give_back(&self.run.target, account, last, &self.log).await;
         }
-    }
-}
-
-/// The one element that a text is.
-fn read_element(text: &str) -> Result<Element, String> {
-    let mut reader = Reader::fragments(&[]);
-    reader.feed(text.as_bytes());
-    match reader.next_event() {
-        Ok(Some(Event::Element(element))) => Ok(element),
-        Ok(_) => Err("the answer is not an XML element".to_owned()),
-        Err(error) => Err(format!("the answer is not XML: {error}")),
     }
 }
 

@@ -7,7 +7,7 @@ MUC = f"muc.{DOMAIN}"
 ROOM = f"verona@{MUC}"
 
 
-def member(client):
+def _member(client):
     for plugin in ("xep_0004", "xep_0045", "xep_0249", "xep_0313", "xep_0421"):
         client.register_plugin(plugin)
     return client
@@ -27,7 +27,7 @@ async def _configure(owner, **fields):
 
 async def _cast(stage, *names):
     stage.account(*names)
-    return [member(await stage.online(name, "here")) for name in names]
+    return [_member(await stage.online(name, "here")) for name in names]
 
 
 async def _opened(stage, *names):
@@ -74,8 +74,8 @@ async def who_comes_late_reads_what_was_said(stage):
     for number in range(30):
         romeo.send_message(mto=ROOM, mbody=f"line {number}", mtype="groupchat")
     await romeo.hears("message", body="line 29")
-    entered = await _enter(juliet, "juliet", maxstanzas=5)
-    assert [message["body"] for message in entered.history] == [f"line {number}" for number in range(25, 30)]
+    _, _, _, history = await _enter(juliet, "juliet", maxstanzas=5)
+    assert [message["body"] for message in history] == [f"line {number}" for number in range(25, 30)]
     archived = [result async for result in juliet["xep_0313"].iterate(jid=ROOM)]
     bodies = [result["mam_result"]["forwarded"]["stanza"]["body"] for result in archived]
     assert bodies == [f"line {number}" for number in range(30)], bodies
@@ -123,5 +123,5 @@ async def a_room_ends_when_its_owner_says_so(stage):
     await romeo["xep_0045"].destroy(ROOM, reason="A plague on both your houses")
     gone = await juliet.hears("presence", type="unavailable", **{"from": f"{ROOM}/juliet"})
     assert gone.xml.find(".//{http://jabber.org/protocol/muc#user}destroy") is not None, gone
-    entered = await _enter(juliet, "juliet")
-    assert 201 in entered.self_presence["muc"]["status_codes"]
+    own, _, _, _ = await _enter(juliet, "juliet")
+    assert 201 in own["muc"]["status_codes"]

@@ -74,7 +74,7 @@ static ABOUT: About = About {
         IqKey::get(Scope::Nobody, "prefs", NS),
         IqKey::set(Scope::Nobody, "prefs", NS),
     ],
-    hooks: &[Hook::MessageSent, Hook::MessageReceived, Hook::Recall],
+    hooks: &[Hook::MessageSent, Hook::MessageReceived, Hook::SessionBound, Hook::Recall],
     ..About::NOTHING
 };
 
@@ -283,6 +283,23 @@ impl Feature for Archive {
             .with_attr("stamp", mam::time_of(id).format());
         let message = mam::decode_stanza(entry)?;
         Ok(Some(message.with_child(&stanza_id::element(&account.user, id)).with_child(&delay)))
+    }
+
+    /// XEP-0386 section 3.2: a client that is told how far the archive goes when it logs in reads the rest from there.
+    async fn session_bound(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        session: SessionId,
+        _: &Element,
+        bound: &mut Element,
+    ) -> Outcome {
+        let archive = self.config.retention.enforce(cx, mam::log(account.user.as_str())).await?;
+        bound.push(mam::metadata(&archive));
+        if let (Some(session), Some(last)) = (account.session_mut(session), archive.last) {
+            session.states.of::<CatchUp>().add((Seq::MIN, last));
+        }
+        Ok(())
     }
 
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {

@@ -147,6 +147,14 @@ impl Feature for Blocking {
         Err(error.with_extra(Element::new("blocked", ERRORS)).into())
     }
 
+    fn save_session(&self, session: &Session) -> Option<String> {
+        session.states.get::<Interested>().filter(|interested| interested.0).map(|_| "interested".to_owned())
+    }
+
+    fn restore_session(&self, session: &mut Session, saved: &str) {
+        session.states.of::<Interested>().0 = saved == "interested";
+    }
+
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
         let At::Own(account) = at else { return Err(Condition::Forbidden.into()) };
         match request.child.name {
@@ -160,14 +168,6 @@ impl Feature for Blocking {
                 Ok(Answer::Result(Element::new("blocklist", NS).with_children(list.iter().map(item))))
             }
         }
-    }
-
-    fn save_session(&self, session: &Session) -> Option<String> {
-        session.states.get::<Interested>().filter(|interested| interested.0).map(|_| "interested".to_owned())
-    }
-
-    fn restore_session(&self, session: &mut Session, _: &str) {
-        session.states.of::<Interested>().0 = true;
     }
 }
 

@@ -42,7 +42,8 @@ static ABOUT: About = About {
         IqKey::set(Scope::Nobody, "enable", NS),
         IqKey::set(Scope::Nobody, "disable", NS),
     ],
-    hooks: &[Hook::MessageSent, Hook::MessageReceived],
+    bind_features: &[NS],
+    hooks: &[Hook::MessageSent, Hook::MessageReceived, Hook::SessionBound],
     ..About::NOTHING
 };
 
@@ -117,6 +118,29 @@ impl Feature for Carbons {
         Ok(())
     }
 
+    /// XEP-0386 section 3.2: enabled with the login, so that nothing is missed in between.
+    async fn session_bound(
+        &self,
+        _: &mut Cx<'_>,
+        account: &mut Account,
+        session: SessionId,
+        bind: &Element,
+        _: &mut Element,
+    ) -> Outcome {
+        if let Some(session) = account.session_mut(session).filter(|_| bind.child("enable", NS).is_some()) {
+            session.states.of::<Known>().enabled = true;
+        }
+        Ok(())
+    }
+
+    fn save_session(&self, session: &Session) -> Option<String> {
+        session.states.get::<Known>().filter(|known| known.enabled).map(|_| "enabled".to_owned())
+    }
+
+    fn restore_session(&self, session: &mut Session, saved: &str) {
+        session.states.of::<Known>().enabled = saved == "enabled";
+    }
+
     /// Sections 4 and 5. Asking twice is no error (section 10.1).
     async fn iq(&self, _: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
         let At::Own(account) = at else { return Err(Condition::NotAllowed.into()) };
@@ -124,14 +148,6 @@ impl Feature for Carbons {
         let Some(session) = session else { return Err(Condition::NotAllowed.into()) };
         session.states.of::<Known>().enabled = request.child.name == "enable";
         Ok(Answer::Done)
-    }
-
-    fn save_session(&self, session: &Session) -> Option<String> {
-        session.states.get::<Known>().filter(|known| known.enabled).map(|_| "enabled".to_owned())
-    }
-
-    fn restore_session(&self, session: &mut Session, _: &str) {
-        session.states.of::<Known>().enabled = true;
     }
 }
 

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use tracing::debug;
 use wire::jid::{BareJid, Jid};
-use wire::stanza::{Condition, Kind, PresenceType, Stanza};
+use wire::stanza::{Condition, Kind, PresenceType, Stanza, StanzaError};
 use wire::xml::Element;
 
 /// Records that are read at once.
@@ -183,6 +183,15 @@ impl Seat {
     }
 }
 
+/// Example 25 and others: who may not enter gets the `<x/>` back, and clients look for it.
+fn refusal(stanza: &Stanza, error: &StanzaError, room: &BareJid) -> Option<Stanza> {
+    let mut refusal = stanza.error(error)?;
+    refusal.retain(|_| false);
+    refusal.push(&Element::new("x", ns::MUC));
+    refusal.push(&error.to_element().with_attr("by", room.as_str()));
+    Some(refusal)
+}
+
 #[async_trait]
 impl Resident for Seat {
     async fn receive(&mut self, cx: &mut Cx<'_>, stanza: Stanza) -> Outcome {
@@ -193,11 +202,20 @@ impl Resident for Seat {
         if let Some(id) = refers_to(&stanza) {
             fx.found = self.find(cx, id).await?;
         }
-        match &mut self.state {
-            State::Awake(room) => room.receive(&mut fx, &stanza)?,
-            State::Asleep | State::Absent => self.create(cx, &mut fx, &stanza).await?,
+        let taken = match &mut self.state {
+            State::Awake(room) => room.receive(&mut fx, &stanza).map_err(Halt::from),
+            State::Asleep | State::Absent => self.create(cx, &mut fx, &stanza).await,
+        };
+        match taken {
+            Ok(()) => self.carry_out(cx, fx).await,
+            Err(Halt::Refuse(error)) if stanza.has_child("x", ns::MUC) => {
+                if let Some(refusal) = refusal(&stanza, &error, &self.address) {
+                    cx.route(refusal);
+                }
+                Ok(())
+            }
+            Err(halt) => Err(halt),
         }
-        self.carry_out(cx, fx).await
     }
 
     fn is_idle(&self) -> bool {

@@ -12,7 +12,7 @@ pub use event::Event;
 pub use notification::Summary;
 pub use registration::{Registration, Registrations, Target};
 
-use crate::account::{Account, SessionId};
+use crate::account::{Account, Session, SessionId};
 use crate::context::Cx;
 use crate::delivery::{Delivery, Incoming};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
@@ -23,6 +23,7 @@ use crate::stored::{element_from_bytes, element_to_bytes};
 use async_trait::async_trait;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Condition, IqType, Kind, Stanza};
+use wire::xml::Element;
 
 /// The namespace.
 pub const NS: &str = "urn:xmpp:push:0";
@@ -148,6 +149,18 @@ impl Feature for Push {
             stage(cx, &user, known);
         }
         Ok(())
+    }
+
+    fn save_session(&self, session: &Session) -> Option<String> {
+        let own = session.states.get::<Own>().filter(|own| !own.0.is_empty())?;
+        let targets = Element::new("own", NS).with_children(own.0.iter().map(Target::to_element));
+        String::from_utf8(element_to_bytes(&targets)).ok()
+    }
+
+    fn restore_session(&self, session: &mut Session, saved: &str) {
+        // What cannot be read is not woken by itself, but with all others.
+        let Ok(targets) = element_from_bytes(saved.as_bytes(), "push services of a session") else { return };
+        session.states.of::<Own>().0 = targets.children().filter_map(|target| Target::parse(target).ok()).collect();
     }
 
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {

@@ -52,6 +52,10 @@ impl Target {
         Ok(Target { service, node: element.attr("node").map(str::to_owned) })
     }
 
+    pub(super) fn to_element(&self) -> Element {
+        Element::new("enable", NS).with_attr("jid", self.service.as_str()).maybe_attr("node", self.node.as_deref())
+    }
+
     /// Tells it from the others of an account in the id of a publication, which comes back with the answer.
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
@@ -130,9 +134,7 @@ impl Registrations {
 
     pub(super) fn to_element(&self) -> Element {
         let one = |registration: &Registration| {
-            let Target { service, node } = &registration.target;
-            let enable =
-                Element::new("enable", NS).with_attr("jid", service.as_str()).maybe_attr("node", node.as_deref());
+            let enable = registration.target.to_element();
             enable.with_attr("failures", registration.failures.to_string()).maybe_child(registration.options.clone())
         };
         let all = Element::new("registrations", NS).with_attr("unseen", self.unseen.to_string());
