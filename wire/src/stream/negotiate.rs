@@ -387,8 +387,8 @@ impl Stream {
         let asked = negotiation.header.as_ref();
         // RFC 6120 section 4.9.1.3: a name that is not served here must not come back as if it were.
         let from = Some(negotiation.policy.as_ref().map_or("", |policy| policy.domain.as_str()));
-        // RFC 6120 section 4.7.2: to echoes the peer's from only over TLS, where nobody else can have put it there.
-        let to = asked.and_then(|header| header.from.as_ref()).filter(|_| negotiation.secured).map(Jid::as_str);
+        // RFC 6120 section 4.7.2: whoever says who it is hears that it was heard; it proves nothing.
+        let to = asked.and_then(|header| header.from.as_ref()).map(Jid::as_str);
         let version = (negotiation.role != Role::Component).then_some("1.0");
         let content = negotiation.role.content_ns();
         header::write(&mut self.out, content, &header::Ours { from, to, id: Some(&negotiation.id), version });
