@@ -2,6 +2,8 @@
 
 use crate::stage::{House, Stage, address, hears, routes, says, says_in_vain, send};
 use crate::support::Client;
+use crate::support::client::Incoming;
+use crate::support::login::error_condition;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
@@ -183,7 +185,7 @@ fn a_server_that_does_not_answer_holds_up_nobody_else() {
     says(&mut juliet, &mut romeo, "thou art not held up");
     for _ in 0..10 {
         let error = juliet.find(|element| element.attr("type") == Some("error"));
-        assert_eq!(crate::support::login::error_condition(&error).as_deref(), Some("remote-server-timeout"));
+        assert_eq!(error_condition(&error).as_deref(), Some("remote-server-timeout"));
     }
 }
 
