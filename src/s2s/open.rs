@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tracing::info;
 use wire::stanza::{Condition, ErrorType, StanzaError};
-use wire::stream::{Audience, Closed, Initiated, Initiator, Offer, Outgoing, Purpose, Timeouts};
+use wire::stream::{Audience, Closed, Failure, Initiated, Initiator, Offer, Outgoing, Purpose, Timeouts, dialback};
 use wire::xml::Limits as XmlLimits;
 
 /// An established stream to another server.
@@ -34,7 +34,7 @@ pub struct Link {
 pub enum Opened {
     Link(Box<Link>),
     /// The authoritative server's answer (XEP-0220).
-    Verified(bool),
+    Verified(dialback::Verdict),
     /// What is offered has been seen.
     Looked,
 }
@@ -51,6 +51,12 @@ pub enum Trouble {
     /// It answers, and one side does not want the other.
     #[error("{0}")]
     Refused(String),
+    /// It was told that our dialback key is not ours (XEP-0220 section 2.1.1, "invalid").
+    #[error("{0}")]
+    Disowned(String),
+    /// It could not find out whether our dialback key is ours (XEP-0220 section 2.1.1, "error").
+    #[error("{0}")]
+    Unverified(String),
 }
 
 impl Trouble {
@@ -59,11 +65,16 @@ impl Trouble {
         matches!(self, Trouble::Unreachable(_))
     }
 
-    /// What the senders of the stanzas concerned are told.
+    /// What the senders of the stanzas concerned are told (RFC 6120 sections 8.3.3.16 and 8.3.3.17, XEP-0220 section 2.1.1).
     pub fn stanza_error(&self) -> StanzaError {
         let error = match self {
-            Trouble::NotFound(_) | Trouble::Refused(_) => StanzaError::new(Condition::RemoteServerNotFound),
-            Trouble::Unreachable(_) => StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Wait),
+            Trouble::NotFound(_) => StanzaError::new(Condition::RemoteServerNotFound),
+            Trouble::Unreachable(_) | Trouble::Unverified(_) => {
+                StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Wait)
+            }
+            // It is there, and waiting would not help.
+            Trouble::Refused(_) => StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Cancel),
+            Trouble::Disowned(_) => StanzaError::new(Condition::InternalServerError),
         };
         error.with_text(self.to_string())
     }
@@ -74,6 +85,19 @@ impl From<NotFound> for Trouble {
         match why {
             NotFound::Nowhere => Trouble::NotFound(why.to_string()),
             NotFound::NoAnswer(_) => Trouble::Unreachable(why.to_string()),
+        }
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(why: Failure) -> Self {
+        let words = why.to_string();
+        match why {
+            Failure::DialbackInvalid => Trouble::Disowned(words),
+            Failure::DialbackError(_) => Trouble::Unverified(words),
+            Failure::NoTls | Failure::TlsRefused | Failure::NoAuthentication | Failure::ExternalRefused(_) => {
+                Trouble::Refused(words)
+            }
         }
     }
 }
@@ -265,9 +289,9 @@ impl Attempt<'_> {
                         witness.saw(Step::Established { by: how.into() });
                         return Ok(Opened::Link(Box::new(Link { io, initiator })));
                     }
-                    Some(Initiated::Verified(valid)) => {
+                    Some(Initiated::Verified(verdict)) => {
                         bid_farewell(&mut io, &mut initiator).await;
-                        return Ok(Opened::Verified(valid));
+                        return Ok(Opened::Verified(verdict));
                     }
                     Some(Initiated::Looked) => {
                         bid_farewell(&mut io, &mut initiator).await;
@@ -279,7 +303,7 @@ impl Attempt<'_> {
                             witness.saw(Step::Unconvinced { by });
                         }
                         bid_farewell(&mut io, &mut initiator).await;
-                        return Err(Trouble::Refused(failure.to_string()));
+                        return Err(failure.into());
                     }
                     Some(Initiated::Closed(closed)) => {
                         bid_farewell(&mut io, &mut initiator).await;
@@ -394,13 +418,20 @@ fn closed_early(closed: &Closed) -> Trouble {
         "resource-constraint",
         "system-shutdown",
     ];
-    // Behind them in brackets is what the peer has to say about it.
-    let conditions = |words: &'_ str| words.split(" (").next().unwrap_or_default().to_owned();
+    /// Those that say that the domain is not there.
+    const ELSEWHERE: [&str; 2] = ["host-unknown", "host-gone"];
     match closed {
-        Closed::PeerError(words) if conditions(words).split(' ').any(|word| PASSING.contains(&word)) => {
-            Trouble::Unreachable(format!("the peer ended the stream: {words}"))
+        Closed::PeerError(words) => {
+            // Behind them in brackets is what the peer has to say about it.
+            let conditions = words.split(" (").next().unwrap_or_default();
+            let among = |some: &[&str]| conditions.split(' ').any(|word| some.contains(&word));
+            let told = format!("the peer ended the stream: {words}");
+            match () {
+                () if among(&PASSING) => Trouble::Unreachable(told),
+                () if among(&ELSEWHERE) => Trouble::NotFound(told),
+                () => Trouble::Refused(told),
+            }
         }
-        Closed::PeerError(words) => Trouble::Refused(format!("the peer ended the stream: {words}")),
         Closed::WithError(error) => Trouble::Refused(format!("the peer broke a rule: {error}")),
         _ => Trouble::Unreachable("the peer closed the stream".to_owned()),
     }

@@ -31,10 +31,16 @@ pub async fn ask(shared: &Shared, federation: &Federation, claim: &Claim) -> Ver
     let Ok(_place) = federation.verifying.acquire().await else { return unanswered(Condition::ResourceConstraint) };
     let purpose = Purpose::Verify { id: claim.id.clone(), key: claim.key.clone() };
     match open(shared, federation, &claim.pair(), purpose).await {
-        Ok(Opened::Verified(true)) => Verdict::Valid,
-        Ok(Opened::Verified(false)) => {
+        Ok(Opened::Verified(Verdict::Valid)) => Verdict::Valid,
+        Ok(Opened::Verified(Verdict::Invalid)) => {
             info!(from = %claim.from, "the dialback key is not of that server");
             Verdict::Invalid
+        }
+        // XEP-0220 section 2.5: whatever it is, the one who shows the key learns that its server is not to be found.
+        Ok(Opened::Verified(Verdict::Error(error))) => {
+            let why = format!("the authoritative server says {}", error.condition.name());
+            info!(from = %claim.from, why, "the dialback key could not be verified");
+            Verdict::Error(StanzaError::new(Condition::RemoteServerNotFound).with_text(why))
         }
         Ok(Opened::Link(_) | Opened::Looked) => unanswered(Condition::InternalServerError),
         Err(trouble) => {

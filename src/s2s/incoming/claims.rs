@@ -4,6 +4,7 @@ use super::{Incoming, Next};
 use crate::config::DomainName;
 use crate::s2s::remotes::Pair;
 use crate::s2s::verify::{self, Claim, unanswered};
+use std::time::Instant;
 use tracing::{Span, debug, info};
 use wire::jid::{BareJid, Jid};
 use wire::sasl::{Identity, Principal, SaslError};
@@ -67,9 +68,13 @@ impl Incoming<'_> {
         match request {
             Request::Verify { from, to, id, key } => {
                 let claim = Claim { from, to, id, key };
-                let valid = self.serves(claim.to.as_str()) && verify::is_ours(self.federation, &claim);
-                debug!(from = %claim.from, valid, "asked for a dialback key");
-                self.stream.answer_verify(&claim.from, &claim.to, &claim.id, valid);
+                let verdict = match self.serves(claim.to.as_str()) {
+                    false => unanswered(Condition::ItemNotFound),
+                    true if verify::is_ours(self.federation, &claim) => Verdict::Valid,
+                    true => Verdict::Invalid,
+                };
+                debug!(from = %claim.from, ?verdict, "asked for a dialback key");
+                self.stream.answer_verify(&claim.from, &claim.to, &claim.id, &verdict);
             }
             Request::Result { from, to, key } => {
                 let claim = Claim { from, to, id: self.stream.id().into(), key };
@@ -102,9 +107,12 @@ impl Incoming<'_> {
         (self.claims.len() >= most).then(|| unanswered(Condition::ResourceConstraint))
     }
 
+    /// Tells the peer what has become of its claim. A key that is not of its server ends the stream, unless the stream carries
+    /// others who have done no wrong (XEP-0220 section 2.2.1).
     pub(super) fn answer(&mut self, claim: &Claim, verdict: Verdict) {
         let verdict = match verdict {
             Verdict::Valid if !self.welcome(&claim.from) => unanswered(Condition::ResourceConstraint),
+            Verdict::Invalid if !self.proved.is_empty() => unanswered(Condition::Forbidden),
             verdict => verdict,
         };
         if verdict == Verdict::Valid {
@@ -113,6 +121,10 @@ impl Incoming<'_> {
             self.proved.insert(claim.pair());
         }
         self.stream.answer_result(&claim.from, &claim.to, &verdict);
+        if verdict == Verdict::Invalid {
+            self.claims.abort_all();
+            self.stream.close(Instant::now());
+        }
     }
 
     /// Takes up a place for a domain, unless this stream has one already. False: there is none left.

@@ -92,6 +92,11 @@ macro_rules! conditions {
                 match self { $(Condition::$variant => $name,)* }
             }
 
+            /// The condition of that name, as the XML reader reports it.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|condition| condition.name() == name)
+            }
+
             /// The error type that the RFC gives as the usual one.
             pub fn recommended_type(self) -> ErrorType {
                 match self { $(Condition::$variant => ErrorType::$kind,)* }

@@ -3,7 +3,7 @@
 
 use super::{Event, Phase, Stream, StreamCondition, StreamError};
 use crate::jid::BareJid;
-use crate::stanza::StanzaError;
+use crate::stanza::{Condition, StanzaError};
 use crate::xml::Element;
 use compact_str::CompactString;
 use hmac::{Hmac, Mac};
@@ -31,6 +31,35 @@ pub enum Verdict {
     Invalid,
     /// It could not be found out (XEP-0220 section 2.4.2).
     Error(StanzaError),
+}
+
+impl Verdict {
+    /// What an answer says. None: it is no answer. Of an error only the condition is read; one without any that is known is
+    /// an undefined condition.
+    pub(super) fn read(element: &Element) -> Option<Verdict> {
+        match element.attr("type")? {
+            "valid" => Some(Verdict::Valid),
+            "invalid" => Some(Verdict::Invalid),
+            "error" => {
+                let mut said = element.children().flat_map(|error| error.children());
+                let condition = said.find_map(|one| Condition::from_name(one.name()));
+                Some(Verdict::Error(StanzaError::new(condition.unwrap_or(Condition::UndefinedCondition))))
+            }
+            _ => None,
+        }
+    }
+
+    fn write(&self, answer: Element) -> Element {
+        match self {
+            Verdict::Valid => answer.with_attr("type", "valid"),
+            Verdict::Invalid => answer.with_attr("type", "invalid"),
+            Verdict::Error(error) => {
+                let mut error = error.to_element();
+                error.rename_ns(crate::ns::CLIENT, &crate::xml::Ns::constant(crate::ns::SERVER));
+                answer.with_attr("type", "error").with_child(error)
+            }
+        }
+    }
 }
 
 /// The key that proves, to the receiving server, that a stream comes from the originating domain (XEP-0185 section 3).
@@ -88,31 +117,20 @@ impl Stream {
         if !federation.pairs.settle(from, to) || matches!(self.phase, Phase::Closing | Phase::Closed) {
             return;
         }
-        let answer = addressed("result", to, from);
-        let answer = match verdict {
-            Verdict::Valid => {
-                federation.pairs.add(from.clone(), to.clone());
-                answer.with_attr("type", "valid")
-            }
-            Verdict::Invalid => answer.with_attr("type", "invalid"),
-            Verdict::Error(error) => {
-                let mut error = error.to_element();
-                error.rename_ns(crate::ns::CLIENT, &crate::xml::Ns::constant(crate::ns::SERVER));
-                answer.with_attr("type", "error").with_child(error)
-            }
-        };
+        if *verdict == Verdict::Valid {
+            federation.pairs.add(from.clone(), to.clone());
+        }
         let limits = federation.limits;
-        put(&mut self.out, &answer);
+        put(&mut self.out, &verdict.write(addressed("result", to, from)));
         if *verdict == Verdict::Valid && matches!(self.phase, Phase::Negotiating(_)) {
             self.establish(limits);
         }
     }
 
     /// Answers [`Request::Verify`].
-    pub fn answer_verify(&mut self, from: &BareJid, to: &BareJid, id: &str, valid: bool) {
+    pub fn answer_verify(&mut self, from: &BareJid, to: &BareJid, id: &str, verdict: &Verdict) {
         if self.federation.is_some() && !matches!(self.phase, Phase::Closing | Phase::Closed) {
-            let kind = if valid { "valid" } else { "invalid" };
-            put(&mut self.out, &addressed("verify", to, from).with_attr("id", id).with_attr("type", kind));
+            put(&mut self.out, &verdict.write(addressed("verify", to, from).with_attr("id", id)));
         }
     }
 

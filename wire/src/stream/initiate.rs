@@ -9,7 +9,7 @@ mod terms;
 
 pub use terms::{Audience, Failure, How, Initiated, Offer, Outgoing, Purpose};
 
-use super::dialback::{self, addressed};
+use super::dialback::{self, Verdict, addressed};
 use super::federation::{BIDI, BIDI_FEATURE};
 use super::timers::Timers;
 use super::{Closed, Header, StreamCondition, StreamError, Timeouts, header};
@@ -347,15 +347,10 @@ impl Initiator {
         if !self.is_for_us(element) {
             return None;
         }
-        match element.attr("type") {
-            Some("valid") => self.established(How::Dialback),
-            Some("invalid") => Some(self.give_up(Failure::DialbackInvalid)),
-            Some("error") => {
-                let why = element.children().flat_map(|error| error.children()).next();
-                let why = why.map_or("no reason given", |condition| condition.name()).to_owned();
-                Some(self.give_up(Failure::DialbackError(why)))
-            }
-            _ => None,
+        match Verdict::read(element)? {
+            Verdict::Valid => self.established(How::Dialback),
+            Verdict::Invalid => Some(self.give_up(Failure::DialbackInvalid)),
+            Verdict::Error(error) => Some(self.give_up(Failure::DialbackError(error.condition))),
         }
     }
 
@@ -364,8 +359,9 @@ impl Initiator {
         if !self.is_for_us(element) || element.attr("id") != Some(id) {
             return None;
         }
+        let verdict = Verdict::read(element)?;
         self.finish();
-        Some(Initiated::Verified(element.attr("type") == Some("valid")))
+        Some(Initiated::Verified(verdict))
     }
 
     /// Whether an answer of dialback comes from whom we asked, about us. Peers may spell international domains otherwise than

@@ -2,8 +2,9 @@
 
 use crate::jid::BareJid;
 use crate::ns;
-use crate::stanza::Stanza;
+use crate::stanza::{Condition, Stanza};
 use crate::stream::Closed;
+use crate::stream::dialback::Verdict;
 use crate::xml::{Element, Limits};
 use compact_str::CompactString;
 
@@ -88,7 +89,7 @@ pub enum Initiated {
     /// Stanzas may be sent. Whether the certificate was good enough is the driver's to know.
     Established(How),
     /// The answer of the authoritative server.
-    Verified(bool),
+    Verified(Verdict),
     /// All that is offered has been seen. The stream is closed.
     Looked,
     /// A stanza that came back on a bidirectional stream; the peer speaks for its own domain, to ours.
@@ -119,6 +120,6 @@ pub enum Failure {
     ExternalRefused(String),
     #[error("the peer found our dialback key invalid")]
     DialbackInvalid,
-    #[error("the peer could not dial back ({0})")]
-    DialbackError(String),
+    #[error("the peer could not dial back ({})", .0.name())]
+    DialbackError(Condition),
 }

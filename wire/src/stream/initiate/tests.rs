@@ -4,7 +4,7 @@ use super::super::dialback::{Request, Verdict, key};
 use super::super::{Event, FederationPolicy, Policy, Role, Stream};
 use super::*;
 use crate::sasl::{ChannelBindings, Decoys, Iterations, Mechanism, Principal};
-use crate::stanza::MessageType;
+use crate::stanza::{Condition, MessageType};
 use std::sync::Arc;
 
 const SECRET: [u8; 32] = [9; 32];
@@ -78,8 +78,13 @@ impl Play {
                 self.theirs.answer_result(&from, &to, &if genuine { Verdict::Valid } else { Verdict::Invalid });
             }
             Event::Dialback(Request::Verify { from, to, id, key: given }) => {
-                let valid = given == key(&SECRET, from.as_str(), to.as_str(), &id);
-                self.theirs.answer_verify(&from, &to, &id, valid);
+                let genuine = given == key(&SECRET, from.as_str(), to.as_str(), &id);
+                let verdict = match (to.as_str(), genuine) {
+                    ("b.example", true) => Verdict::Valid,
+                    ("b.example", false) => Verdict::Invalid,
+                    _ => Verdict::Error(Condition::ItemNotFound.into()),
+                };
+                self.theirs.answer_verify(&from, &to, &id, &verdict);
             }
             Event::Stanza(stanza) => self.received.push(stanza),
             Event::Closed(closed) => self.told.push(format!("they closed: {closed:?}")),
@@ -206,12 +211,41 @@ fn a_bidirectional_stream_carries_answers() {
 
 #[test]
 fn the_authoritative_server_is_asked() {
-    for (secret, valid) in [(SECRET, true), ([1; 32], false)] {
-        let key = key(&secret, "a.example", "b.example", "stream-1");
+    for (secret, to, verdict) in [
+        (SECRET, "b.example", "Verified(Valid)"),
+        ([1; 32], "b.example", "Verified(Invalid)"),
+        (SECRET, "c.example", "Verified(Error(StanzaError { condition: ItemNotFound"),
+    ] {
+        let key = key(&secret, "a.example", to, "stream-1");
         let purpose = Purpose::Verify { id: "stream-1".into(), key };
-        let mut play = Play::new(Outgoing { purpose, ..outgoing() }, terms(true, true, &[]));
+        let mut play = Play::new(Outgoing { to: domain(to), purpose, ..outgoing() }, terms(true, true, &[]));
         play.run();
-        assert!(play.told.contains(&format!("Verified({valid})")), "{:?}", play.told);
+        assert!(play.told.iter().any(|line| line.starts_with(verdict)), "{verdict}: {:?}", play.told);
+    }
+}
+
+#[test]
+fn dialback_errors_are_told_apart_and_what_is_no_answer_is_passed_over() {
+    let condition = "<error type='cancel'><x xmlns='urn:x'/>\
+                     <resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    for (kind, inside, failure) in [
+        ("type='invalid'", "", Some(Failure::DialbackInvalid)),
+        ("type='error'", condition, Some(Failure::DialbackError(Condition::ResourceConstraint))),
+        ("type='error'", "<error/>", Some(Failure::DialbackError(Condition::UndefinedCondition))),
+        ("type='error'", "", Some(Failure::DialbackError(Condition::UndefinedCondition))),
+        ("type='perhaps'", "", None),
+        ("", "", None),
+    ] {
+        let mut ours = Initiator::new(Outgoing { secured: true, ..outgoing() }, Timeouts::default(), Instant::now());
+        let header = "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' id='1' version='1.0'>";
+        let result =
+            format!("<result xmlns='jabber:server:dialback' from='b.example' to='a.example' {kind}>{inside}</result>");
+        ours.read(format!("{header}<stream:features/>{result}").as_bytes(), Instant::now());
+        match (ours.poll_event(), failure) {
+            (Some(Initiated::Failed(told)), Some(failure)) => assert_eq!(told, failure, "{result}"),
+            (None, None) => {}
+            (told, _) => panic!("{result}: {told:?}"),
+        }
     }
 }
 
