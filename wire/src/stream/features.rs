@@ -30,6 +30,8 @@ impl Facts {
     pub const SASL2: Facts = Facts(128);
     /// A session was bound along with the login.
     pub const BOUND: Facts = Facts(256);
+    /// The peer is a server that may manage its stream.
+    pub const MANAGED: Facts = Facts(512);
 
     pub fn with(self, fact: Facts, holds: bool) -> Facts {
         if holds { self | fact } else { self }
@@ -86,7 +88,7 @@ struct Row {
     forbids: Facts,
 }
 
-const TABLE: [Row; 12] = [
+const TABLE: [Row; 13] = [
     Row { feature: StreamFeature::StartTls, needs: Facts::TLS_POSSIBLE, forbids: Facts(1 | 8) },
     Row { feature: StreamFeature::Mechanisms, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::Authentication, needs: Facts(4 | 1 | 128), forbids: Facts(8 | 16) },
@@ -97,6 +99,7 @@ const TABLE: [Row; 12] = [
     Row { feature: StreamFeature::Bind, needs: Facts::AUTHENTICATED, forbids: Facts(16 | 256) },
     Row { feature: StreamFeature::Session, needs: Facts::AUTHENTICATED, forbids: Facts(16 | 256) },
     Row { feature: StreamFeature::Management, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
+    Row { feature: StreamFeature::Management, needs: Facts(8 | 512), forbids: Facts::NONE },
     Row { feature: StreamFeature::ClientState, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
     Row { feature: StreamFeature::Late, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
 ];
@@ -200,5 +203,7 @@ mod tests {
         let server = Facts::TLS | Facts::PROTECTED | Facts::SERVER | Facts::DIALBACK | Facts::BIDI;
         assert_eq!(offered(server), [Mechanisms, ChannelBinding, Dialback, Bidi]);
         assert_eq!(offered(server | Facts::AUTHENTICATED), [Dialback]);
+        assert_eq!(offered(server | Facts::MANAGED), [Mechanisms, ChannelBinding, Dialback, Bidi], "not yet");
+        assert_eq!(offered(server | Facts::MANAGED | Facts::AUTHENTICATED), [Dialback, Management]);
     }
 }

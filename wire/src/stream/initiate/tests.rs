@@ -115,7 +115,7 @@ fn outgoing() -> Outgoing {
 
 fn terms(external: bool, dialback: bool, proven: &[&str]) -> Terms {
     let proven = proven.iter().map(|name| (*name).to_owned()).collect();
-    Terms { federation: FederationPolicy { external, dialback, bidi: true }, proven }
+    Terms { federation: FederationPolicy { external, dialback, bidi: true, management: true }, proven }
 }
 
 fn policy(federation: FederationPolicy) -> Policy {
@@ -311,7 +311,7 @@ fn what_a_certificate_proves_may_be_said_at_the_header() {
     stream.read(header.as_bytes(), Instant::now());
     assert!(matches!(stream.poll_event(), Some(Event::Header(_))));
     stream.identified(vec!["a.example".to_owned()]);
-    stream.open(policy(FederationPolicy { external: true, dialback: false, bidi: false }));
+    stream.open(policy(FederationPolicy { external: true, dialback: false, bidi: false, management: true }));
     let said = String::from_utf8_lossy(stream.output()).into_owned();
     assert!(said.contains("<mechanism>EXTERNAL</mechanism>"), "{said}");
 }
