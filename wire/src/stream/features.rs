@@ -30,7 +30,7 @@ impl Facts {
     pub const SASL2: Facts = Facts(128);
     /// A session was bound along with the login.
     pub const BOUND: Facts = Facts(256);
-    /// The peer is a server that may manage its stream.
+    /// The peer may manage its stream.
     pub const MANAGED: Facts = Facts(512);
 
     pub fn with(self, fact: Facts, holds: bool) -> Facts {
@@ -88,7 +88,7 @@ struct Row {
     forbids: Facts,
 }
 
-const TABLE: [Row; 13] = [
+const TABLE: [Row; 12] = [
     Row { feature: StreamFeature::StartTls, needs: Facts::TLS_POSSIBLE, forbids: Facts(1 | 8) },
     Row { feature: StreamFeature::Mechanisms, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::Authentication, needs: Facts(4 | 1 | 128), forbids: Facts(8 | 16) },
@@ -98,7 +98,6 @@ const TABLE: [Row; 13] = [
     Row { feature: StreamFeature::Bidi, needs: Facts(4 | 16 | 64), forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::Bind, needs: Facts::AUTHENTICATED, forbids: Facts(16 | 256) },
     Row { feature: StreamFeature::Session, needs: Facts::AUTHENTICATED, forbids: Facts(16 | 256) },
-    Row { feature: StreamFeature::Management, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
     Row { feature: StreamFeature::Management, needs: Facts(8 | 512), forbids: Facts::NONE },
     Row { feature: StreamFeature::ClientState, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
     Row { feature: StreamFeature::Late, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
@@ -198,7 +197,7 @@ mod tests {
         assert_eq!(offered(Facts::TLS_POSSIBLE), [StartTls]);
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::PROTECTED), [StartTls, Mechanisms, Early]);
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED), [Mechanisms, ChannelBinding, Early]);
-        let authenticated = Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED | Facts::AUTHENTICATED;
+        let authenticated = Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED | Facts::AUTHENTICATED | Facts::MANAGED;
         assert_eq!(offered(authenticated), [Bind, Session, Management, ClientState, Late]);
         let server = Facts::TLS | Facts::PROTECTED | Facts::SERVER | Facts::DIALBACK | Facts::BIDI;
         assert_eq!(offered(server), [Mechanisms, ChannelBinding, Dialback, Bidi]);

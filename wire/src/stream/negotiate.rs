@@ -152,7 +152,7 @@ impl Negotiation {
             .with(Facts::BOUND, self.bound)
             .with(Facts::DIALBACK, policy.federation.is_some_and(|treated| treated.dialback))
             .with(Facts::BIDI, policy.federation.is_some_and(|treated| treated.bidi))
-            .with(Facts::MANAGED, policy.federation.is_some_and(|treated| treated.management) && !self.both_ways)
+            .with(Facts::MANAGED, policy.federation.is_none_or(|treated| treated.management && !self.both_ways))
     }
 
     pub fn may(&self, feature: StreamFeature) -> bool {
