@@ -122,6 +122,9 @@ impl Task {
     fn take_left(&self, by: Option<Instant>) -> Vec<Stanza> {
         let mut left = self.left.lock();
         let taken = left.take_if(|left| by.is_none_or(|now| left.until <= now));
+        if taken.is_some() {
+            self.carrier.hold(0);
+        }
         taken.into_iter().flat_map(|left| left.suspended.into_unacknowledged()).map(|sent| sent.stanza).collect()
     }
 
@@ -170,7 +173,7 @@ impl Task {
         let (former, until) = self.left.lock().take().map(|left| (left.suspended, left.until)).unzip();
         link.initiator.manage(former);
         let closed = self.drive(&mut link, &mut aloft).await;
-        debug!(?closed, "the stream has ended");
+        debug!(?closed, managed = link.initiator.is_managed(), "the stream has ended");
         // What the peer has not even been offered waits no longer for that.
         let until = until.filter(|_| !link.initiator.is_managed());
         let until = until.unwrap_or_else(|| Instant::now() + self.federation.config.timeouts.deliver.get());
@@ -212,6 +215,7 @@ impl Task {
                     self.load(link, aloft, Instant::now());
                 }
             }
+            self.carrier.hold(link.initiator.kept());
             let writing = !link.initiator.output().is_empty();
             let deadlines = [
                 Some(active + idle).filter(|_| link.initiator.is_established()),

@@ -53,6 +53,15 @@ struct Signals {
     left: Notify,
 }
 
+/// Why a stream cannot be taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// There is none, or not any more.
+    Unknown,
+    /// A connection still has it, and does not let go in time.
+    Held,
+}
+
 /// The place of a live stream. With this value the stream is forgotten, unless it has been laid to rest.
 pub struct Ticket {
     resumables: Arc<Resumables>,
@@ -82,15 +91,16 @@ impl Resumables {
     }
 
     /// Takes up a stream of the pair. If a connection still has it, that is told to let go, and waited for.
-    pub async fn take(self: &Arc<Self>, pair: &Pair, id: &str) -> Option<(Broken, Ticket)> {
+    pub async fn take(self: &Arc<Self>, pair: &Pair, id: &str) -> Result<(Broken, Ticket), NotTaken> {
         let patience = tokio::time::Instant::now() + LETTING_GO;
         loop {
-            let holder = match self.try_take(pair, id, Instant::now())? {
-                Ok(taken) => return Some(taken),
+            let holder = match self.try_take(pair, id, Instant::now()).ok_or(NotTaken::Unknown)? {
+                Ok(taken) => return Ok(taken),
                 Err(holder) => holder,
             };
             holder.leave.notify_one();
-            tokio::time::timeout_at(patience, holder.left.notified()).await.ok()?;
+            let left = tokio::time::timeout_at(patience, holder.left.notified()).await;
+            left.map_err(|_| NotTaken::Held)?;
         }
     }
 

@@ -1,7 +1,8 @@
 //! Connections between servers that break while much is under way (XEP-0198).
 
+use crate::others::{Demands, installed};
 use crate::stage::{House, Stage, address, hears, routes, send};
-use crate::support::random::Random;
+use crate::support::{Client, random::Random, skip};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -73,11 +74,15 @@ fn cuts() -> Vec<Cut> {
     [false, true, false].map(|half| Cut { after: 12_000 + random.below(40_000) as usize, half }).to_vec()
 }
 
+fn speak(juliet: &mut Client, romeo: &Client) {
+    for number in 0..MESSAGES {
+        send(juliet, &romeo.jid.clone(), &number.to_string());
+    }
+}
+
 fn speaks_through_cuts(verona: &House, mantua: &House) {
     let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
-    for number in 0..MESSAGES {
-        send(&mut juliet, &romeo.jid.clone(), &number.to_string());
-    }
+    speak(&mut juliet, &romeo);
     for number in 0..MESSAGES {
         let next = romeo.find(|element| element.name() == "message");
         assert_eq!(next.child("body", "jabber:client").unwrap().text(), number.to_string());
@@ -104,4 +109,29 @@ fn a_thousand_messages_through_three_cuts() {
     let lines = mantua.oriole().log().lines();
     let resumed = lines.iter().filter(|line| line.contains("goes on with a stream that broke")).count();
     assert_eq!(resumed, 3);
+}
+
+/// A Prosody acknowledges what servers send it, and takes up none of their streams: what it has and did not acknowledge comes
+/// twice, but nothing is lost.
+#[test]
+fn prosody_misses_nothing() {
+    if !installed(&["prosody"]) {
+        return skip("prosody is needed");
+    }
+    let stage = Stage::new();
+    let [verona_at, mantua_at] = [address(), address()];
+    let mantua = stage.prosody("mantua.example", mantua_at, address(), Demands::Certificates, "\"smacks\";");
+    let proxy = Proxy::new(mantua_at, vec![Cut { after: 40_000, half: false }]);
+    let verona = stage.oriole("verona.example", verona_at, &routes(&[("mantua.example", proxy.at)]));
+    let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
+    speak(&mut juliet, &romeo);
+    let mut next = 0;
+    while next < MESSAGES {
+        let heard = romeo.find(|element| element.name() == "message");
+        let number: usize = heard.child("body", "jabber:client").unwrap().text().parse().unwrap();
+        assert!(number <= next, "{next} is missing before {number}");
+        next = next.max(number + 1);
+    }
+    let plain = |line: &String| line.contains("managed=true");
+    assert!(verona.oriole().log().lines().iter().any(plain));
 }

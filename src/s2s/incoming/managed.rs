@@ -2,7 +2,7 @@
 //! disk, and what was counted outlives the connection.
 
 use super::{Incoming, Next};
-use crate::s2s::resumption::{Broken, PATIENCE};
+use crate::s2s::resumption::{Broken, NotTaken, PATIENCE};
 use std::pin::Pin;
 use std::time::Instant;
 use tracing::{debug, error, info};
@@ -53,11 +53,16 @@ impl Incoming<'_> {
     pub(super) async fn resume(&mut self, resume: &Resume) -> Next {
         let taken = match &self.certified {
             Some(pair) => self.federation.resumables.take(pair, &resume.previd).await,
-            None => None,
+            None => Err(NotTaken::Unknown),
         };
-        let Some((Broken { mut suspended, written }, ticket)) = taken else {
-            self.stream.not_managed(Condition::ItemNotFound);
-            return Next::Go;
+        let (Broken { mut suspended, written }, ticket) = match taken {
+            Ok(taken) => taken,
+            Err(NotTaken::Unknown) => {
+                self.stream.not_managed(Condition::ItemNotFound);
+                return Next::Go;
+            }
+            // A refusal would make the peer send again what the other connection is still at.
+            Err(NotTaken::Held) => return self.fail(StreamCondition::ResourceConstraint),
         };
         if let Err(too_high) = suspended.acknowledge(resume.h) {
             return Next::Then(self.stream.fail_too_high(too_high));

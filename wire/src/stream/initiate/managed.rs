@@ -96,6 +96,15 @@ impl Initiator {
         matches!(&self.managed.state, State::Counting(management) if management.is_full())
     }
 
+    /// Bytes of stanzas that wait for acknowledgement, of this stream or a former one.
+    pub fn kept(&self) -> usize {
+        match &self.managed.state {
+            State::Off(former) | State::Enabling(former) => former.as_ref().map_or(0, |former| former.0.bytes()),
+            State::Resuming(former) => former.0.bytes(),
+            State::Counting(management) => management.bytes(),
+        }
+    }
+
     /// What a former stream has left, when this one is ready and not managed: the driver has to send it, before anything else.
     pub fn take_left(&mut self) -> Vec<Stanza> {
         match &mut self.managed.state {

@@ -112,6 +112,11 @@ impl Management {
         self.unacknowledged.len() > MOST_STANZAS || self.bytes > MOST_BYTES
     }
 
+    /// Bytes that wait for acknowledgement.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether no more should be sent to another server until it has acknowledged some of it.
     pub fn is_full(&self) -> bool {
         self.unacknowledged.len() >= WINDOW_STANZAS || self.bytes >= WINDOW_BYTES

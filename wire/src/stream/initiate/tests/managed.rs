@@ -147,9 +147,11 @@ fn acknowledgements_are_asked_for_and_what_is_ahead_of_them_is_bounded() {
     assert!(play.ours.asked_since().is_none(), "it was answered");
     say(&mut play, 1..1_001);
     assert!(play.ours.is_full());
+    assert!(play.ours.kept() > 1_000);
     play.ours.request_acks(play.now);
     play.run();
     assert!(!play.ours.is_full());
+    assert_eq!(play.ours.kept(), 0);
 }
 
 #[test]
