@@ -174,8 +174,8 @@ impl Task {
         link.initiator.manage(former);
         let closed = self.drive(&mut link, &mut aloft).await;
         debug!(?closed, managed = link.initiator.is_managed(), "the stream has ended");
-        // What the peer has not even been offered waits no longer for that.
-        let until = until.filter(|_| !link.initiator.is_managed());
+        // A stream that has acknowledged nothing buys no time: else a peer that never does would be sent the same forever.
+        let until = until.filter(|_| !link.initiator.has_acknowledged());
         let until = until.unwrap_or_else(|| Instant::now() + self.federation.config.timeouts.deliver.get());
         if link.initiator.is_managed() {
             aloft.landed();

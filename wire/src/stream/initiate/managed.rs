@@ -91,6 +91,11 @@ impl Initiator {
         matches!(self.managed.state, State::Counting(_))
     }
 
+    /// Whether the peer has ever acknowledged something.
+    pub fn has_acknowledged(&self) -> bool {
+        matches!(&self.managed.state, State::Counting(management) if management.acknowledged != 0)
+    }
+
     /// Whether so much waits for acknowledgement that nothing more should be sent.
     pub fn is_full(&self) -> bool {
         matches!(&self.managed.state, State::Counting(management) if management.is_full())

@@ -15,7 +15,7 @@ fn managed() -> Play {
 
 fn say(play: &mut Play, texts: std::ops::Range<u32>) {
     texts.for_each(|number| {
-        play.ours.send(&message("romeo@a.example/x", "juliet@b.example").with_id(&number.to_string()));
+        play.ours.send(&message("romeo@a.example/x", "juliet@b.example").with_id(number.to_string()));
     });
 }
 
@@ -145,6 +145,7 @@ fn acknowledgements_are_asked_for_and_what_is_ahead_of_them_is_bounded() {
     assert_eq!(play.ours.asked_since(), Some(due));
     play.run();
     assert!(play.ours.asked_since().is_none(), "it was answered");
+    assert!(play.ours.has_acknowledged());
     say(&mut play, 1..1_001);
     assert!(play.ours.is_full());
     assert!(play.ours.kept() > 1_000);
