@@ -179,8 +179,7 @@ impl Engine {
         }
         let mut cx = self.context(&entry.served, road);
         let outcome = match stanza.kind {
-            // What is kept for the sender is not what the recipient gets.
-            Kind::Message(_) => hooks::message_sent(&mut cx, &mut lane.account, id, &mut stanza.clone()).await,
+            Kind::Message(_) => hooks::message_sent(&mut cx, &mut lane.account, id, &mut stanza).await,
             Kind::Presence(_) => hooks::presence_sent(&mut cx, &mut lane.account, id, &mut stanza).await,
             Kind::Iq(_) => Ok(()),
         };

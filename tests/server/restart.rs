@@ -103,6 +103,8 @@ fn what_had_not_arrived_is_sent_again() {
             assert_eq!(bodies(&heard), numbers(1..=4));
             // Her own presence came first.
             juliet.h = 1 + arrived;
+            // What is known of the stream by now is on disk, as soon as anything later is.
+            romeo.iq("set", None, "<query xmlns='jabber:iq:roster'><item jid='nurse@example.net'/></query>");
             end(&mut server);
             juliet.resumes(&server);
             let heard = juliet.hears();

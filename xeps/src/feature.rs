@@ -227,8 +227,7 @@ pub trait Feature: Send + Sync {
         Ok(())
     }
 
-    /// A session of `account` sends a message. Runs on the copy that is kept for the sender: what it changes, the recipient
-    /// does not see.
+    /// A session of `account` sends a message. What it changes, the features below and the recipient see changed.
     async fn message_sent(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId, _: &mut Stanza) -> Outcome {
         Ok(())
     }

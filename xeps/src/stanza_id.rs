@@ -11,6 +11,11 @@ use wire::xml::Element;
 /// The namespace.
 pub const NS: &str = "urn:xmpp:sid:0";
 
+/// The id under which the message that is being sent was archived for its sender; for copies of it, because the message itself
+/// goes to its recipient without.
+#[derive(Default)]
+pub struct Sent(pub Option<Seq>);
+
 /// The element that tells the id of a message in the archive of `by`.
 pub fn element(by: &BareJid, id: Seq) -> Element {
     Element::new("stanza-id", NS).with_attr("id", id.to_string()).with_attr("by", by.as_str())

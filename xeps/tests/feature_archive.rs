@@ -105,11 +105,16 @@ fn a_message_is_kept_and_carries_its_id() {
 #[test]
 fn what_is_sent_is_kept_and_the_recipient_is_not_told_its_id() {
     let mut world = world();
-    let kept =
+    world.asks(CHAMBER, "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
+    let sent =
         world.sends(BALCONY, "<message to='romeo@example.net' type='chat' id='1'><body>Hi</body></message>").unwrap();
     assert_eq!(archived(&world), ["1"]);
-    assert!(kept.contains(&format!("id='{}'", uids(&world)[0])), "the user's own copy carries it: {kept}");
-    assert!(world.acts().is_empty(), "and nothing else is sent");
+    assert!(!sent.contains("stanza-id"), "{sent}");
+    let acts = world.acts();
+    assert_eq!(acts.len(), 1, "{acts:?}");
+    let told =
+        acts[0].starts_with(&format!("{CHAMBER} gets")) && acts[0].contains(&format!("id='{}'", uids(&world)[0]));
+    assert!(told, "the user's own copy carries it: {acts:?}");
 }
 
 #[test]

@@ -18,6 +18,8 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 use xeps::store::{Direction, Result, StoreError};
 
 /// How often sled's own thread flushes and collects garbage; acknowledgements do not depend on it.
@@ -38,7 +40,7 @@ impl Sled {
     pub fn open(path: &Path, cache_bytes: u64) -> Result<Self> {
         remove_torn_snapshots(path)?;
         let config = ::sled::Config::new().path(path).cache_capacity(cache_bytes);
-        let db = config.flush_every_ms(Some(FLUSH_EVERY_MS)).open().map_err(|error| failed(&error))?;
+        let db = patiently(&config.flush_every_ms(Some(FLUSH_EVERY_MS))).map_err(|error| failed(&error))?;
         let log_path = path.join("db");
         let log =
             File::open(&log_path).map_err(|error| io_error(&format!("cannot open {}", log_path.display()), &error))?;
@@ -138,6 +140,25 @@ fn failed(error: &::sled::Error) -> StoreError {
         ::sled::Error::Corruption { .. } => StoreError::Corrupt(format!("sled: {error}")),
         other => StoreError::Io(format!("sled: {other}")),
     }
+}
+
+/// Opens a database that this process may have closed a moment ago: threads of sled let go of its lock some time after the last
+/// handle is gone. Other processes are kept out by the lock of the directory.
+fn patiently(config: &::sled::Config) -> ::sled::Result<::sled::Db> {
+    let give_up = Instant::now() + Duration::from_secs(10);
+    loop {
+        match config.open() {
+            Err(::sled::Error::Io(error)) if is_locked(&error) && Instant::now() < give_up => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// sled wraps what the system says into an error of its own, of another kind, and keeps the text only.
+fn is_locked(error: &std::io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
 }
 
 #[cfg(test)]

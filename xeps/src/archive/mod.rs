@@ -242,14 +242,12 @@ impl Feature for Archive {
         _: SessionId,
         message: &mut Stanza,
     ) -> Outcome {
+        account.states.of::<stanza_id::Sent>().0 = None;
         // What one sends to oneself is archived when it arrives.
         let to_others = message.to.clone().filter(|to| to.bare_str() != account.user.as_str());
         let Some(to) = to_others else { return Ok(()) };
         let id = self.keep(cx, account, message, &to).await?;
-        // Only copies for the user's other sessions tell it.
-        if let Some(id) = id.filter(|_| account.sessions.len() > 1) {
-            message.push(&stanza_id::element(&account.user, id));
-        }
+        account.states.of::<stanza_id::Sent>().0 = id;
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use crate::context::Cx;
 use crate::delivery::{Delivery, Incoming};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::forward::{forwarded, tree};
+use crate::stanza_id;
 use crate::state::States;
 use async_trait::async_trait;
 use std::collections::VecDeque;
@@ -85,7 +86,10 @@ impl Feature for Carbons {
                 if let (Some(to), Some(session)) = (message.to.as_ref(), account.session_mut(sender)) {
                     session.states.of::<Known>().remember(to, message);
                 }
-                copy(cx, account, "sent", message, &others)?;
+                let archived = account.states.get::<stanza_id::Sent>().and_then(|sent| sent.0);
+                let id = archived.map(|id| stanza_id::element(&account.user, id));
+                let kept = id.map_or_else(|| message.clone(), |id| message.clone().with_child(&id));
+                copy(cx, account, "sent", &kept, &others)?;
             }
             Verdict::CopyIfOriginalWas => {}
             Verdict::Leave(reason) => tracing::trace!(user = %account.user, reason, "not copied"),

@@ -168,8 +168,8 @@ impl World {
         }
     }
 
-    /// A session sends a message or something else to another address: it may be held back, and the hooks run. Returns the copy that is kept
-    /// for the sender, or why it goes nowhere.
+    /// A session sends a message or something else to another address: it may be held back, and the hooks run. Returns what the
+    /// recipient gets, or why it goes nowhere.
     pub fn sends(&mut self, from: &str, text: &str) -> Result<String, String> {
         let mut kept = stanza(text).with_from(jid(from));
         self.gate(Hook::Leaving, from, &kept).map_err(reason_of)?;
