@@ -136,10 +136,12 @@ impl Engine {
     }
 
     /// Takes a stanza from a component or another server; its addresses have been checked against what the peer has proved.
-    pub async fn receive_from_outside(&self, stanza: Stanza) {
+    /// Returns the latest write that it has caused: when that is durable, the stanza is taken care of.
+    pub async fn receive_from_outside(&self, stanza: Stanza) -> Position {
         let mut road = Road::new(None, None, Position::default());
         road.pending.push_back(admit::without_forgeries(stanza, Door::Outside, &self.domains));
         self.travel(&mut road).await;
+        road.written
     }
 
     /// Stanzas that a component or another server could not be given; their senders learn it.

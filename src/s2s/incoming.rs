@@ -1,6 +1,7 @@
 //! Streams from other servers: which domain is asked for, who the peer is, and its stanzas onto the road.
 
 mod claims;
+mod managed;
 
 use super::guests::Pass;
 use super::link::{Aloft, arrived, broken, closing_time, give_back, stopped, too_late};
@@ -10,6 +11,8 @@ use super::verify::Claim;
 use super::{Federation, domain_name};
 use crate::config::DomainName;
 use crate::net::{Io, Moved, Shared, random, server_limits};
+use crate::s2s::resumption::{Ticket, left};
+use managed::Acks;
 use rustls::pki_types::CertificateDer;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,6 +28,7 @@ use wire::sasl::{ChannelBindings, Mechanism, SaslError};
 use wire::stanza::Stanza;
 use wire::stream::dialback::Verdict;
 use wire::stream::{Event, FederationPolicy, Header, Policy, Role, Stream, StreamCondition, StreamError, Timeouts};
+use xeps::store::Position;
 
 /// Takes a connection from another server through its life. `direct`: TLS begins with the first byte.
 pub async fn serve(shared: &Arc<Shared>, federation: &Arc<Federation>, socket: TcpStream, direct: bool) {
@@ -46,6 +50,10 @@ pub async fn serve(shared: &Arc<Shared>, federation: &Arc<Federation>, socket: T
         carriers: Vec::new(),
         wake: Arc::default(),
         aloft: Aloft::default(),
+        certified: None,
+        ticket: None,
+        written: Position::default(),
+        acks: Acks::default(),
     };
     incoming.run(direct, patience).await;
 }
@@ -75,6 +83,13 @@ struct Incoming<'a> {
     /// Wakes this task when one of them has something.
     wake: Arc<Notify>,
     aloft: Aloft,
+    /// Who a certificate has proved the peer to be, and to whom.
+    certified: Option<Pair>,
+    /// Set when the stream may be resumed.
+    ticket: Option<Ticket>,
+    /// The latest write that the peer's stanzas have caused.
+    written: Position,
+    acks: Acks,
 }
 
 impl Incoming<'_> {
@@ -83,6 +98,7 @@ impl Incoming<'_> {
             return;
         }
         let closed = self.drive(patience).await;
+        self.rest(!closed);
         debug!(closed, "the stream has ended");
         if closed {
             bid_farewell(&mut self.io, &mut self.stream).await;
@@ -131,6 +147,12 @@ impl Incoming<'_> {
                     Ok(Moved::In(count)) => self.slow_down(count).await,
                     Ok(Moved::End) | Err(_) => return false,
                 },
+                safe = self.acks.safe(), if self.acks.is_waiting() => {
+                    if !self.answer_ack(safe) {
+                        return true;
+                    }
+                }
+                () = left(self.ticket.as_ref()) => return false,
                 Some(done) = self.claims.join_next() => {
                     if let Ok((claim, verdict)) = done {
                         self.answer(&claim, verdict);
@@ -152,6 +174,7 @@ impl Incoming<'_> {
                     }
                 }
                 () = stopped(&mut stopping) => {
+                    self.last_ack().await;
                     self.stream.fail(StreamCondition::SystemShutdown);
                     return true;
                 }
@@ -177,11 +200,22 @@ impl Incoming<'_> {
             }
             Event::Stanza(stanza) => {
                 // On the heap, so that an idle connection does not keep room for it.
-                Box::pin(arrived(self.shared, self.federation, stanza)).await;
+                let written = Box::pin(arrived(self.shared, self.federation, stanza)).await;
+                self.written = self.written.max(written);
                 Next::Go
             }
             Event::Answer(stanza) => {
-                Box::pin(self.shared.engine.receive_from_outside(stanza)).await;
+                let written = Box::pin(self.shared.engine.receive_from_outside(stanza)).await;
+                self.written = self.written.max(written);
+                Next::Go
+            }
+            Event::Enable(wish) => {
+                self.enable(&wish);
+                Next::Go
+            }
+            Event::Resume(resume) => Box::pin(self.resume(&resume)).await,
+            Event::AckWanted => {
+                self.want_ack();
                 Next::Go
             }
             Event::Closed(closed) => {
@@ -247,6 +281,7 @@ impl Incoming<'_> {
                 external: proven,
                 dialback,
                 bidi: from.map_or(config.bidi, |from| config.bidi(from)),
+                management: true,
             }),
         }
     }
@@ -310,7 +345,7 @@ impl Incoming<'_> {
     }
 
     /// Lets a peer that sends too much wait.
-    async fn slow_down(&self, bytes: usize) {
+    async fn slow_down(&mut self, bytes: usize) {
         let now = Instant::now();
         let pause = self.guests.iter().map(|guest| guest.count(bytes, now)).max().unwrap_or_default();
         tokio::time::sleep(pause).await;

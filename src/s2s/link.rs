@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::debug;
 use wire::stanza::{Condition, ErrorType, Stanza, StanzaError};
+use xeps::store::Position;
 
 /// What is taken from a line at a time. When the connection breaks meanwhile, nobody knows how much of it has arrived.
 const BATCH: usize = 64 * 1024;
@@ -21,8 +22,13 @@ pub struct Aloft {
 impl Aloft {
     /// Takes the next stanzas from a line; they are to be handed to the stream.
     pub fn load(&mut self, carrier: &Carrier, now: Instant) -> &[Stanza] {
+        self.add(carrier.take(BATCH), now)
+    }
+
+    /// Takes stanzas that come from elsewhere.
+    pub fn add(&mut self, stanzas: Vec<Stanza>, now: Instant) -> &[Stanza] {
         let before = self.stanzas.len();
-        self.stanzas.extend(carrier.take(BATCH));
+        self.stanzas.extend(stanzas);
         if self.stanzas.len() > before {
             self.since.get_or_insert(now);
         }
@@ -46,15 +52,16 @@ impl Aloft {
 }
 
 /// A stanza from another server goes onto the road, unless its domain has been shut out meanwhile. Its addresses have been
-/// checked by the stream.
-pub async fn arrived(shared: &Shared, federation: &Federation, stanza: Stanza) {
+/// checked by the stream. Returns what has to be durable before it may be acknowledged.
+pub async fn arrived(shared: &Shared, federation: &Federation, stanza: Stanza) -> Position {
     shared.meters.stanzas_in.increment(1);
     match &stanza.from {
-        Some(_) if federation.pings.answered(&stanza) => {}
-        Some(from) if federation.lists.permit(from.domain()) => {
-            shared.engine.receive_from_outside(stanza).await;
+        Some(_) if federation.pings.answered(&stanza) => Position::default(),
+        Some(from) if federation.lists.permit(from.domain()) => shared.engine.receive_from_outside(stanza).await,
+        _ => {
+            debug!("a stanza of a denied domain is dropped");
+            Position::default()
         }
-        _ => debug!("a stanza of a denied domain is dropped"),
     }
 }
 

@@ -24,6 +24,7 @@ mod ping;
 mod policy;
 mod queue;
 mod remotes;
+mod resumption;
 mod srv;
 mod steps;
 mod verify;
@@ -50,6 +51,7 @@ use ping::Pings;
 use policy::Lists;
 use queue::Bounds;
 use remotes::{Carrier, Full, Limits, Remotes};
+use resumption::Resumables;
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -66,6 +68,7 @@ pub struct Federation {
     authorities: Authorities,
     remotes: Arc<Remotes>,
     guests: Guests,
+    resumables: Arc<Resumables>,
     /// Of our dialback keys. New with every start: a key is of no use after its stream anyway.
     secret: [u8; 32],
     /// Questions about peers that come in, to DNS and by dialback, at one time.
@@ -100,6 +103,7 @@ impl Federation {
             authorities: Authorities::load(config.ca_file.as_deref())?,
             remotes,
             guests: Guests::new(limits.connections, limits.rate.get()),
+            resumables: Arc::default(),
             secret,
             verifying: Semaphore::new(VERIFICATIONS),
             pings: Pings::default(),

@@ -1,5 +1,8 @@
 //! Carrying a line to another server: connect when there is something to say, write it in order, close when there is
 //! nothing for long, and tell senders what could not be delivered.
+//!
+//! Where the peer manages the stream (XEP-0198), what it has not acknowledged when the connection breaks goes first on the
+//! next one.
 
 use super::backoff::Backoff;
 use super::link::{Aloft, arrived, broken, closing_time, give_back, stopped, too_late};
@@ -7,11 +10,14 @@ use super::open::{Link, Opened, Trouble, bid_farewell, open};
 use super::remotes::Carrier;
 use super::{Federation, Lines, chance};
 use crate::net::{Moved, Shared};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use tracing::{Instrument, debug, info};
+use wire::stanza::Stanza;
+use wire::stream::management::Suspended;
 use wire::stream::{Closed, Initiated, Purpose};
 
 /// Gives every line that wants one a task, until the server stops; then waits until all streams are closed.
@@ -23,7 +29,8 @@ pub async fn carry_all(shared: Arc<Shared>, federation: Arc<Federation>, mut lin
             line = lines.0.recv() => {
                 let Some(carrier) = line else { break };
                 let span = tracing::info_span!("outgoing", local = %carrier.pair().local, remote = %carrier.pair().remote);
-                let task = Task { shared: shared.clone(), federation: federation.clone(), carrier };
+                let (shared, federation) = (shared.clone(), federation.clone());
+                let task = Task { shared, federation, carrier, left: Mutex::default() };
                 tasks.spawn(task.run().instrument(span));
             }
             Some(_) = tasks.join_next() => {}
@@ -42,6 +49,14 @@ struct Task {
     shared: Arc<Shared>,
     federation: Arc<Federation>,
     carrier: Carrier,
+    left: Mutex<Option<Left>>,
+}
+
+/// What the peer has not acknowledged on a stream that has ended.
+struct Left {
+    suspended: Suspended,
+    /// How long it waits for the next stream.
+    until: Instant,
 }
 
 /// A stream that lived so long was worth its connection; the next one may be opened at once.
@@ -52,6 +67,7 @@ impl Task {
     async fn run(self) {
         self.carry_on().await;
         if *self.shared.stopping.borrow() {
+            give_back(&self.shared, self.take_left(None), &closing_time()).await;
             give_back(&self.shared, self.carrier.abandon(), &closing_time()).await;
         }
     }
@@ -82,19 +98,34 @@ impl Task {
             };
             // A server that has said no is not asked again for what waits now.
             if let Some(trouble) = trouble.as_ref().filter(|trouble| !trouble.may_pass()) {
+                give_back(&self.shared, self.take_left(None), &trouble.stanza_error()).await;
                 give_back(&self.shared, self.carrier.drain(), &trouble.stanza_error()).await;
             }
-            if trouble.is_none() && self.carrier.is_empty() {
+            if trouble.is_none() && self.is_done() {
                 return;
             }
             tokio::select! {
                 () = self.pause(backoff.pause(chance()), trouble) => {}
                 () = stopped(&mut stopping) => return,
             }
-            if self.carrier.is_empty() {
+            if self.is_done() {
                 return;
             }
         }
+    }
+
+    fn is_done(&self) -> bool {
+        self.carrier.is_empty() && self.left.lock().is_none()
+    }
+
+    /// Takes what a stream has left, if its time has come by then, or in any case.
+    fn take_left(&self, by: Option<Instant>) -> Vec<Stanza> {
+        let mut left = self.left.lock();
+        let taken = left.take_if(|left| by.is_none_or(|now| left.until <= now));
+        if taken.is_some() {
+            self.carrier.hold(0);
+        }
+        taken.into_iter().flat_map(|left| left.suspended.into_unacknowledged()).map(|sent| sent.stanza).collect()
     }
 
     /// Waits before the next attempt; meanwhile nothing may wait for too long, and a refusal stands.
@@ -122,11 +153,15 @@ impl Task {
         loop {
             // New stanzas wait as long as those before them, so the first deadline stays the first. An empty line is looked
             // at again by and by.
-            let next = self.carrier.next_deadline().unwrap_or_else(|| Instant::now() + Duration::from_secs(1));
+            let left = self.left.lock().as_ref().map(|left| left.until);
+            let next = [self.carrier.next_deadline(), left].into_iter().flatten().min();
+            let next = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(1));
             tokio::select! {
                 done = &mut work => return done,
                 () = sleep_until(next.into()) => {
-                    give_back(&self.shared, self.carrier.expired(Instant::now()), &too_late()).await;
+                    let now = Instant::now();
+                    give_back(&self.shared, self.take_left(Some(now)), &broken()).await;
+                    give_back(&self.shared, self.carrier.expired(now), &too_late()).await;
                 }
             }
         }
@@ -135,8 +170,19 @@ impl Task {
     /// Carries the line until the stream ends.
     async fn carry(&self, mut link: Link) {
         let mut aloft = Aloft::default();
+        let (former, until) = self.left.lock().take().map(|left| (left.suspended, left.until)).unzip();
+        link.initiator.manage(former);
         let closed = self.drive(&mut link, &mut aloft).await;
-        debug!(?closed, "the stream has ended");
+        debug!(?closed, managed = link.initiator.is_managed(), "the stream has ended");
+        // A stream that has acknowledged nothing buys no time: else a peer that never does would be sent the same forever.
+        let until = until.filter(|_| !link.initiator.has_acknowledged());
+        let until = until.unwrap_or_else(|| Instant::now() + self.federation.config.timeouts.deliver.get());
+        if link.initiator.is_managed() {
+            aloft.landed();
+        }
+        // Whoever answers our closing tag has read all that came before it.
+        let left = link.initiator.suspend().filter(|_| closed != Some(Closed::Answered));
+        *self.left.lock() = left.map(|suspended| Left { suspended, until });
         if closed.is_some() {
             bid_farewell(&mut link.io, &mut link.initiator).await;
             if link_is_flushed(&link) {
@@ -156,7 +202,8 @@ impl Task {
         loop {
             while let Some(event) = link.initiator.poll_event() {
                 match event {
-                    Initiated::Stanza(stanza) => arrived(&self.shared, &self.federation, stanza).await,
+                    // It came on a stream that goes both ways, and is not counted.
+                    Initiated::Stanza(stanza) => drop(arrived(&self.shared, &self.federation, stanza).await),
                     Initiated::Closed(closed) => return Some(closed),
                     // The other events belong to negotiation, which is over.
                     _ => {}
@@ -164,16 +211,16 @@ impl Task {
             }
             if link.initiator.output().is_empty() {
                 aloft.landed();
-                if link.initiator.is_established() {
-                    let loaded = aloft.load(&self.carrier, Instant::now());
-                    self.shared.meters.stanzas_out.increment(loaded.len() as u64);
-                    loaded.iter().for_each(|stanza| link.initiator.send(stanza));
+                if link.initiator.is_ready() {
+                    self.load(link, aloft, Instant::now());
                 }
             }
+            self.carrier.hold(link.initiator.kept());
             let writing = !link.initiator.output().is_empty();
             let deadlines = [
                 Some(active + idle).filter(|_| link.initiator.is_established()),
                 aloft.deadline(patience),
+                link.initiator.asked_since().map(|asked| asked + patience),
                 self.carrier.next_deadline(),
                 link.initiator.poll_timeout(),
             ];
@@ -193,7 +240,8 @@ impl Task {
                 () = sleep_until(due.into()) => {
                     let now = Instant::now();
                     give_back(&self.shared, self.carrier.expired(now), &too_late()).await;
-                    if aloft.deadline(patience).is_some_and(|deadline| deadline <= now) {
+                    let owed = link.initiator.asked_since().map(|asked| asked + patience);
+                    if [aloft.deadline(patience), owed].into_iter().flatten().any(|deadline| deadline <= now) {
                         info!("the peer reads nothing: the connection is given up");
                         return None;
                     }
@@ -205,11 +253,27 @@ impl Task {
                     }
                 }
                 () = stopped(&mut stopping), if link.initiator.is_established() => {
-                    aloft.load(&self.carrier, Instant::now()).iter().for_each(|stanza| link.initiator.send(stanza));
+                    if link.initiator.is_ready() {
+                        self.load(link, aloft, Instant::now());
+                    }
                     link.initiator.close(Instant::now());
                 }
             }
         }
+    }
+
+    /// Hands the stream what is to be sent next: what a former one has left, or else the first in the line. When much waits
+    /// for acknowledgement, the line waits too.
+    fn load(&self, link: &mut Link, aloft: &mut Aloft, now: Instant) {
+        let left = link.initiator.take_left();
+        let loaded: &[Stanza] = match (left.is_empty(), link.initiator.is_full()) {
+            (false, _) => aloft.add(left, now),
+            (true, true) => &[],
+            (true, false) => aloft.load(&self.carrier, now),
+        };
+        self.shared.meters.stanzas_out.increment(loaded.len() as u64);
+        loaded.iter().for_each(|stanza| link.initiator.send(stanza));
+        link.initiator.request_acks(now);
     }
 }
 

@@ -97,7 +97,7 @@ impl Remotes {
         }
         let line = self.line(wake);
         lines.insert(pair.clone(), line.clone());
-        Some(Carrier { remotes: self.clone(), pair, line })
+        Some(Carrier { remotes: self.clone(), pair, line, held: AtomicUsize::new(0) })
     }
 
     fn line(&self, wake: Arc<Notify>) -> Arc<Line> {
@@ -114,7 +114,7 @@ impl Remotes {
 
     /// False: the server stops. Nobody will carry the line, and it is gone.
     fn give_to_a_task(self: &Arc<Self>, pair: Pair, line: Arc<Line>) -> bool {
-        let carrier = Carrier { remotes: self.clone(), pair, line };
+        let carrier = Carrier { remotes: self.clone(), pair, line, held: AtomicUsize::new(0) };
         let taken = self.wanted.send(carrier);
         // It must not come back here.
         taken.map_err(|refused| refused.0.abandon()).is_ok()
@@ -126,6 +126,8 @@ pub struct Carrier {
     remotes: Arc<Remotes>,
     pair: Pair,
     line: Arc<Line>,
+    /// Bytes that were taken from the line and are kept until they are acknowledged.
+    held: AtomicUsize,
 }
 
 impl Carrier {
@@ -162,6 +164,16 @@ impl Carrier {
         self.line.queue.lock().next_deadline()
     }
 
+    /// Says how many bytes that were taken from the line are still kept: they count like those in it.
+    pub fn hold(&self, bytes: usize) {
+        let before = self.held.swap(bytes, Ordering::Relaxed);
+        if bytes >= before {
+            self.remotes.bytes.fetch_add(bytes - before, Ordering::Relaxed);
+        } else {
+            self.remotes.bytes.fetch_sub(before - bytes, Ordering::Relaxed);
+        }
+    }
+
     /// Lets go of the line, and returns what is in it.
     pub fn abandon(self) -> Vec<Stanza> {
         let mut lines = self.remotes.lines.lock();
@@ -182,6 +194,7 @@ impl Carrier {
 impl Drop for Carrier {
     /// What still waits is handed to a new task; an empty line ends here.
     fn drop(&mut self) {
+        self.hold(0);
         let mut lines = self.remotes.lines.lock();
         let own = lines.get(&self.pair).is_some_and(|line| Arc::ptr_eq(line, &self.line));
         if !own {
@@ -253,7 +266,11 @@ mod tests {
         remotes.send(pair("b.example"), stanza("1"), Instant::now()).unwrap();
         remotes.send(pair("c.example"), stanza("2"), Instant::now()).unwrap();
         assert!(remotes.send(pair("d.example"), stanza("3"), Instant::now()).is_err());
-        wanted.try_recv().unwrap().take(1);
+        let carrier = wanted.try_recv().unwrap();
+        carrier.take(1);
+        carrier.hold(weight);
+        assert!(remotes.send(pair("d.example"), stanza("3"), Instant::now()).is_err(), "it is not acknowledged");
+        drop(carrier);
         assert!(remotes.send(pair("d.example"), stanza("3"), Instant::now()).is_ok(), "room is given back");
         let (few, _wanted) = Remotes::new(limits(10, usize::MAX, 1));
         few.send(pair("b.example"), stanza("1"), Instant::now()).unwrap();

@@ -1,6 +1,7 @@
 //! Federation as others see it: several servers on loopback addresses of their own, and users who talk across.
 
 mod attacks;
+mod broken;
 mod dane;
 mod delivery;
 mod doctor;

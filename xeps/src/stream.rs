@@ -13,7 +13,7 @@ pub static ABOUTS: [About; 5] = [
                 number: 198,
                 version: "1.6.3",
                 coverage: Coverage::Complete,
-                note: "with clients; streams are resumed after a restart of the server too; not between servers",
+                note: "resumption after a restart of the server for clients; between servers on streams that go one way and were opened by a certificate",
             },
             Xep {
                 number: 352,

@@ -30,6 +30,8 @@ impl Facts {
     pub const SASL2: Facts = Facts(128);
     /// A session was bound along with the login.
     pub const BOUND: Facts = Facts(256);
+    /// The peer may manage its stream.
+    pub const MANAGED: Facts = Facts(512);
 
     pub fn with(self, fact: Facts, holds: bool) -> Facts {
         if holds { self | fact } else { self }
@@ -96,7 +98,7 @@ const TABLE: [Row; 12] = [
     Row { feature: StreamFeature::Bidi, needs: Facts(4 | 16 | 64), forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::Bind, needs: Facts::AUTHENTICATED, forbids: Facts(16 | 256) },
     Row { feature: StreamFeature::Session, needs: Facts::AUTHENTICATED, forbids: Facts(16 | 256) },
-    Row { feature: StreamFeature::Management, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
+    Row { feature: StreamFeature::Management, needs: Facts(8 | 512), forbids: Facts::NONE },
     Row { feature: StreamFeature::ClientState, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
     Row { feature: StreamFeature::Late, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
 ];
@@ -195,10 +197,12 @@ mod tests {
         assert_eq!(offered(Facts::TLS_POSSIBLE), [StartTls]);
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::PROTECTED), [StartTls, Mechanisms, Early]);
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED), [Mechanisms, ChannelBinding, Early]);
-        let authenticated = Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED | Facts::AUTHENTICATED;
+        let authenticated = Facts::TLS_POSSIBLE | Facts::TLS | Facts::PROTECTED | Facts::AUTHENTICATED | Facts::MANAGED;
         assert_eq!(offered(authenticated), [Bind, Session, Management, ClientState, Late]);
         let server = Facts::TLS | Facts::PROTECTED | Facts::SERVER | Facts::DIALBACK | Facts::BIDI;
         assert_eq!(offered(server), [Mechanisms, ChannelBinding, Dialback, Bidi]);
         assert_eq!(offered(server | Facts::AUTHENTICATED), [Dialback]);
+        assert_eq!(offered(server | Facts::MANAGED), [Mechanisms, ChannelBinding, Dialback, Bidi], "not yet");
+        assert_eq!(offered(server | Facts::MANAGED | Facts::AUTHENTICATED), [Dialback, Management]);
     }
 }

@@ -2,6 +2,7 @@
 //! (RFC 6120 sections 4.7, 6 and 8.1.2.2; XEP-0178 section 3; XEP-0220).
 
 use super::dialback::Pairs;
+use super::features::StreamFeature;
 use super::negotiate::Negotiating;
 use super::{Event, Phase, Stream, StreamCondition, StreamError};
 use crate::jid::BareJid;
@@ -23,6 +24,8 @@ pub struct FederationPolicy {
     pub dialback: bool,
     /// Whether stanzas may be sent back on the same stream (XEP-0288).
     pub bidi: bool,
+    /// Whether a stream that goes one way, from a peer that was authenticated by SASL, is managed (XEP-0198).
+    pub management: bool,
 }
 
 /// What is known of the peer, from the first header until the end of the stream.
@@ -33,6 +36,8 @@ pub(super) struct Federation {
     pub limits: Limits,
     /// The peer has asked for stanzas on this stream.
     pub bidi: bool,
+    /// The peer was offered to manage the stream.
+    pub managed: bool,
     /// The id of the stream, to which dialback keys are bound as long as it lasts.
     pub id: CompactString,
 }
@@ -67,6 +72,9 @@ impl Stream {
         if let Some(federation) = &mut self.federation {
             federation.bidi = true;
         }
+        if let Phase::Negotiating(negotiation) = &mut self.phase {
+            negotiation.both_ways = true;
+        }
     }
 
     /// The certificate was accepted and the stream opened anew: the pair may speak.
@@ -74,8 +82,10 @@ impl Stream {
         let Phase::Negotiating(negotiation) = &self.phase else { return };
         let (Some(peer), Some(policy)) = (negotiation.user.clone(), &negotiation.policy) else { return };
         let domain = policy.domain.clone();
+        let managed = negotiation.may(StreamFeature::Management);
         let Some(federation) = &mut self.federation else { return };
         federation.pairs.add(peer, domain);
+        federation.managed = managed;
         let limits = federation.limits;
         self.establish(limits);
     }

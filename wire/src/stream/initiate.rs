@@ -5,6 +5,7 @@
 //! header -> features -> StartTls? -> secured -> header -> features -> EXTERNAL, or dialback -> Established -> send, send ...
 //! ```
 
+mod managed;
 mod terms;
 
 pub use terms::{Audience, Failure, How, Initiated, Offer, Outgoing, Purpose};
@@ -12,7 +13,7 @@ pub use terms::{Audience, Failure, How, Initiated, Offer, Outgoing, Purpose};
 use super::dialback::{self, Verdict, addressed};
 use super::federation::{BIDI, BIDI_FEATURE};
 use super::timers::Timers;
-use super::{Closed, Header, StreamCondition, StreamError, Timeouts, header};
+use super::{Closed, Header, StreamCondition, StreamError, Timeouts, header, management};
 use crate::jid::BareJid;
 use crate::ns;
 use crate::stanza::{Stanza, TopLevel, Unreadable};
@@ -20,6 +21,7 @@ use crate::xml::{Element, Frame, Framer, Limits, Scope};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use compact_str::CompactString;
+use managed::Managed;
 use std::time::Instant;
 
 /// The machine.
@@ -36,6 +38,7 @@ pub struct Initiator {
     bidi: bool,
     /// EXTERNAL was tried and refused: dialback is what is left.
     external_refused: Option<String>,
+    managed: Managed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,7 @@ impl Initiator {
             offer: None,
             bidi: false,
             external_refused: None,
+            managed: Managed::default(),
             outgoing,
         };
         initiator.open();
@@ -117,8 +121,9 @@ impl Initiator {
 
     /// Sends a stanza on an established stream.
     pub fn send(&mut self, stanza: &Stanza) {
-        if self.phase == Phase::Established {
+        if self.is_ready() {
             stanza.write(&mut self.out);
+            self.managed.keep(stanza);
         }
     }
 
@@ -173,7 +178,9 @@ impl Initiator {
     /// driver's to decide.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Established | Phase::Closed => None,
+            Phase::Established if self.managed.is_settling() => self.timers.negotiation_deadline(),
+            Phase::Established => self.managed.request_deadline(),
+            Phase::Closed => None,
             Phase::Closing => self.timers.closing_deadline(),
             _ => self.timers.negotiation_deadline(),
         }
@@ -181,6 +188,10 @@ impl Initiator {
 
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Initiated> {
         if self.poll_timeout().is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        if self.phase == Phase::Established && !self.managed.is_settling() {
+            self.request_acks(now);
             return None;
         }
         if self.phase == Phase::Closing {
@@ -254,7 +265,12 @@ impl Initiator {
             }
             (Phase::Features, ns::STREAM, "features") => self.features(element),
             // After EXTERNAL, features say that the new stream has begun; what else is on offer is not needed.
-            (Phase::Accepted, ns::STREAM, "features") => self.established(How::External),
+            (Phase::Accepted, ns::STREAM, "features") => {
+                // On a stream that goes both ways, each side would have to wait for the other to resume it.
+                self.managed.offered = !self.bidi && element.child("sm", management::NS).is_some();
+                self.established(How::External)
+            }
+            (Phase::Established | Phase::Closing, management::NS, _) => self.manages(element),
             (Phase::Established, ns::STREAM, "features") => None,
             (Phase::StartTls, ns::TLS, "proceed") => {
                 self.phase = Phase::Handshake;

@@ -4,6 +4,9 @@
 //! What "taken care of" means for the server is the driver's affair: it answers a request with a count only when everything
 //! those stanzas had to store is on disk. So is what becomes of a broken stream: [`Stream::suspend`] takes out of it what a
 //! later one is resumed with. The machine only asks: [`Event::Enable`], [`Event::Resume`].
+//!
+//! Another server is offered it when SASL has said who it is, on a stream that goes one way. The initiating side of such a stream
+//! is in `stream/initiate/managed.rs`.
 
 mod counts;
 mod elements;
@@ -18,7 +21,7 @@ use super::negotiate::Negotiating;
 use super::{Event, Phase, Stream, StreamCondition, StreamError, unsupported};
 use crate::stanza::{Condition, Stanza};
 use crate::xml::{Element, Limits};
-use elements::{number, too_high};
+pub(super) use elements::{number, too_high};
 use std::time::Instant;
 
 /// XEP-0198 section 12.1.
@@ -63,7 +66,7 @@ impl Stream {
     pub fn resume_inline(&mut self, suspended: Suspended) -> Element {
         let limits = match &self.phase {
             Phase::Negotiating(negotiation) => negotiation.policy.as_ref().map(|policy| policy.limits),
-            _ => None,
+            _ => Some(self.limits),
         };
         let resumed = suspended.resumed();
         self.management = Some(suspended.0);
@@ -154,10 +157,23 @@ impl Stream {
         self.fail(error)
     }
 
+    /// Whether the peer of an established stream was offered this.
+    pub(super) fn may_be_managed(&self) -> bool {
+        self.federation.as_ref().is_none_or(|federation| federation.managed)
+    }
+
     /// An element of the namespace on an established stream.
     pub(super) fn manage(&mut self, element: &Element) -> Option<Event> {
         match (element.name(), self.management.as_mut()) {
             ("enable", None) => Some(Event::Enable(Enable::parse(element))),
+            // Servers bind no resource: their streams are established as soon as it is known who they are.
+            ("resume", None) if self.federation.is_some() => match Resume::parse(element) {
+                Ok(resume) => Some(Event::Resume(resume)),
+                Err(failed) => {
+                    self.not_managed(failed);
+                    None
+                }
+            },
             ("enable" | "resume", _) => {
                 self.not_managed(Condition::UnexpectedRequest);
                 None

@@ -352,10 +352,10 @@ impl Stream {
         if !may_ask {
             return Some(self.fail(StreamCondition::NotAuthorized));
         }
+        self.count_received();
         if self.federation.is_some() {
             return self.reject_from_server(rejected);
         }
-        self.count_received();
         let mut reply = rejected.stanza.error(&rejected.error)?;
         // The claimed sender is this very peer, or a lie.
         reply.to = None;
@@ -378,7 +378,7 @@ impl Stream {
         match self.phase {
             Phase::Negotiating(_) => self.negotiate_element(element),
             Phase::Established if element.ns() == dialback::NS => self.dialback(element),
-            Phase::Established if element.ns() == management::NS && self.federation.is_none() => self.manage(element),
+            Phase::Established if element.ns() == management::NS && self.may_be_managed() => self.manage(element),
             Phase::Established if element.ns() == CLIENT_STATE && self.federation.is_none() => match element.name() {
                 "active" => Some(Event::ClientState(ClientState::Active)),
                 "inactive" => Some(Event::ClientState(ClientState::Inactive)),

@@ -1,10 +1,13 @@
 //! Two servers joined in memory: the initiating machine against the receiving one, with time owned by the test.
 
+mod managed;
+
 use super::super::dialback::{Request, Verdict, key};
 use super::super::{Event, FederationPolicy, Policy, Role, Stream};
 use super::*;
 use crate::sasl::{ChannelBindings, Decoys, Iterations, Mechanism, Principal};
 use crate::stanza::{Condition, MessageType};
+use crate::stream::management::{Failed, Grant, Suspended};
 use std::sync::Arc;
 
 const SECRET: [u8; 32] = [9; 32];
@@ -31,6 +34,9 @@ struct Play {
     /// What happened on either side, in order.
     told: Vec<String>,
     received: Vec<Stanza>,
+    /// What the receiving server has kept of a former stream, or remembers of one that it has not.
+    kept: Option<Suspended>,
+    remembered: Option<u32>,
 }
 
 impl Play {
@@ -41,7 +47,7 @@ impl Play {
             theirs.secured(ChannelBindings::default(), terms.proven.clone());
         }
         let ours = Initiator::new(outgoing, Timeouts::default(), now);
-        Play { ours, theirs, terms, now, told: Vec::new(), received: Vec::new() }
+        Play { ours, theirs, terms, now, told: Vec::new(), received: Vec::new(), kept: None, remembered: None }
     }
 
     /// Carries bytes and answers questions until nothing moves any more.
@@ -87,6 +93,18 @@ impl Play {
                 self.theirs.answer_verify(&from, &to, &id, &verdict);
             }
             Event::Stanza(stanza) => self.received.push(stanza),
+            Event::Enable(wish) => {
+                let grant = Grant { id: "some-id".into(), max: std::time::Duration::from_secs(60) };
+                self.theirs.enabled(wish.resume.then_some(&grant));
+            }
+            Event::Resume(resume) => match self.kept.take().filter(|kept| kept.id() == resume.previd) {
+                Some(kept) => self.theirs.resumed(kept),
+                None => self.theirs.not_managed(Failed { condition: Condition::ItemNotFound, h: self.remembered }),
+            },
+            Event::AckWanted => {
+                let h = self.theirs.received().unwrap();
+                self.theirs.acknowledge(h);
+            }
             Event::Closed(closed) => self.told.push(format!("they closed: {closed:?}")),
             other => self.told.push(format!("{other:?}")),
         }
@@ -120,7 +138,7 @@ fn outgoing() -> Outgoing {
 
 fn terms(external: bool, dialback: bool, proven: &[&str]) -> Terms {
     let proven = proven.iter().map(|name| (*name).to_owned()).collect();
-    Terms { federation: FederationPolicy { external, dialback, bidi: true }, proven }
+    Terms { federation: FederationPolicy { external, dialback, bidi: true, management: true }, proven }
 }
 
 fn policy(federation: FederationPolicy) -> Policy {
@@ -345,7 +363,7 @@ fn what_a_certificate_proves_may_be_said_at_the_header() {
     stream.read(header.as_bytes(), Instant::now());
     assert!(matches!(stream.poll_event(), Some(Event::Header(_))));
     stream.identified(vec!["a.example".to_owned()]);
-    stream.open(policy(FederationPolicy { external: true, dialback: false, bidi: false }));
+    stream.open(policy(FederationPolicy { external: true, dialback: false, bidi: false, management: true }));
     let said = String::from_utf8_lossy(stream.output()).into_owned();
     assert!(said.contains("<mechanism>EXTERNAL</mechanism>"), "{said}");
 }

@@ -37,24 +37,28 @@ pub struct TooHigh {
 #[derive(Debug, Default)]
 pub(in crate::stream) struct Management {
     /// Stanzas taken from the peer since it was enabled, modulo 2^32.
-    pub(super) received: u32,
+    pub(in crate::stream) received: u32,
     /// Stanzas sent, and of these acknowledged, modulo 2^32.
-    pub(super) sent: u32,
-    pub(super) acknowledged: u32,
-    pub(super) unacknowledged: VecDeque<Sent>,
+    pub(in crate::stream) sent: u32,
+    pub(in crate::stream) acknowledged: u32,
+    pub(in crate::stream) unacknowledged: VecDeque<Sent>,
     /// Bytes of those that nobody else keeps.
     bytes: usize,
     /// When the oldest of them was sent.
-    pub(super) oldest: Option<Instant>,
+    pub(in crate::stream) oldest: Option<Instant>,
     /// A request of ours awaits its answer.
-    pub(super) requested: bool,
+    pub(in crate::stream) requested: bool,
     /// The SM-ID of a stream that may be resumed.
-    pub(super) id: Option<CompactString>,
+    pub(in crate::stream) id: Option<CompactString>,
 }
 
 /// What may wait for acknowledgement; a client that lets more pile up is cut.
 const MOST_STANZAS: usize = 10_000;
 const MOST_BYTES: usize = 4 << 20;
+
+/// What is sent to another server ahead of its acknowledgements; the rest waits in the queue for it.
+const WINDOW_STANZAS: usize = 1_000;
+const WINDOW_BYTES: usize = 512 << 10;
 
 /// An acknowledgement is asked for when so many stanzas wait for it, or the oldest has waited so long. Asking after every
 /// stanza would double the packets of a quiet chat.
@@ -63,7 +67,7 @@ const REQUEST_AGE: Duration = Duration::from_secs(5);
 
 impl Management {
     /// Counting begins, on a stream that may be resumed under this id.
-    pub(super) fn counting(id: Option<CompactString>) -> Management {
+    pub(in crate::stream) fn counting(id: Option<CompactString>) -> Management {
         Management { id, ..Management::default() }
     }
 
@@ -108,13 +112,23 @@ impl Management {
         self.unacknowledged.len() > MOST_STANZAS || self.bytes > MOST_BYTES
     }
 
+    /// Bytes that wait for acknowledgement.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether no more should be sent to another server until it has acknowledged some of it.
+    pub fn is_full(&self) -> bool {
+        self.unacknowledged.len() >= WINDOW_STANZAS || self.bytes >= WINDOW_BYTES
+    }
+
     /// When an acknowledgement should be asked for.
     pub fn request_deadline(&self) -> Option<Instant> {
         if self.requested || self.unacknowledged.is_empty() { None } else { self.oldest?.checked_add(REQUEST_AGE) }
     }
 
     /// Whether one should be asked for now.
-    pub(super) fn is_request_due(&mut self, now: Instant) -> bool {
+    pub(in crate::stream) fn is_request_due(&mut self, now: Instant) -> bool {
         if self.requested || self.unacknowledged.is_empty() {
             return false;
         }
@@ -125,7 +139,7 @@ impl Management {
 
 /// What is left of a stream that broke and may be resumed: its counters, and what its peer has not acknowledged.
 #[derive(Debug)]
-pub struct Suspended(pub(super) Box<Management>);
+pub struct Suspended(pub(in crate::stream) Box<Management>);
 
 impl Suspended {
     /// The state of a stream that is known only by its counts, as after a restart of the server: so many stanzas of the peer
@@ -187,7 +201,7 @@ impl Suspended {
     }
 
     /// The `<resumed/>` that announces it.
-    pub(super) fn resumed(&self) -> Element {
+    pub(in crate::stream) fn resumed(&self) -> Element {
         resumed(self.id(), self.0.received)
     }
 }

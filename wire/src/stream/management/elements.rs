@@ -98,12 +98,12 @@ pub(super) fn resumed(previd: &str, h: u32) -> Element {
 }
 
 /// `<handled-count-too-high/>` (section 6).
-pub(super) fn too_high(h: u32, sent: u32) -> Element {
+pub(in crate::stream) fn too_high(h: u32, sent: u32) -> Element {
     Element::new("handled-count-too-high", NS).with_attr("h", h.to_string()).with_attr("send-count", sent.to_string())
 }
 
 /// xs:unsignedInt, in plain digits.
-pub(super) fn number(text: &str) -> Option<u32> {
+pub(in crate::stream) fn number(text: &str) -> Option<u32> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
