@@ -26,7 +26,7 @@ impl Hosted {
         let clock = Arc::new(StillClock::default());
         let time = clock.clone();
         Hosted {
-            host: Host { domain: BareJid::parse(DOMAIN).unwrap(), registry: Registry::new(Vec::new()).unwrap() },
+            host: Host::new(BareJid::parse(DOMAIN).unwrap(), Registry::new(Vec::new()).unwrap(), &[0; 32]),
             store: Memory::new(Arc::new(move || time.micros())),
             clock,
             service,
