@@ -51,16 +51,8 @@ pub async fn info(cx: &mut Cx<'_>, venue: &mut dyn Venue, from: &Jid, name: &str
     let mut info = Info::default().identity("pubsub", "leaf", node.config.title.as_deref());
     info.add_feature(info::NS);
     info.add_feature(NS);
-    let subscribers = count(cx, &node).await?;
-    info.forms.push(forms::metadata(&node, subscribers));
+    info.forms.push(forms::metadata(&node, node.count_subscriptions(cx.store).await?));
     Ok(info.to_element(Some(name)))
-}
-
-/// Up to how many subscribers are counted.
-const COUNTED: usize = 10_000;
-
-async fn count(cx: &Cx<'_>, node: &Node) -> Result<u64, Halt> {
-    Ok(node.subscriptions(cx.store, None, COUNTED).await?.len() as u64)
 }
 
 /// disco#items of a node: its items, whose ids are names here.

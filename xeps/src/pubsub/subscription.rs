@@ -164,6 +164,13 @@ impl Node {
         page.into_iter().map(|(name, record)| Ok((name, decode(&record.value)?))).collect()
     }
 
+    /// How many subscriptions there are. None: too many to be counted each time that somebody asks.
+    pub async fn count_subscriptions(&self, store: &dyn Store) -> Result<Option<usize>, StoreError> {
+        const COUNTED: usize = 10_000;
+        let count = store.list(self.at.as_str(), &self.kind(BY_NODE), None, COUNTED).await?.len();
+        Ok((count < COUNTED).then_some(count))
+    }
+
     /// Makes or changes a subscription.
     pub fn keep(&self, batch: &mut Batch, subscription: &Subscription) {
         let (kind, place) = (self.kind(BY_NODE), self.place(&subscription.jid.to_bare()));

@@ -12,7 +12,7 @@ use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
 use crate::form::FormType;
-use crate::store::{Batch, Expect};
+use crate::store::Batch;
 use wire::stanza::Condition;
 use wire::xml::Element;
 
@@ -42,7 +42,7 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
     }
     let before = std::mem::replace(&mut node.config, config);
     let mut batch = Batch::new();
-    node.save(&mut batch, Expect::Any);
+    node.save(&mut batch);
     cx.commit(batch).await?;
     follow(cx, venue, &node, &before).await?;
     if node.config.notify_config {

@@ -5,13 +5,13 @@ use super::super::config::NodeConfig;
 use super::super::fault::fault;
 use super::super::forms::{Submission, submitted};
 use super::super::node::Node;
-use super::super::notify::{News, announce, answer};
+use super::super::notify::{News, announce_first, answer};
 use super::super::venue::Venue;
 use super::super::{EVENT, NS, affiliates};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
-use crate::store::{Batch, Expect};
+use crate::store::Batch;
 use wire::jid::Jid;
 use wire::stanza::{Condition, StanzaError};
 use wire::xml::Element;
@@ -73,9 +73,9 @@ pub async fn make(
         return Err(fault(Condition::NotAllowed, "max-nodes-exceeded"));
     }
     let (at, uid, created) = (venue.at().clone(), cx.clock.id(), cx.clock.now());
-    let mut node = Node { at, name, uid, creator: creator.clone(), created, owners: Vec::new(), config };
+    let mut node = Node::new(at, name, uid, creator.clone(), created, config);
     node.affiliate(batch, &creator, Affiliation::Owner);
-    node.save(batch, Expect::Absent);
+    node.save(batch);
     Ok(node)
 }
 
@@ -87,7 +87,7 @@ pub async fn delete(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Re
         body.push(Element::new("redirect", EVENT).with_attr("uri", uri));
     }
     if node.config.notify_delete {
-        announce(cx, venue, &node, News { body, publisher: None }).await?;
+        announce_first(cx, venue, &node, News { body, publisher: None }).await?;
     }
     remove(cx, &node).await?;
     Ok(Answer::Done)
@@ -108,8 +108,9 @@ pub async fn remove(cx: &mut Cx<'_>, node: &Node) -> Result<(), Halt> {
             break;
         }
     }
+    node.forget_affiliates(cx).await?;
     let mut batch = Batch::new();
-    node.forget_affiliates(cx.store, &mut batch).await?;
+    node.forget_owners(&mut batch);
     node.erase(&mut batch);
     cx.commit(batch).await?;
     Ok(())

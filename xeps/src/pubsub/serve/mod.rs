@@ -25,8 +25,8 @@ use crate::context::Cx;
 use crate::feature::{Answer, Halt};
 use crate::store::StoreError;
 use wire::jid::Jid;
-use wire::stanza::{Condition, IqType, Kind, Stanza, StanzaError};
-use wire::xml::Element;
+use wire::stanza::{Child, Condition, ErrorType, IqType, Kind, Stanza, StanzaError, UNLIMITED, content_scope};
+use wire::xml::{Element, Event, Reader};
 
 /// A request, taken apart.
 pub struct Ask<'a> {
@@ -77,8 +77,28 @@ pub async fn serve(cx: &mut Cx<'_>, venue: &mut dyn Venue, stanza: &Stanza) -> R
         Halt::Broken(StoreError::TooLarge { what, .. }) => {
             StanzaError::new(Condition::NotAcceptable).with_text(format!("{what} is too long")).into()
         }
+        // Two have changed the same at the same time.
+        Halt::Broken(StoreError::Conflict) => {
+            StanzaError::new(Condition::ResourceConstraint).with_type(ErrorType::Wait).into()
+        }
         halt => halt,
     })
+}
+
+/// The node that a request names, read from its beginning: what is published is not looked at.
+pub fn node_of(root: &Child<'_>) -> Option<String> {
+    if !matches!(root.ns, NS | OWNER) {
+        return root.element()?.attr("node").map(str::to_owned);
+    }
+    let mut reader = Reader::new(root.xml, content_scope(), &UNLIMITED);
+    reader.next().ok()?;
+    loop {
+        match reader.next().ok()?? {
+            Event::Start(what) => return what.to_element().attr("node").map(str::to_owned),
+            Event::Text(_) => {}
+            Event::End { .. } => return None,
+        }
+    }
 }
 
 impl Ask<'_> {
