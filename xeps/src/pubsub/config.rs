@@ -23,14 +23,16 @@ macro_rules! choice {
         }
 
         impl FromStr for $name {
-            type Err = BadValue;
+            type Err = $crate::pubsub::config::BadValue;
 
-            fn from_str(text: &str) -> Result<Self, BadValue> {
-                match text { $($text => Ok($name::$variant),)* _ => Err(BadValue) }
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text { $($text => Ok($name::$variant),)* _ => Err($crate::pubsub::config::BadValue) }
             }
         }
     };
 }
+
+pub(super) use choice;
 
 choice! {
     /// What a node contains (XEP-0248 section 3).
@@ -153,6 +155,7 @@ impl fmt::Display for Limit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadValue;
 
+/// How a node behaves, and where it belongs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeConfig {
     pub title: Option<String>,
@@ -268,6 +271,11 @@ pub const FIELDS: &[FieldType] = &[
 ];
 
 impl NodeConfig {
+    /// Whether there are items to be read later.
+    pub fn keeps_items(&self) -> bool {
+        self.persist_items && self.node_type == NodeType::Leaf
+    }
+
     /// The values of a field of [`FIELDS`].
     pub fn values(&self, name: &str) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];
@@ -324,7 +332,7 @@ impl NodeConfig {
             "language" => self.language = text(values)?,
             "contact" => self.contacts = contacts(values)?,
             "node_type" => self.node_type = one()?.parse()?,
-            "collection" => self.parents = names(values, MOST_PARENTS)?,
+            "collection" => self.parents = names(values, MOST_PARENTS.min(bounds.children))?,
             "children" => self.children = names(values, bounds.children)?,
             // Section 7.2.1 of XEP-0248 says "owner", and section 12.2.2 "owners".
             "children_association_policy" if one()? == "owner" => self.association = Association::Owners,

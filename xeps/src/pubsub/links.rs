@@ -13,6 +13,8 @@ use wire::stanza::Condition;
 
 const PARENT: &str = "pubsub-parent";
 const CHILD: &str = "pubsub-child";
+/// More than any node has of either.
+const MOST: usize = 10_000;
 /// Collections that are looked at above one node.
 const MOST_ABOVE: usize = 500;
 
@@ -38,7 +40,7 @@ pub struct Change {
 impl Node {
     /// The names of the collections that it is in.
     pub async fn parents(&self, store: &dyn Store) -> Result<Vec<String>, StoreError> {
-        self.linked(store, PARENT, None, usize::MAX).await
+        self.linked(store, PARENT, None, MOST).await
     }
 
     /// The names of up to `limit` nodes that are in it, after the one of that name.
@@ -54,7 +56,7 @@ impl Node {
     /// Completes the configuration with what is not in the node's record.
     pub async fn load_links(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         self.config.parents = self.parents(store).await?;
-        self.config.children = self.children(store, None, usize::MAX).await?;
+        self.config.children = self.children(store, None, MOST).await?;
         Ok(())
     }
 
@@ -112,7 +114,7 @@ impl Node {
         if children.len() > self.config.children_max {
             return Err(fault(Condition::NotAllowed, "max-nodes-exceeded"));
         }
-        let (mut changes, mut above) = (Vec::new(), HashSet::from([self.name.clone()]));
+        let (mut changes, mut above) = (Vec::new(), HashSet::new());
         for name in parents {
             let collection = self.other(cx.store, name, rules).await?;
             above.insert(name.clone());
@@ -122,19 +124,15 @@ impl Node {
                 changes.push(Change { collection, node: self.clone(), is_in: true });
             }
         }
+        if above.contains(&self.name) || children.iter().any(|name| *name == self.name || above.contains(name)) {
+            return Err(fault(Condition::NotAllowed, "invalid-options"));
+        }
         for name in children.iter().filter(|name| !before.1.contains(name)) {
             let node = self.other(cx.store, name, rules).await?;
             if !node.is_owner(asker.bare_str()) {
                 return Err(Condition::Forbidden.into());
             }
             changes.push(Change { collection: self.clone(), node, is_in: true });
-        }
-        let circular = |change: &Change| match change.node.name == self.name {
-            true => above.len() > 1 && change.collection.name == self.name,
-            false => above.contains(&change.node.name),
-        };
-        if above.iter().filter(|name| **name == self.name).count() != 1 || changes.iter().any(circular) {
-            return Err(fault(Condition::NotAllowed, "invalid-options"));
         }
         for name in before.0.iter().filter(|name| !parents.contains(name)) {
             if let Some(collection) = Node::load(cx.store, &self.at, name, rules).await? {
@@ -150,5 +148,72 @@ impl Node {
             change.write(self, batch);
         }
         Ok(changes)
+    }
+
+    /// Takes the node out of the graph, with all edges that it has.
+    pub async fn unlink(&self, store: &dyn Store, batch: &mut Batch) -> Result<(), StoreError> {
+        for (own, theirs) in [(PARENT, CHILD), (CHILD, PARENT)] {
+            for name in self.linked(store, own, None, MOST).await? {
+                batch.delete(Key::new(self.at.as_str(), &self.kind(own), &name), Expect::Any);
+                if let Some(uid) = Node::uid_of(store, &self.at, &name).await? {
+                    let kind = format!("{theirs}:{uid}");
+                    batch.delete(Key::new(self.at.as_str(), &kind, &self.name), Expect::Any);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether somebody may put one more node into this one (XEP-0248 sections 7.2.1 and 7.2.3).
+    async fn admits(&self, store: &dyn Store, asker: &Jid) -> Result<(), Halt> {
+        if self.config.node_type == NodeType::Leaf {
+            return Err(fault(Condition::NotAllowed, "invalid-options"));
+        }
+        let listed = |jid: &Jid| jid == asker || jid.as_str() == asker.bare_str();
+        let may = match self.config.association {
+            _ if self.is_owner(asker.bare_str()) => true,
+            Association::All => true,
+            Association::Owners => false,
+            Association::Whitelist => self.config.associates.iter().any(listed),
+        };
+        if !may {
+            return Err(Condition::Forbidden.into());
+        }
+        match self.children(store, None, MOST).await?.len() < self.config.children_max {
+            true => Ok(()),
+            false => Err(fault(Condition::NotAllowed, "max-nodes-exceeded")),
+        }
+    }
+
+    async fn other(&self, store: &dyn Store, name: &str, rules: &Rules) -> Result<Node, Halt> {
+        Node::load(store, &self.at, name, rules).await?.ok_or_else(|| Condition::ItemNotFound.into())
+    }
+
+    async fn linked(
+        &self,
+        store: &dyn Store,
+        kind: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let page = store.list(self.at.as_str(), &self.kind(kind), after, limit).await?;
+        Ok(page.into_iter().map(|(name, _)| name).collect())
+    }
+}
+
+impl Change {
+    /// The edge, at both ends. Of the two nodes, `saved` is saved by who calls; that the other one is as it was is made certain.
+    fn write(&self, saved: &Node, batch: &mut Batch) {
+        let Change { collection, node, is_in } = self;
+        for (one, kind, other) in [(node, PARENT, collection), (collection, CHILD, node)] {
+            let kind = one.kind(kind);
+            let key = Key::new(one.at.as_str(), &kind, &other.name);
+            match is_in {
+                true => batch.put(key, Vec::new(), Expect::Any),
+                false => batch.delete(key, Expect::Any),
+            };
+        }
+        let other = if node.name == saved.name { collection } else { node };
+        other.save(batch);
     }
 }

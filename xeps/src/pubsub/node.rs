@@ -72,6 +72,13 @@ impl Node {
         record.map(|record| Node::decode(at, name, &record, rules)).transpose()
     }
 
+    /// The uid of the node of that name.
+    pub async fn uid_of(store: &dyn Store, at: &BareJid, name: &str) -> Result<Option<CompactString>, StoreError> {
+        let record = store.get(Key::new(at.as_str(), KIND, name)).await?;
+        let element = record.map(|record| element_from_bytes(&record.value, "a node")).transpose()?;
+        Ok(element.and_then(|element| Some(element.attr("uid")?.into())))
+    }
+
     /// Up to `limit` nodes by name, from the first one after `after`.
     pub async fn page(
         store: &dyn Store,

@@ -3,6 +3,7 @@
 use super::config::SendLast;
 use super::fanout::FanOut;
 use super::item::Item;
+use super::links::Change;
 use super::node::{Node, UNIT};
 use super::subscription::{State, Subscription};
 use super::venue::Venue;
@@ -10,6 +11,7 @@ use super::{EVENT, NS};
 use crate::context::Cx;
 use crate::feature::Halt;
 use crate::store::{Batch, StoreError};
+use compact_str::CompactString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use wire::jid::Jid;
 use wire::stanza::{MessageType, Stanza};
@@ -21,13 +23,34 @@ const DELAY: &str = "urn:xmpp:delay";
 pub struct News<'a> {
     /// The child of `<event/>`.
     pub body: Element,
+    pub about: About,
     /// Who has caused it, to be told to those who may see its presence (XEP-0163 section 4.3.1).
     pub publisher: Option<&'a Jid>,
 }
 
+/// What of a node it is about: subscribers of a collection choose (XEP-0248 section 6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    Items,
+    /// The node itself.
+    Node,
+    /// What is in the node, which is a collection.
+    Child,
+}
+
+impl<'a> News<'a> {
+    pub fn of_items(body: Element, publisher: Option<&'a Jid>) -> News<'a> {
+        News { body, about: About::Items, publisher }
+    }
+
+    pub fn of_node(body: Element) -> News<'a> {
+        News { body, about: About::Node, publisher: None }
+    }
+}
+
 /// Tells everybody who is to be told. Where the venue can come back to it, a page of subscribers at a time.
 pub async fn announce(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, news: News<'_>) -> Result<(), Halt> {
-    let Some(fan_out) = FanOut::new(cx, node, news) else { return Ok(()) };
+    let Some(fan_out) = FanOut::new(cx, venue.rules(), node, news).await? else { return Ok(()) };
     match venue.postpone(fan_out) {
         Some(fan_out) => fan_out.finish(cx, venue).await,
         None => Ok(()),
@@ -36,7 +59,7 @@ pub async fn announce(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, news:
 
 /// The same at once: for what is to be changed or removed as soon as everybody has been told.
 pub async fn announce_first(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, news: News<'_>) -> Result<(), Halt> {
-    match FanOut::new(cx, node, news) {
+    match FanOut::new(cx, venue.rules(), node, news).await? {
         Some(fan_out) => fan_out.finish(cx, venue).await,
         None => Ok(()),
     }
@@ -56,8 +79,12 @@ pub async fn end(cx: &mut Cx<'_>, node: &Node, subscriptions: &[Subscription]) -
 
 /// An empty message of a node. Its id tells the node, for errors that come back.
 pub(super) fn message(cx: &Cx<'_>, node: &Node, kind: MessageType) -> Stanza {
-    let id = compact_str::format_compact!("{}.{:x}.{}", node.uid, lane_of(&node.name), cx.clock.id());
-    Stanza::new(kind).with_from(node.at.clone()).with_id(id)
+    Stanza::new(kind).with_from(node.at.clone()).with_id(message_id(cx, node))
+}
+
+/// Of a notification that a subscription to this node has caused.
+pub(super) fn message_id(cx: &Cx<'_>, node: &Node) -> CompactString {
+    compact_str::format_compact!("{}.{:x}.{}", node.uid, lane_of(&node.name), cx.clock.id())
 }
 
 /// Whether a notification with this id was sent by the node.
@@ -102,6 +129,22 @@ pub fn items<'a>(node: &Node, items: impl IntoIterator<Item = &'a Item>) -> Elem
 pub fn retraction<'a>(node: &Node, ids: impl IntoIterator<Item = &'a str>) -> Element {
     let gone = ids.into_iter().map(|id| Element::new("retract", EVENT).with_attr("id", id));
     Element::new("items", EVENT).with_attr("node", &node.name).with_children(gone)
+}
+
+/// `<collection/>` of an event: what has come into it or has been taken out (XEP-0248 section 5.3.2).
+pub fn change(change: &Change) -> Element {
+    let name = if change.is_in { "associate" } else { "dissociate" };
+    let child = Element::new(name, EVENT).with_attr("node", &change.node.name);
+    Element::new("collection", EVENT).with_attr("node", &change.collection.name).with_child(child)
+}
+
+/// Tells those who are interested in what a collection contains.
+pub async fn announce_changes(cx: &mut Cx<'_>, venue: &mut dyn Venue, changes: &[Change]) -> Result<(), Halt> {
+    for one in changes {
+        let news = News { body: change(one), about: About::Child, publisher: None };
+        announce(cx, venue, &one.collection, news).await?;
+    }
+    Ok(())
 }
 
 /// Tells a subscriber of a new state of its subscription (section 12.14); None: it has none any more.

@@ -1,6 +1,8 @@
 //! What differs between the service and the accounts: defaults of nodes, limits, and what is done without being asked.
 
-use super::config::{AccessModel, Association, Bounds, ItemReply, Limit, NodeConfig, NodeType, PublishModel, SendLast, Style, WhenFull};
+use super::config::{
+    AccessModel, Association, Bounds, ItemReply, Limit, NodeConfig, NodeType, PublishModel, SendLast, Style, WhenFull,
+};
 use std::num::NonZeroU32;
 
 /// What an operator chooses for the service, or for all accounts.
@@ -52,7 +54,14 @@ impl Rules {
             ..common(config)
         };
         let send_last = &["never", "on_sub"];
-        Rules { config: config.clone(), defaults, auto_create: false, multi_subscribe: true, send_last, children: CHILDREN }
+        Rules {
+            config: config.clone(),
+            defaults,
+            auto_create: false,
+            multi_subscribe: true,
+            send_last,
+            children: CHILDREN,
+        }
     }
 
     /// Of the nodes of an account (XEP-0163 section 5).

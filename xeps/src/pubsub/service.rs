@@ -37,8 +37,9 @@ pub static ABOUT: About = About {
             number: 60,
             version: "1.30.0",
             coverage: Coverage::Partial,
-            note: "all of it but collections, digests, payments, and options that depend on the presence of subscribers",
+            note: "all of it but digests, payments, and options that depend on the presence of subscribers",
         },
+        Xep { number: 248, version: "0.5.0", coverage: Coverage::Partial, note: "no subscriptions to the root" },
     ],
     ..About::NOTHING
 };
@@ -78,7 +79,7 @@ pub const COMMON: &[&str] = &[
     "config-node-max",
 ];
 
-const OF_SERVICE: &[&str] = &["access-open", "get-pending", "multi-subscribe"];
+const OF_SERVICE: &[&str] = &["access-open", "collections", "get-pending", "multi-collections", "multi-subscribe"];
 
 /// The service of a host.
 #[derive(Clone, Debug)]

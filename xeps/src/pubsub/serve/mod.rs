@@ -1,6 +1,7 @@
 //! Requests to nodes: which one it is, and who asks.
 
 mod affiliations;
+mod collection;
 mod configure;
 mod create;
 mod items;
@@ -62,10 +63,11 @@ pub async fn serve(cx: &mut Cx<'_>, venue: &mut dyn Venue, stanza: &Stanza) -> R
         (NS, true, "create") => create::create(cx, venue, &ask).await,
         (NS, true, "configure") => Err(Condition::BadRequest.into()),
         (OWNER, false, "configure") => configure::get(cx, venue, &ask).await,
-        (OWNER, false, "default") => configure::default(venue),
+        (OWNER, false, "default") => configure::default(venue, &ask),
         (OWNER, false, "subscriptions") => subscribers::get(cx, venue, &ask).await,
         (OWNER, false, "affiliations") => affiliations::get(cx, venue, &ask).await,
         (OWNER, true, "configure") => configure::set(cx, venue, &ask).await,
+        (OWNER, true, "collection") => collection::change(cx, venue, &ask).await,
         (OWNER, true, "delete") => create::delete(cx, venue, &ask).await,
         (OWNER, true, "purge") => configure::purge(cx, venue, &ask).await,
         (OWNER, true, "subscriptions") => subscribers::set(cx, venue, &ask).await,
