@@ -81,6 +81,7 @@ pub fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashM
         let policy = Policy {
             domain: domain.jid().clone(),
             tls: true,
+            carried: false,
             require_tls: host.require_tls,
             mechanisms: mechanisms(host),
             attempts: ATTEMPTS,
@@ -113,6 +114,7 @@ pub fn component_policies(config: &Config, decoys: &Arc<Decoys>) -> Result<HashM
         let policy = Policy {
             domain: domain.jid().clone(),
             tls: false,
+            carried: false,
             require_tls: false,
             mechanisms: Arc::from([]),
             attempts: 1,
