@@ -16,6 +16,7 @@ use xeps::archive::{self, Policy as ArchivePolicy, Retention};
 use xeps::clock::Clock;
 use xeps::devices;
 use xeps::disco::{self, Contacts, Service};
+use xeps::mam::Search;
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
@@ -44,7 +45,7 @@ pub async fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads) -
     let mut hosts = Vec::new();
     for (domain, host) in &config.hosts {
         let services = services(ServiceSettings {
-            rooms: rooms(domain, &host.rooms),
+            rooms: rooms(domain, host),
             pubsub: pubsub(config, domain, host),
             upload: uploads.get(domain.as_str()).cloned(),
         });
@@ -159,7 +160,8 @@ async fn secret(store: &dyn Store, owner: &DomainName, name: &str) -> Result<[u8
 }
 
 /// The settings of a host's rooms, if it has any.
-fn rooms(host: &DomainName, rooms: &config::Rooms) -> Option<muc::Config> {
+fn rooms(domain: &DomainName, host: &HostConfig) -> Option<muc::Config> {
+    let rooms = &host.rooms;
     let settings = muc::Config {
         title: rooms.title.clone(),
         creators: match rooms.create {
@@ -180,9 +182,14 @@ fn rooms(host: &DomainName, rooms: &config::Rooms) -> Option<muc::Config> {
         creations: muc::Rate { count: rooms.creations.count, window: rooms.creations.window.get() },
         max_occupants: rooms.max_occupants as usize,
         archive_expiry: rooms.archive_expiry.map(config::Period::get),
-        ..muc::Config::new(host.jid().clone(), rooms.domain_for(host).jid().clone())
+        search: search(host),
+        ..muc::Config::new(domain.jid().clone(), rooms.domain_for(domain).jid().clone())
     };
     rooms.enabled.then_some(settings)
+}
+
+fn search(host: &HostConfig) -> Search {
+    if host.archive.search { Search::Offered } else { Search::Off }
 }
 
 /// How uploads are taken, by host.
@@ -235,6 +242,7 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
             config::ArchivePolicy::Roster => ArchivePolicy::Roster,
         },
         retention: Retention { expiry: host.archive.expiry.get(), max_messages: host.archive.max_messages.into() },
+        search: search(host),
     };
     settings.blocking.max_items = account.blocked as usize;
     settings.push = push::Config { sender: host.push.sender, body: host.push.body };
