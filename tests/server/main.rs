@@ -11,6 +11,7 @@ mod killed;
 mod lifecycle;
 mod limits;
 mod phone;
+mod push;
 mod restart;
 mod resumption;
 mod sasl2;
