@@ -103,6 +103,10 @@ async fn serve(
         let engine = engine.clone();
         async move { engine.end_sleepers().await }
     });
+    let waking = tokio::spawn({
+        let (engine, patience) = (engine.clone(), config.limits.session.wake_after.get());
+        async move { engine.wake_restored(patience).await }
+    });
     let reloading = tokio::spawn(reload_at_hangup(shared.clone(), config.clone()));
     let certificates = config.hosts.keys().map(|d| shared.tls.host(Some(d.as_str())).certificate().clone()).collect();
     eprintln!("{}", banner(&config, &Facts { source, listening, certificates, accounts }));
@@ -115,6 +119,7 @@ async fn serve(
     administration.abort();
     reloading.abort();
     sleepers.abort();
+    waking.abort();
     let _ = stop.send(true);
     take_down(&engine, &shared, carrying).await;
     accepting.shutdown().await;

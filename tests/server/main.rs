@@ -12,6 +12,7 @@ mod lifecycle;
 mod limits;
 mod nodes;
 mod phone;
+mod push;
 mod restart;
 mod resumption;
 mod sasl2;
