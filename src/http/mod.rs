@@ -7,9 +7,11 @@
 //! bosh        XEP-0124, XEP-0206: a stream over requests         streams of all kinds are driven alike
 //! upload      XEP-0363: files come and go
 //! host_meta   XEP-0156: where all this is
+//! atom        open channels as feeds
 //! page        what a person sees at /
 //! ```
 
+mod atom;
 mod bosh;
 mod host_meta;
 mod origin;
@@ -125,6 +127,7 @@ fn router(web: Arc<Web>) -> Router {
         .route("/.well-known/host-meta.json", get(host_meta::json))
         .route("/xmpp-websocket", get(websocket::open))
         .route("/http-bind", get(bosh::hint).post(bosh::request))
+        .route("/channels/{node}", get(atom::feed))
         .route("/upload/{id}/{name}", put(upload::take).get(upload::give))
         .layer(DefaultBodyLimit::disable())
         .layer(cors)
