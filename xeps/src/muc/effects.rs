@@ -2,6 +2,7 @@
 
 use super::archive::Ask;
 use super::history::Wanted;
+use super::versions::Bans;
 use crate::store::{Batch, Seq};
 use compact_str::CompactString;
 use wire::datetime::Timestamp;
@@ -34,6 +35,8 @@ pub enum Step {
     Archive { request: Stanza, ask: Ask },
     /// Answer this request with the room's vCard.
     Card { request: Stanza },
+    /// Tell this session which affiliations have changed since a version (XEP-0463).
+    Changes { to: Jid, since: u64, bans: Bans },
 }
 
 impl Effects {

@@ -15,6 +15,8 @@ pub const NOW_NON_ANONYMOUS: u16 = 172;
 pub const NOW_SEMI_ANONYMOUS: u16 = 173;
 /// The room has just been created.
 pub const CREATED: u16 = 201;
+/// The room has chosen the nickname.
+pub const NICKNAME_GIVEN: u16 = 210;
 pub const BANNED: u16 = 301;
 /// The nickname has changed; the new one is in the item.
 pub const NICKNAME_CHANGED: u16 = 303;

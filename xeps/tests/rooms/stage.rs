@@ -117,6 +117,13 @@ impl Stage {
         self.asks(from, "get", &format!("<query xmlns='http://jabber.org/protocol/muc#admin'>{item}</query>"))
     }
 
+    /// What the service or a room says that it can do.
+    pub fn features(&mut self, of: &str) -> Vec<String> {
+        let query = self.asks_at(HAG, of, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>").payload();
+        let features = query.children().filter(|child| child.name() == "feature");
+        features.map(|child| child.attr("var").unwrap().to_owned()).collect()
+    }
+
     pub fn owner(&mut self, from: &str, kind: &str, inside: &str) -> Answer {
         self.asks(from, kind, &format!("<query xmlns='http://jabber.org/protocol/muc#owner'>{inside}</query>"))
     }
