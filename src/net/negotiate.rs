@@ -232,6 +232,7 @@ impl Negotiation<'_> {
             }
             // RFC 7395 section 3.8: never STARTTLS inside a carrier.
             policy.tls = false;
+            policy.carried = true;
         }
         if let Some(served) = &self.served {
             policy.early_features = served.host.registry.early_stream_features(Some(self.peer.ip())).collect();

@@ -10,6 +10,7 @@ mod crash;
 mod killed;
 mod lifecycle;
 mod limits;
+mod nodes;
 mod phone;
 mod restart;
 mod resumption;

@@ -52,7 +52,7 @@ impl World {
         let clock = Arc::new(StillClock::default());
         let time = clock.clone();
         World {
-            host: Host { domain: BareJid::parse(DOMAIN).unwrap(), registry: Registry::new(features).unwrap() },
+            host: Host::new(BareJid::parse(DOMAIN).unwrap(), Registry::new(features).unwrap(), &[0; 32]),
             store: Memory::new(Arc::new(move || time.micros())),
             clock,
             address: None,

@@ -11,7 +11,7 @@ use crate::muc::ns;
 use crate::muc::privileges::{Privilege, may};
 use crate::muc::records::{ACTIVITY, archive};
 use crate::muc::room::Taken;
-use crate::stanza_id;
+use crate::stanza_id::{self, Ids};
 use crate::store::{Expect, Key};
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Child, Condition, Stanza, StanzaError};
@@ -51,7 +51,7 @@ impl Room {
     /// Archives a message if it is worth it, and sends it to everybody.
     pub(super) fn publish(&mut self, fx: &mut Effects, mut message: Stanza, is_subject: bool) {
         if is_worth_keeping(&message) {
-            message.push(&stanza_id::element(&self.address, fx.seq));
+            message.push(&stanza_id::element(&fx.ids, &self.address, fx.seq));
             self.keep(fx, &message, is_subject);
         }
         self.broadcast(fx, &message);
@@ -107,12 +107,12 @@ impl Room {
             }
             fx.changes.amend(archive(&self.address), seq, mam::encode(&tombstone(&original, &retracted)));
         }
-        self.forget_recent(stanza, author);
+        self.forget_recent(&fx.ids, stanza, author);
         Ok(())
     }
 
-    fn forget_recent(&mut self, stanza: &Stanza, author: &str) {
-        let id = super::refers_to(stanza);
+    fn forget_recent(&mut self, ids: &Ids, stanza: &Stanza, author: &str) {
+        let id = super::refers_to(stanza, ids);
         self.recent.retain(|(seq, message)| Some(*seq) != id || author_id(message).as_deref() != Some(author));
     }
 }
