@@ -4,6 +4,7 @@ use crate::account::SessionId;
 use crate::accounts::Passwords;
 use crate::clock::Clock;
 use crate::registry::Registry;
+use crate::spoken::RoomSpoke;
 use crate::stanza_id::Ids;
 use crate::store::{Batch, Committed, Position, Seq, Store, StoreError};
 use std::net::IpAddr;
@@ -100,6 +101,11 @@ impl Cx<'_> {
         self.out.push(Act::Give(session, stanza, entry));
     }
 
+    /// Has a member of a room who is not in it hear what was said there, after what is sent.
+    pub fn tell_absent(&mut self, spoke: RoomSpoke) {
+        self.out.push(Act::Tell(Box::new(spoke)));
+    }
+
     /// Hands a stanza to one session of the account, past all hooks.
     pub fn push(&mut self, session: SessionId, stanza: Stanza) {
         self.out.push(Act::Push(session, stanza));
@@ -113,6 +119,8 @@ pub enum Act {
     Route(Stanza),
     /// The same past the `Leaving` hooks: what a feature that holds stanzas back has to say itself.
     RoutePast(Stanza),
+    /// Run the `RoomSpoke` hooks of the member's account, if it is one of ours.
+    Tell(Box<RoomSpoke>),
     /// Give this to one session of the account.
     Push(SessionId, Stanza),
     /// Give this to one session of the account; it is stored as that entry until the session has confirmed it.
