@@ -115,6 +115,7 @@ async fn serve(
     administration.abort();
     reloading.abort();
     sleepers.abort();
+    engine.dismiss_residents().await;
     let _ = stop.send(true);
     take_down(&engine, &shared, carrying).await;
     accepting.shutdown().await;

@@ -6,9 +6,9 @@ use super::quota::Quota;
 use super::records::ROOM;
 use crate::feature::Halt;
 use crate::store::{Store, StoreError};
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use wire::datetime::Timestamp;
 use wire::jid::Jid;
@@ -30,13 +30,29 @@ pub struct Shared {
     pub searches: Quota,
     /// The occupants of listed rooms that somebody is in, by localpart.
     occupied: Mutex<HashMap<Box<str>, u32>>,
+    temporary: Temporary,
 }
+
+/// Temporary rooms. One that has somebody in it when the server stops or is killed is there for who comes back soon, and then
+/// it is over.
+#[derive(Default)]
+struct Temporary {
+    /// When the service was first used, since the server was started.
+    started: OnceLock<Timestamp>,
+    /// Those that are awake, by localpart.
+    awake: Mutex<HashSet<Box<str>>>,
+    swept: AtomicBool,
+}
+
+/// How long a temporary room waits for its occupants after a restart.
+const RETURN: Duration = Duration::from_secs(600);
 
 impl Shared {
     pub fn new(config: Config) -> Shared {
         let rooms = AtomicUsize::new(UNCOUNTED);
         let (creations, searches) = (Quota::new(config.creations), Quota::new(SEARCHES));
-        Shared { config: Arc::new(config), rooms, creations, searches, occupied: Mutex::default() }
+        let (occupied, temporary) = (Mutex::default(), Temporary::default());
+        Shared { config: Arc::new(config), rooms, creations, searches, occupied, temporary }
     }
 
     /// Whether this user may make a room now; counts it as made.
@@ -67,6 +83,30 @@ impl Shared {
     pub fn gone(&self) {
         let counted = |rooms: usize| (rooms != UNCOUNTED).then(|| rooms.saturating_sub(1));
         let _ = self.rooms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
+    }
+
+    /// Whether a temporary room that is found in the store is over.
+    pub fn is_left_over(&self, now: Timestamp) -> bool {
+        now.since(*self.temporary.started.get_or_init(|| now)) >= RETURN
+    }
+
+    /// Whether this temporary room is awake.
+    pub fn is_awake(&self, local: &str) -> bool {
+        self.temporary.awake.lock().unwrap_or_else(PoisonError::into_inner).contains(local)
+    }
+
+    /// A room is temporary and awake now, or not.
+    pub fn is_temporary(&self, local: &str, temporary: bool) {
+        let mut awake = self.temporary.awake.lock().unwrap_or_else(PoisonError::into_inner);
+        match temporary {
+            true => awake.insert(local.into()),
+            false => awake.remove(local),
+        };
+    }
+
+    /// Whether it is time to remove what has been left over: once.
+    pub fn may_sweep(&self, now: Timestamp) -> bool {
+        self.is_left_over(now) && !self.temporary.swept.swap(true, Ordering::Relaxed)
     }
 
     /// A room that is shown to who looks for rooms has so many occupants now.

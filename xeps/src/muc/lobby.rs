@@ -3,14 +3,14 @@
 
 use super::creation::Shared;
 use super::ns;
-use super::records::{self, PUBLIC};
+use super::records::{self, PUBLIC, TEMPORARY};
 use super::search::{self, Ask};
 use crate::context::Cx;
 use crate::feature::{Halt, Outcome};
 use crate::info::Info;
 use crate::rsm;
 use crate::service::Resident;
-use crate::store::{Store, StoreError};
+use crate::store::{Batch, Store, StoreError};
 use async_trait::async_trait;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,6 +32,32 @@ pub struct Lobby {
 impl Lobby {
     pub fn new(domain: BareJid, shared: Arc<Shared>) -> Lobby {
         Lobby { domain, shared }
+    }
+
+    /// Removes the temporary rooms to which nobody has come back after a restart.
+    async fn sweep(&self, cx: &mut Cx<'_>) -> Result<(), StoreError> {
+        let mut after = None::<String>;
+        loop {
+            let chunk = cx.store.list(self.domain.as_str(), TEMPORARY, after.as_deref(), CHUNK).await?;
+            let last = chunk.len() < CHUNK;
+            after = chunk.last().map(|(local, _)| local.clone());
+            for (local, _) in chunk {
+                match BareJid::from_parts(Some(&local), self.domain.as_str()) {
+                    Ok(room) if !self.shared.is_awake(&local) => {
+                        let position = cx.store.forget(room.as_str()).await?;
+                        cx.written = cx.written.max(position);
+                        let mut batch = Batch::new();
+                        records::delete_room(&mut batch, &room);
+                        cx.commit(batch).await?;
+                        self.shared.gone();
+                    }
+                    _ => {}
+                }
+            }
+            if last {
+                return Ok(());
+            }
+        }
     }
 
     fn info(&self) -> Element {
@@ -95,6 +121,9 @@ impl Resident for Lobby {
         }
         if stanza.to.as_ref().is_some_and(|to| to.is_full()) {
             return Err(Condition::ServiceUnavailable.into());
+        }
+        if self.shared.may_sweep(cx.clock.now()) {
+            self.sweep(cx).await?;
         }
         let child = stanza.request().ok_or(Condition::BadRequest)?;
         let get = stanza.kind == wire::stanza::IqType::Get.into();

@@ -3,6 +3,7 @@
 //! ```text
 //! muc.example.org       / room        / coven          -> options, creation, secret of the room
 //! muc.example.org       / room-public / coven          -> what is shown to who looks for rooms; only for listed rooms
+//! muc.example.org       / room-temporary / coven       -> nothing; only for rooms that end with their last occupant
 //! coven@muc.example.org / affiliation / hag@shakes.lit -> affiliation, reserved nickname, reason, hats; one record each
 //! coven@muc.example.org / affiliation-version /        -> how often affiliations have changed (XEP-0463)
 //! coven@muc.example.org / affiliation-change / 0007    -> one of the last changes, by version
@@ -36,6 +37,7 @@ use wire::xml::Element;
 
 pub const ROOM: &str = "room";
 pub const PUBLIC: &str = "room-public";
+pub const TEMPORARY: &str = "room-temporary";
 pub const AFFILIATION: &str = "affiliation";
 pub const SUBJECT: &str = "subject";
 pub const CARD: &str = "vcard";
@@ -75,13 +77,19 @@ pub fn put_room(batch: &mut Batch, room: &BareJid, record: &RoomRecord) {
     } else {
         batch.delete(listed, Expect::Any);
     }
+    let temporary = Key::new(room.domain(), TEMPORARY, local);
+    match record.options.persistent {
+        true => batch.delete(temporary, Expect::Any),
+        false => batch.put(temporary, "", Expect::Any),
+    };
 }
 
 /// Removes what says that there is a room.
 pub fn delete_room(batch: &mut Batch, room: &BareJid) {
     let local = room.local().unwrap_or_default();
-    batch.delete(Key::new(room.domain(), PUBLIC, local), Expect::Any);
-    batch.delete(Key::new(room.domain(), ROOM, local), Expect::Any);
+    for kind in [PUBLIC, TEMPORARY, ROOM] {
+        batch.delete(Key::new(room.domain(), kind, local), Expect::Any);
+    }
 }
 
 pub fn put_affiliation(batch: &mut Batch, room: &BareJid, user: &BareJid, affiliate: &Affiliate) {

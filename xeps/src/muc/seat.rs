@@ -31,8 +31,16 @@ pub struct Seat {
     address: BareJid,
     shared: Arc<Shared>,
     state: State,
-    /// What those who look for rooms were told of this one's occupants.
-    shown: u32,
+    /// What the service was told of the room.
+    told: Told,
+}
+
+/// What the service knows of a room while it is awake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Told {
+    /// The occupants, for who looks for rooms.
+    occupants: u32,
+    temporary: bool,
 }
 
 enum State {
@@ -45,10 +53,11 @@ enum State {
 
 impl Seat {
     pub fn new(address: BareJid, shared: Arc<Shared>) -> Seat {
-        Seat { address, shared, state: State::Asleep, shown: 0 }
+        Seat { address, shared, state: State::Asleep, told: Told::default() }
     }
 
     async fn load(&self, cx: &mut Cx<'_>) -> Result<State, Halt> {
+        let late = self.shared.is_left_over(cx.clock.now());
         let local = self.address.local().unwrap_or_default();
         let Some(record) = cx.store.get(Key::new(self.address.domain(), ROOM, local)).await? else {
             return Ok(State::Absent);
@@ -79,29 +88,36 @@ impl Seat {
                 .transpose()?
                 .and_then(|card| picture_hash(&card)),
         };
+        let left_over = late && !stored.record.options.persistent;
         match Room::restore(self.address.clone(), stored, self.shared.config.clone(), cx.clock.now()) {
-            Some(room) => {
+            Some(room) if !left_over => {
                 let expired = retention::expired(cx.clock.now(), self.shared.config.archive_expiry);
                 retention::enforce(cx.store, records::archive(&self.address), expired).await?;
                 Ok(State::Awake(Box::new(room)))
             }
-            None => {
+            _ => {
                 debug!(room = %self.address, "what was left of a room is removed");
                 self.forget(cx).await?;
+                self.shared.gone();
                 Ok(State::Absent)
             }
         }
     }
 
-    /// Tells who looks for rooms how many are in this one.
-    fn show(&mut self) {
+    /// Tells the service what has become of the room.
+    fn tell(&mut self) {
         let now = match &self.state {
-            State::Awake(room) => room.shown_occupants(),
-            State::Asleep | State::Absent => 0,
+            State::Awake(room) if !room.is_empty() => {
+                Told { occupants: room.shown_occupants(), temporary: room.is_temporary() }
+            }
+            State::Awake(_) | State::Asleep | State::Absent => Told::default(),
         };
-        if now != self.shown {
-            self.shown = now;
-            self.shared.occupied(self.address.local().unwrap_or_default(), now);
+        let (before, local) = (std::mem::replace(&mut self.told, now), self.address.local().unwrap_or_default());
+        if before.occupants != now.occupants {
+            self.shared.occupied(local, now.occupants);
+        }
+        if before.temporary != now.temporary {
+            self.shared.is_temporary(local, now.temporary);
         }
     }
 
@@ -169,6 +185,7 @@ impl Seat {
         for step in fx.steps {
             match step {
                 Step::Send(stanza) => cx.route(stanza),
+                Step::TellAbsent(spoke) => cx.tell_absent(*spoke),
                 Step::Replay { to, wanted } => self.replay(cx, &to, &wanted).await?,
                 Step::Archive { request, ask } => {
                     let expiry = self.shared.config.archive_expiry;
@@ -261,7 +278,7 @@ impl Resident for Seat {
         match taken {
             Ok(()) => {
                 let outcome = self.carry_out(cx, fx).await;
-                self.show();
+                self.tell();
                 outcome
             }
             Err(Halt::Refuse(error)) if stanza.has_child("x", ns::MUC) => {
@@ -272,6 +289,15 @@ impl Resident for Seat {
             }
             Err(halt) => Err(halt),
         }
+    }
+
+    async fn stopping(&mut self, cx: &mut Cx<'_>) -> Outcome {
+        let mut fx = Effects::new(cx.clock.now(), cx.reserve(), cx.host.ids.clone(), cx.clock.id());
+        if let State::Awake(room) = &mut self.state {
+            room.stop(&mut fx);
+        }
+        self.tell();
+        self.carry_out(cx, fx).await
     }
 
     fn is_idle(&self) -> bool {

@@ -25,5 +25,7 @@ pub const KICKED: u16 = 307;
 pub const AFFILIATION_LOST: u16 = 321;
 /// Removed because the room has become members-only.
 pub const MEMBERS_ONLY: u16 = 322;
+/// Removed because the service stops.
+pub const SHUTDOWN: u16 = 332;
 /// Removed because stanzas cannot be delivered.
 pub const UNREACHABLE: u16 = 333;

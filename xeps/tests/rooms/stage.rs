@@ -176,6 +176,22 @@ impl Stage {
         assert!(self.sent.is_empty(), "{:?}", self.sent);
     }
 
+    /// The server stops in good order, and starts again.
+    pub fn stops(&mut self) {
+        self.sent.extend(self.hosted.stops());
+    }
+
+    /// Who was told, although not in the room, of what was said there; with an asterisk who is mentioned.
+    pub fn told(&mut self) -> Vec<String> {
+        let name = |spoke: xeps::spoken::RoomSpoke| {
+            let star = if spoke.mentioned { "*" } else { "" };
+            format!("{}{star}", spoke.member.local().unwrap_or_default())
+        };
+        let mut names: Vec<String> = std::mem::take(&mut self.hosted.told).into_iter().map(name).collect();
+        names.sort_unstable();
+        names
+    }
+
     pub fn restarts(&mut self) {
         self.hosted.restarts();
     }

@@ -103,6 +103,8 @@ impl Room {
         if before.max_history > self.options.max_history || self.options.archive {
             self.recent.clear();
         }
+        // A room that was made temporary while nobody is in it has had its last occupant.
+        self.end_if_empty(fx);
         if !opens {
             self.tell_of_configuration(fx, &before);
             self.tell_mention_permissions(fx, &before);

@@ -38,6 +38,7 @@ impl Room {
             let hats = self.hats_of(&user);
             let seat = NewOccupant { address: to.clone(), user, id, affiliation, role, hats };
             self.occupants.add(seat, from.clone(), presence);
+            self.review(&from.to_bare());
         }
         let renamed = if locked.is_some() { &[status::NICKNAME_GIVEN][..] } else { &[] };
         self.synchronise(fx, from, hello, Others::Told, renamed);

@@ -53,8 +53,13 @@ impl Room {
         if is_worth_keeping(&message) {
             message.push(&stanza_id::element(&fx.ids, &self.address, fx.seq));
             self.keep(fx, &message, is_subject);
+            self.broadcast(fx, &message);
+            if !is_subject {
+                self.tell_absent_members(fx, &message);
+            }
+        } else {
+            self.broadcast(fx, &message);
         }
-        self.broadcast(fx, &message);
     }
 
     /// Sends a message, which has no recipient yet, to everybody: serialised once, and shared.

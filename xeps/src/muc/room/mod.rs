@@ -1,6 +1,7 @@
 //! A room: its state, and what it does with each stanza (XEP-0045 section 7 to 10). Pure code: what it wants sent and stored
 //! it leaves in [`Effects`].
 
+mod absent;
 mod admin;
 mod admission;
 mod commands;
@@ -48,6 +49,7 @@ use super::standing::Affiliation;
 use super::tokens::Tokens;
 use super::versions::Change;
 use crate::store::Seq;
+use absent::Absent;
 use compact_str::CompactString;
 use slow::Spoken;
 use std::collections::{HashMap, VecDeque};
@@ -77,6 +79,7 @@ pub struct Room {
     activity: Activity,
     subject: Option<Subject>,
     occupants: Occupants,
+    absent: Absent,
     /// The newest messages of a room that keeps no archive, oldest first.
     recent: VecDeque<(Seq, Stanza)>,
     /// The hash of the room's picture (XEP-0486).
@@ -117,7 +120,8 @@ impl Room {
     pub fn restore(address: BareJid, stored: Stored, config: Arc<Config>, now: Timestamp) -> Option<Room> {
         let mut room = Room::empty(address, stored.record, config, now);
         for (user, affiliate) in stored.affiliations {
-            room.affiliations.set(user, affiliate);
+            room.affiliations.set(user.clone(), affiliate);
+            room.review(&user);
         }
         (room.version, room.hats, room.tokens) = (stored.version, stored.hats, stored.tokens);
         room.activity = stored.activity.unwrap_or(room.activity);
@@ -141,6 +145,7 @@ impl Room {
             activity: Activity::new(now),
             subject: None,
             occupants: Occupants::default(),
+            absent: Absent::default(),
             recent: VecDeque::new(),
             avatar: None,
             asked: HashMap::new(),
@@ -167,6 +172,10 @@ impl Room {
     /// Whether nobody is in it.
     pub fn is_empty(&self) -> bool {
         self.occupants.is_empty()
+    }
+
+    pub fn is_temporary(&self) -> bool {
+        !self.options.persistent
     }
 
     /// How many occupants are shown to who looks for rooms.
@@ -280,6 +289,7 @@ impl Room {
         let after = affiliate.affiliation;
         records::put_affiliation(&mut fx.changes, &self.address, user, &affiliate);
         self.affiliations.set(user.clone(), affiliate);
+        self.review(user);
         (before != after).then(|| self.next_version(fx, Change { user: user.clone(), before, after }))
     }
 }
