@@ -214,6 +214,8 @@ impl Engine {
         loop {
             if let Some(stanza) = road.pending.pop_front() {
                 self.route(stanza, road).await;
+            } else if let Some((serving, seat)) = road.unfinished.pop_front() {
+                self.go_on(&serving, seat, road).await;
             } else if let Some(spoke) = road.spoken.pop_front() {
                 self.hears(&spoke, road).await;
             } else if let Some((serving, seat)) = road.unfinished.pop_front() {
