@@ -27,7 +27,7 @@ stop() {
 trap 'stop; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
 # Where the suite is other servers.
-other=15269 domains=$(seq -s, -f 'v%g.verona.test' 60)
+other=15269 domains=$(seq -s, -f 'v%g.verona.test' 160)
 number=0 reports=()
 for peer in ${peers//,/ }; do
     number=$((number + 1)) addr=127.0.78.$number
@@ -46,12 +46,13 @@ for peer in ${peers//,/ }; do
     done)
     websocket=ws://$addr:5280/xmpp-websocket; [ "$peer" = ejabberd ] && websocket=ws://$addr:5280/ws
     bosh=http://$addr:5280/http-bind; [ "$peer" = ejabberd ] && bosh=http://$addr:5280/bosh
+    web=https://$addr:5283
     [ "$peer" = oriole ] && websocket=wss://$addr:5283/xmpp-websocket bosh=https://$addr:5283/http-bind
-    # ejabberd 23.01 answers "Database failure" when several nodes are created at the same time.
-    parallel=16; [ "$peer" = ejabberd ] && parallel=1
+    # ejabberd 23.01 now and then answers "Database failure" when several nodes are created at the same time.
+    in_turn=(); [ "$peer" = ejabberd ] && in_turn=(--in-turn xep0048,xep0060,xep0084,xep0115,xep0163,xep0222,xep0223,xep0357,xep0398,xep0402,xep0490)
     admin=(--admin admin@localhost --admin-password secret --register); [ "$peer" = oriole ] && admin=()
-    "$suite" run --parallel "$parallel" --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 --websocket "$websocket" --bosh "$bosh" \
-        --component "${components%,}" --remote-domain "$domains" --remote-listen "127.0.0.1:$other" "${admin[@]}" \
+    "$suite" run --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 --websocket "$websocket" --bosh "$bosh" --web "$web" \
+        --component "${components%,}" --remote-domain "$domains" --remote-listen "127.0.0.1:$other" "${admin[@]}" "${in_turn[@]}" \
         --json "$out/$peer.json" --html "$out/$peer.html" --junit "$out/$peer.xml" "$@" | tee "$out/$peer.txt"
     stop
     [ -s "$out/$peer.json" ] && reports+=("$out/$peer.json")
