@@ -339,7 +339,7 @@ impl<'a> Performance<'a> {
                 value.check(Some(&text), &self.scope, &mut saved)?;
                 self.save(saved);
             }
-            StepKind::Http(http) => self.http(http).await?,
+            StepKind::Http(http) => self.http(http, limit).await?,
             StepKind::Let(name, template) => {
                 let value = template.eval(&self.scope)?;
                 self.scope.set(name, &value);

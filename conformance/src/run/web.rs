@@ -5,7 +5,9 @@ use crate::net::{Direction, http};
 use crate::play::{HttpBody, HttpRequest, HttpStep, JsonPattern, Pattern, Template, Value};
 use crate::xml::{Element, Event, Reader, write_element};
 use std::collections::VecDeque;
+use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// What a play has asked by HTTP. Requests that nobody waits for any more end with it.
 #[derive(Default)]
@@ -17,10 +19,10 @@ pub struct Web {
 }
 
 impl Performance<'_> {
-    pub(super) async fn http(&mut self, step: &HttpStep) -> Result<(), Failure> {
+    pub(super) async fn http(&mut self, step: &HttpStep, limit: Duration) -> Result<(), Failure> {
         match step {
             HttpStep::Request(request) => self.request(request).await,
-            HttpStep::Comes => self.http_comes().await,
+            HttpStep::Comes => self.http_comes(limit).await,
             HttpStep::Answers(pattern) => self.http_answers(pattern),
             HttpStep::AnswersJson(pattern) => self.http_answers_json(pattern),
             HttpStep::Header(name, value) => self.http_header(name, value),
@@ -56,10 +58,10 @@ impl Performance<'_> {
     }
 
     /// Waits for the response to the oldest request in the background.
-    async fn http_comes(&mut self) -> Result<(), Failure> {
+    async fn http_comes(&mut self, limit: Duration) -> Result<(), Failure> {
         let mut one = self.web.under_way.pop_front().ok_or_else(|| "no request is in the background".to_owned())?;
-        let response =
-            one.join_next().await.and_then(Result::ok).ok_or_else(|| "the request was lost".to_owned())??;
+        let response = timeout(limit, one.join_next()).await.map_err(|_| "no response came".to_owned())?;
+        let response = response.and_then(Result::ok).ok_or_else(|| "the request was lost".to_owned())??;
         self.note_response(response);
         Ok(())
     }
@@ -110,8 +112,12 @@ impl Performance<'_> {
     }
 }
 
-/// The one element that a text is.
+/// The one element that a text is, behind an XML declaration or without one.
 fn read_element(text: &str) -> Result<Element, String> {
+    let text = match text.strip_prefix("<?xml ").and_then(|rest| rest.split_once("?>")) {
+        Some((_, rest)) => rest.trim_start(),
+        None => text,
+    };
     let mut reader = Reader::fragments(&[]);
     reader.feed(text.as_bytes());
     match reader.next_event() {
