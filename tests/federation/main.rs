@@ -2,6 +2,7 @@
 
 mod attacks;
 mod broken;
+mod crash;
 mod dane;
 mod delivery;
 mod doctor;
@@ -10,6 +11,7 @@ mod hostile;
 mod interop;
 mod oriole;
 mod others;
+mod rooms;
 mod signed;
 mod stage;
 #[path = "../support/mod.rs"]

@@ -183,6 +183,7 @@ registration_timeout: infinity
 access_rules: {{ local: {{ allow: all }} }}
 modules:
   mod_disco: {{}}
+  mod_muc: {{}}
   mod_ping: {{}}
   mod_register: {{ ip_access: all, password_strength: 0 }}
   mod_roster: {{}}
