@@ -89,6 +89,9 @@ async fn serve(
     let carrying =
         federation.zip(lines).map(|(federation, lines)| tokio::spawn(carry_all(shared.clone(), federation, lines)));
     engine.restore_sessions().await.map_err(|error| format!("the store cannot be used: {error}"))?;
+    if let Some(federation) = &shared.federation {
+        federation.restore(store.as_ref()).await.map_err(|error| format!("the store cannot be used: {error}"))?;
+    }
     let port = listeners.https_port().unwrap_or_default();
     let web = Arc::new(Web::new(shared.clone(), config.clone(), uploads, port));
     let listening = listeners.addresses();
