@@ -23,10 +23,12 @@ pub mod context;
 pub mod delivery;
 pub mod devices;
 pub mod disco;
+pub mod encrypted;
 pub mod feature;
 pub mod form;
 pub mod forward;
 pub mod hints;
+pub mod inbox;
 pub mod info;
 pub mod last;
 pub mod login;
@@ -134,6 +136,7 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         // From here on features only answer requests; their order says nothing.
         Box::new(devices::Devices::new(settings.devices)),
         Box::new(disco::Disco::new(settings.disco)),
+        Box::new(inbox::Inbox),
         Box::new(ping::Ping),
         Box::new(private::Private::new(settings.private)),
         Box::new(register::Register::new(settings.register)),
