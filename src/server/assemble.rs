@@ -16,6 +16,7 @@ use xeps::archive::{self, Policy as ArchivePolicy, Retention};
 use xeps::clock::Clock;
 use xeps::devices;
 use xeps::disco::{self, Contacts, Service};
+use xeps::invitation;
 use xeps::mam::Search;
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
@@ -39,8 +40,13 @@ pub fn open_store(config: &Config) -> Result<Arc<Database>, String> {
     open(&store_options(config)).map_err(|error| error.to_string())
 }
 
-/// The engine with every host, its features and its services.
-pub async fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads) -> Result<Engine, String> {
+/// The engine with every host, its features and its services. `port` is where HTTP over TLS is.
+pub async fn engine(
+    config: &Config,
+    store: Arc<dyn Store>,
+    uploads: &Uploads,
+    port: Option<u16>,
+) -> Result<Engine, String> {
     let clock = Arc::new(SystemClock);
     let mut hosts = Vec::new();
     for (domain, host) in &config.hosts {
@@ -50,6 +56,7 @@ pub async fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads) -
             upload: uploads.get(domain.as_str()).cloned(),
         });
         let mut settings = settings(config, host, clock.as_ref());
+        settings.invitations = invitations(domain, host, port);
         settings.disco.services.extend(services.iter().map(|(domain, own)| service(domain, Some(own.title()))));
         let registry = Registry::new(features(settings));
         let registry = registry.map_err(|error| format!("this build is broken: {error}"))?;
@@ -88,7 +95,7 @@ pub fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashM
             decoys: decoys.clone(),
             // Depends on who asks: filled in when a stream is opened.
             early_features: Arc::from([]),
-            early_namespaces: &["jabber:iq:register"],
+            early_namespaces: &["jabber:iq:register", invitation::PREAUTH],
             features: registry.stream_features().collect(),
             limits: limits(config),
             component_secret: None,
@@ -256,6 +263,7 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
     settings.register.mode = match host.registration.mode {
         config::RegistrationMode::Closed => Mode::Closed,
         config::RegistrationMode::Open => Mode::Open,
+        config::RegistrationMode::Invite => Mode::Invite,
         config::RegistrationMode::Loopback => Mode::Loopback,
     };
     settings.register.allow = host.registration.allow.clone();
@@ -268,6 +276,20 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
         max_subscriptions: host.pep.subscriptions as usize,
     };
     settings
+}
+
+/// On which terms people are invited to a host. `port` is where HTTP over TLS is; without it, only hosts with a public URL have
+/// pages for invitations.
+pub fn invitations(domain: &DomainName, host: &HostConfig, port: Option<u16>) -> invitation::Config {
+    let reachable = host.public_url.is_some() || port.is_some();
+    invitation::Config {
+        users: host.invitations.users,
+        admins: host.admins.iter().map(|admin| admin.jid().clone()).collect(),
+        registers: host.registration.mode.takes_invitations(),
+        lifetime: host.invitations.expiry.get(),
+        most: host.invitations.per_user as usize,
+        base: reachable.then(|| public_url(domain, host, port.unwrap_or_default())),
+    }
 }
 
 /// The publish-subscribe service of a host, unless its domain is somebody else's.
