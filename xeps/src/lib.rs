@@ -24,10 +24,12 @@ pub mod context;
 pub mod delivery;
 pub mod devices;
 pub mod disco;
+pub mod encrypted;
 pub mod feature;
 pub mod form;
 pub mod forward;
 pub mod hints;
+pub mod inbox;
 pub mod info;
 pub mod invitation;
 pub mod last;
@@ -139,6 +141,7 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         Box::new(commands::Commands::new(settings.invitations)),
         Box::new(devices::Devices::new(settings.devices)),
         Box::new(disco::Disco::new(settings.disco)),
+        Box::new(inbox::Inbox),
         Box::new(ping::Ping),
         Box::new(private::Private::new(settings.private)),
         Box::new(register::Register::new(settings.register)),
