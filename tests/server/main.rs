@@ -20,4 +20,5 @@ mod stanzas;
 mod streams;
 mod torture;
 mod trace;
+mod unifiedpush;
 mod web;

@@ -18,26 +18,26 @@ fn server() -> Server {
 
 /// What an HTTP server has answered.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     head: String,
     body: Vec<u8>,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (field, value) = line.split_once(':')?;
             field.eq_ignore_ascii_case(name).then(|| value.trim())
         })
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
 }
 
-fn http(address: SocketAddr, head: &str, body: &[u8]) -> Answer {
+pub fn http(address: SocketAddr, head: &str, body: &[u8]) -> Answer {
     let mut socket = TcpStream::connect(address).unwrap();
     send_head(&mut socket, head, Some(body.len()));
     // A server that refuses by the head alone need not read the rest.
