@@ -8,11 +8,15 @@
 //! upload      XEP-0363: files come and go
 //! unifiedpush what other people's servers push to apps on users' devices
 //! host_meta   XEP-0156: where all this is
+//! atom        open channels as feeds
 //! page        what a person sees at /
+//! invite      XEP-0401: what somebody who is invited sees
 //! ```
 
+mod atom;
 mod bosh;
 mod host_meta;
+mod invite;
 mod origin;
 mod page;
 mod serve;
@@ -57,6 +61,8 @@ struct WebHost {
     url: String,
     upload: Option<slots::Config>,
     endpoints: Option<Endpoints>,
+    /// Whether an invitation lets somebody make an account.
+    registers: bool,
 }
 
 impl Web {
@@ -74,13 +80,15 @@ impl Web {
         for (domain, host) in &config.hosts {
             let url = public_url(domain, host, port);
             let upload = uploads.remove(domain.as_str());
+            let registers = host.registration.mode.takes_invitations();
             names.insert(name_of(&url).to_owned(), domain.as_str().to_owned());
             if let Some(upload) = &upload {
                 names.entry(upload.domain.as_str().to_owned()).or_insert_with(|| domain.as_str().to_owned());
             }
             let endpoints =
                 endpoints.remove(domain.as_str()).map(|config| Endpoints::new(config, host.unifiedpush.pushes));
-            hosts.insert(domain.as_str().to_owned(), WebHost { domain: domain.clone(), url, upload, endpoints });
+            let host = WebHost { domain: domain.clone(), url, upload, endpoints, registers };
+            hosts.insert(domain.as_str().to_owned(), host);
         }
         let bosh = bosh::Sessions::new(config.http.bosh_sessions as usize);
         Web { shared, config, hosts, names, files, bosh }
@@ -128,10 +136,12 @@ fn router(web: Arc<Web>) -> Router {
         .max_age(Duration::from_secs(86_400));
     Router::new()
         .route("/", get(page::index))
+        .route("/invite/{token}", get(invite::show))
         .route("/.well-known/host-meta", get(host_meta::xml))
         .route("/.well-known/host-meta.json", get(host_meta::json))
         .route("/xmpp-websocket", get(websocket::open))
         .route("/http-bind", get(bosh::hint).post(bosh::request))
+        .route("/channels/{node}", get(atom::feed))
         .route("/upload/{id}/{name}", put(upload::take).get(upload::give))
         .route("/up", get(unifiedpush::describe))
         .route("/up/{token}", get(unifiedpush::describe).post(unifiedpush::take))

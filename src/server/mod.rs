@@ -2,6 +2,7 @@
 
 mod admin;
 mod assemble;
+mod invitations;
 mod ports;
 mod rooms;
 mod token_key;
@@ -58,7 +59,7 @@ async fn serve(
     let listeners = Listeners::bind(&config)?;
     let tls = Tls::load(&config, SystemTime::now()).map_err(|error| error.to_string())?;
     let over_http = assemble::over_http(&config, store.as_ref(), listeners.https_port()).await?;
-    let engine = Arc::new(assemble::engine(&config, store.clone(), &over_http)?);
+    let engine = Arc::new(assemble::engine(&config, store.clone(), &over_http, listeners.https_port()).await?);
     let decoys = assemble::decoys(&config, store.as_ref()).await?;
     let (federation, lines) = match config.federation.enabled {
         true => Federation::new(&config.federation).map(|(federation, lines)| (Some(federation), Some(lines)))?,

@@ -23,11 +23,11 @@ fn a_component_talks_to_users_elsewhere() {
     let stage = Stage::new();
     let [verona_at, mantua_at] = [address(), address()];
     let strict = "federation.require = 'certificates'\n".to_owned();
-    let gateway = format!("components.'gateway.verona.example'.secret = '{SECRET}'\n");
+    let component = format!("components.'gateway.verona.example'.secret = '{SECRET}'\n");
     let verona = stage.oriole(
         "verona.example",
         verona_at,
-        &(strict.clone() + &gateway + &routes(&[("mantua.example", mantua_at)])),
+        &(strict.clone() + &component + &routes(&[("mantua.example", mantua_at)])),
     );
     let there = [("verona.example", verona_at), ("gateway.verona.example", verona_at)];
     let mantua = stage.oriole("mantua.example", mantua_at, &(strict + &routes(&there)));

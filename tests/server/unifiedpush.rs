@@ -1,8 +1,8 @@
 //! UnifiedPush from outside: a distributor registers an endpoint, and somebody else's server pushes to it.
 
+use super::http::{Answer, http};
 use super::support::login::error_condition;
 use super::support::{Client, DOMAIN, Server};
-use super::web::{Answer, http};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use wire::xml::Element;

@@ -5,8 +5,10 @@ use crate::accounts::Passwords;
 use crate::clock::Clock;
 use crate::registry::Registry;
 use crate::spoken::RoomSpoke;
+use crate::stanza_id::Ids;
 use crate::store::{Batch, Committed, Position, Seq, Store, StoreError};
 use std::net::IpAddr;
+use std::sync::Arc;
 use wire::jid::BareJid;
 use wire::stanza::Stanza;
 use wire::stream::StreamCondition;
@@ -17,6 +19,15 @@ pub struct Host {
     pub domain: BareJid,
     /// The features of this host, in their order.
     pub registry: Registry,
+    /// The ids of the messages in the archives of its users and rooms (XEP-0359).
+    pub ids: Arc<Ids>,
+}
+
+impl Host {
+    /// A host whose archives give ids under `key`, a secret that stays the same as long as the archives do.
+    pub fn new(domain: BareJid, registry: Registry, key: &[u8; 32]) -> Host {
+        Host { domain, registry, ids: Arc::new(Ids::new(key)) }
+    }
 }
 
 /// The context of one stanza at one account or service.
@@ -139,8 +150,7 @@ mod tests {
 
     #[test]
     fn what_is_staged_goes_with_the_next_commit_or_not_at_all() {
-        let host =
-            Host { domain: BareJid::parse("example.org").unwrap(), registry: Registry::new(Vec::new()).unwrap() };
+        let host = Host::new(BareJid::parse("example.org").unwrap(), Registry::new(Vec::new()).unwrap(), &[0; 32]);
         let (store, clock) = (Memory::at(1), StillClock::default());
         let mut cx = Cx::new(&host, &store, &clock, &CheapPasswords);
         cx.stage(one("staged"));

@@ -29,7 +29,7 @@ impl Hosted {
         let clock = Arc::new(StillClock::default());
         let time = clock.clone();
         Hosted {
-            host: Host { domain: BareJid::parse(DOMAIN).unwrap(), registry: Registry::new(Vec::new()).unwrap() },
+            host: Host::new(BareJid::parse(DOMAIN).unwrap(), Registry::new(Vec::new()).unwrap(), &[0; 32]),
             store: Memory::new(Arc::new(move || time.micros())),
             clock,
             told: Vec::new(),
@@ -49,6 +49,9 @@ impl Hosted {
         let resident = self.awake.entry(address.clone()).or_insert_with(|| self.service.wake(&address));
         let mut cx = Cx::new(&self.host, &self.store, &*self.clock, &CheapPasswords);
         let outcome = now_or_never(resident.receive(&mut cx, stanza.clone()));
+        while resident.has_more() {
+            now_or_never(resident.go_on(&mut cx)).expect("what is left can be sent");
+        }
         now_or_never(cx.commit_staged()).expect("what is staged can be committed");
         let told = &mut self.told;
         let routed = |act| match act {
