@@ -14,6 +14,7 @@
 //! hooks see it, so that the decision who gets a stanza, and everything stored about it, belong together.
 
 mod admit;
+mod ask;
 mod awake;
 mod hibernate;
 mod hooks;
