@@ -14,6 +14,8 @@ mod nodes;
 mod phone;
 mod restart;
 mod resumption;
+mod room_torture;
+mod rooms;
 mod sasl2;
 mod spoilt;
 mod stanzas;
