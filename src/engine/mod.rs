@@ -218,6 +218,8 @@ impl Engine {
                 self.go_on(&serving, seat, road).await;
             } else if let Some(spoke) = road.spoken.pop_front() {
                 self.hears(&spoke, road).await;
+            } else if let Some((serving, seat)) = road.unfinished.pop_front() {
+                self.go_on(&serving, seat, road).await;
             } else {
                 break;
             }

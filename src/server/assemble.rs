@@ -16,6 +16,8 @@ use xeps::archive::{self, Policy as ArchivePolicy, Retention};
 use xeps::clock::Clock;
 use xeps::devices;
 use xeps::disco::{self, Contacts, Service};
+use xeps::invitation;
+use xeps::mam::Search;
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
@@ -38,17 +40,23 @@ pub fn open_store(config: &Config) -> Result<Arc<Database>, String> {
     open(&store_options(config)).map_err(|error| error.to_string())
 }
 
-/// The engine with every host, its features and its services.
-pub async fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads) -> Result<Engine, String> {
+/// The engine with every host, its features and its services. `port` is where HTTP over TLS is.
+pub async fn engine(
+    config: &Config,
+    store: Arc<dyn Store>,
+    uploads: &Uploads,
+    port: Option<u16>,
+) -> Result<Engine, String> {
     let clock = Arc::new(SystemClock);
     let mut hosts = Vec::new();
     for (domain, host) in &config.hosts {
         let services = services(ServiceSettings {
-            rooms: rooms(domain, &host.rooms),
+            rooms: rooms(domain, host),
             pubsub: pubsub(config, domain, host),
             upload: uploads.get(domain.as_str()).cloned(),
         });
         let mut settings = settings(config, host, clock.as_ref());
+        settings.invitations = invitations(domain, host, port);
         settings.disco.services.extend(services.iter().map(|(domain, own)| service(domain, Some(own.title()))));
         let registry = Registry::new(features(settings));
         let registry = registry.map_err(|error| format!("this build is broken: {error}"))?;
@@ -87,7 +95,7 @@ pub fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashM
             decoys: decoys.clone(),
             // Depends on who asks: filled in when a stream is opened.
             early_features: Arc::from([]),
-            early_namespaces: &["jabber:iq:register"],
+            early_namespaces: &["jabber:iq:register", invitation::PREAUTH],
             features: registry.stream_features().collect(),
             limits: limits(config),
             component_secret: None,
@@ -159,7 +167,8 @@ async fn secret(store: &dyn Store, owner: &DomainName, name: &str) -> Result<[u8
 }
 
 /// The settings of a host's rooms, if it has any.
-fn rooms(host: &DomainName, rooms: &config::Rooms) -> Option<muc::Config> {
+fn rooms(domain: &DomainName, host: &HostConfig) -> Option<muc::Config> {
+    let rooms = &host.rooms;
     let settings = muc::Config {
         title: rooms.title.clone(),
         creators: match rooms.create {
@@ -180,9 +189,14 @@ fn rooms(host: &DomainName, rooms: &config::Rooms) -> Option<muc::Config> {
         creations: muc::Rate { count: rooms.creations.count, window: rooms.creations.window.get() },
         max_occupants: rooms.max_occupants as usize,
         archive_expiry: rooms.archive_expiry.map(config::Period::get),
-        ..muc::Config::new(host.jid().clone(), rooms.domain_for(host).jid().clone())
+        search: search(host),
+        ..muc::Config::new(domain.jid().clone(), rooms.domain_for(domain).jid().clone())
     };
     rooms.enabled.then_some(settings)
+}
+
+fn search(host: &HostConfig) -> Search {
+    if host.archive.search { Search::Offered } else { Search::Off }
 }
 
 /// How uploads are taken, by host.
@@ -235,6 +249,7 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
             config::ArchivePolicy::Roster => ArchivePolicy::Roster,
         },
         retention: Retention { expiry: host.archive.expiry.get(), max_messages: host.archive.max_messages.into() },
+        search: search(host),
     };
     settings.blocking.max_items = account.blocked as usize;
     settings.push = push::Config { sender: host.push.sender, body: host.push.body };
@@ -248,6 +263,7 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
     settings.register.mode = match host.registration.mode {
         config::RegistrationMode::Closed => Mode::Closed,
         config::RegistrationMode::Open => Mode::Open,
+        config::RegistrationMode::Invite => Mode::Invite,
         config::RegistrationMode::Loopback => Mode::Loopback,
     };
     settings.register.allow = host.registration.allow.clone();
@@ -260,6 +276,20 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
         max_subscriptions: host.pep.subscriptions as usize,
     };
     settings
+}
+
+/// On which terms people are invited to a host. `port` is where HTTP over TLS is; without it, only hosts with a public URL have
+/// pages for invitations.
+pub fn invitations(domain: &DomainName, host: &HostConfig, port: Option<u16>) -> invitation::Config {
+    let reachable = host.public_url.is_some() || port.is_some();
+    invitation::Config {
+        users: host.invitations.users,
+        admins: host.admins.iter().map(|admin| admin.jid().clone()).collect(),
+        registers: host.registration.mode.takes_invitations(),
+        lifetime: host.invitations.expiry.get(),
+        most: host.invitations.per_user as usize,
+        base: reachable.then(|| public_url(domain, host, port.unwrap_or_default())),
+    }
 }
 
 /// The publish-subscribe service of a host, unless its domain is somebody else's.

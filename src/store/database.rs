@@ -127,7 +127,8 @@ impl Store for Database {
             }
             Some(tag) => {
                 let (log, tag) = (log.to_owned(), tag.to_owned());
-                self.look(limit, move |view: &View| index::read(view, log.as_key(), &tag, (from, to), direction, limit)).await
+                self.look(limit, move |view: &View| index::read(view, log.as_key(), &tag, (from, to), direction, limit))
+                    .await
             }
         }
     }

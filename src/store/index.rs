@@ -38,9 +38,8 @@ pub fn blocks(log: LogKey<'_>, entries: &[(Seq, Vec<CompactString>)]) -> Vec<(Ve
     for (seq, tags) in entries {
         tags.iter().for_each(|tag| tagged.entry(tag).or_default().push(*seq));
     }
-    let of_tag = |(tag, ids): (&str, Vec<Seq>)| {
-        ids.chunks(BLOCK).filter_map(|ids| block(log, tag, ids)).collect::<Vec<_>>()
-    };
+    let of_tag =
+        |(tag, ids): (&str, Vec<Seq>)| ids.chunks(BLOCK).filter_map(|ids| block(log, tag, ids)).collect::<Vec<_>>();
     tagged.into_iter().flat_map(of_tag).collect()
 }
 
@@ -195,8 +194,9 @@ mod tests {
 
     #[test]
     fn the_index_gives_back_what_went_in() {
-        let entries: Vec<(Seq, Vec<CompactString>)> =
-            (1..=100).map(|id| (Seq(id), if id % 2 == 0 { vec!["even".into(), "all".into()] } else { vec!["all".into()] })).collect();
+        let entries: Vec<(Seq, Vec<CompactString>)> = (1..=100)
+            .map(|id| (Seq(id), if id % 2 == 0 { vec!["even".into(), "all".into()] } else { vec!["all".into()] }))
+            .collect();
         let blocks = blocks(LOG, &entries);
         assert_eq!(blocks.len(), 3, "a hundred ids take two blocks");
         let mut all: Vec<u64> = Vec::new();

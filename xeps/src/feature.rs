@@ -4,10 +4,11 @@
 //! leaves in [`Cx::out`](crate::Cx), in order, and the engine sends it after the hooks are done.
 
 use crate::account::{Account, Session, SessionId};
-use crate::context::Cx;
+use crate::context::{Cx, Host};
 use crate::delivery::Incoming;
 use crate::info::Info;
 use crate::spoken::RoomSpoke;
+use crate::state::States;
 use crate::store::{Seq, Store, StoreError};
 use async_trait::async_trait;
 use std::net::IpAddr;
@@ -75,7 +76,8 @@ pub enum Scope {
 
 /// [`Scope`] with what comes with it. An account here is held: nobody else touches it meanwhile.
 pub enum At<'a> {
-    Stream,
+    /// With what features remember of the connection until it has authenticated.
+    Stream(&'a mut States),
     /// With the account of the sender, if it is one of this host's.
     Server(Option<&'a mut Account>),
     Own(&'a mut Account),
@@ -86,7 +88,7 @@ pub enum At<'a> {
 impl At<'_> {
     pub fn scope(&self) -> Scope {
         match self {
-            At::Stream => Scope::Stream,
+            At::Stream(_) => Scope::Stream,
             At::Server(_) => Scope::Server,
             At::Own(_) => Scope::Own,
             At::Other(_) => Scope::Other,
@@ -371,6 +373,12 @@ pub trait Feature: Send + Sync {
 
     /// Adds what depends on configuration to the disco#info of the served domain: identities, features, forms (XEP-0128).
     fn describe_server(&self, _: &mut Info) {}
+
+    /// The answer to disco#info or disco#items for a node of the served domain; None when it is no node of this feature's that
+    /// the asker may know of. `account` is the asker's, if it is one of this host's.
+    fn server_node(&self, _: &Host, _account: Option<&Account>, _query: &Element) -> Option<Element> {
+        None
+    }
 
     /// Features to offer on a stream that is not authenticated yet, such as registration, to a client at this address.
     fn early_stream_features(&self, _: Option<IpAddr>) -> &'static [(&'static str, &'static str)] {

@@ -86,6 +86,7 @@ fn example_8_to_10_a_room_says_what_it_is() {
         "muc_unsecured",
         "muc_temporary",
         "urn:xmpp:mam:2",
+        "urn:xmpp:fulltext:0",
     ] {
         assert!(has.iter().any(|one| one == feature), "{feature}: {has:?}");
     }

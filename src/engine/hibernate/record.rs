@@ -139,7 +139,11 @@ pub fn put_block(batch: &mut Batch, user: &str, id: &str, block: u32, left: impl
     let value: Vec<u8> = left.flat_map(|one| one.encode()).collect();
     let name = format!("{id}/{block:07x}");
     let key = Key::new(user, SENT, &name);
-    if value.is_empty() { batch.delete(key, Expect::Any) } else { batch.put(key, value, Expect::Any) };
+    if value.is_empty() {
+        batch.delete(key, Expect::Any)
+    } else {
+        batch.put(key, value, Expect::Any)
+    };
 }
 
 /// Reads a block. None: it is of another stream.

@@ -21,6 +21,7 @@ use crate::feature::{Answer, At, Feature, Halt, Hook, Outcome, Request, Scope};
 use crate::reach::Reach;
 use crate::registry::Registry;
 use crate::spoken::RoomSpoke;
+use crate::state::States;
 use crate::store::memory::Memory;
 use crate::store::{Batch, Seq};
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub struct World {
     /// The network address that requests come from.
     pub address: Option<IpAddr>,
     accounts: BTreeMap<String, Account>,
+    /// What features remember of the connection of a stranger.
+    early: States,
     sessions: u64,
     acts: Vec<String>,
     /// What sessions were given and have not confirmed.
@@ -59,6 +62,7 @@ impl World {
             clock,
             address: None,
             accounts: BTreeMap::new(),
+            early: States::default(),
             sessions: 0,
             acts: Vec::new(),
             given: Vec::new(),
@@ -125,6 +129,22 @@ impl World {
     /// A request on a stream that is not authenticated, and its answer.
     pub fn stranger_asks(&mut self, request: &str) -> String {
         self.request(None, Scope::Stream, &stanza(request))
+    }
+
+    /// The stranger's connection rests, and the next one to ask is another.
+    pub fn stranger_leaves(&mut self) -> States {
+        std::mem::take(&mut self.early)
+    }
+
+    /// The stranger of this connection goes on.
+    pub fn stranger_returns(&mut self, connection: States) {
+        self.early = connection;
+    }
+
+    /// The subscription between an account whose roster is in memory and a contact, and whether the account has asked for more.
+    pub fn subscription(&mut self, user: &str, contact: &str) -> Option<(&'static str, bool)> {
+        let state = self.account(user).roster.as_ref()?.get(contact)?.subscription;
+        Some((state.name(), state.pending_out))
     }
 
     /// A message comes for an account: its delivery is decided and the hooks run.
@@ -361,9 +381,10 @@ impl World {
     fn request(&mut self, owner: Option<&str>, scope: Scope, stanza: &Stanza) -> String {
         let sender = stanza.from.as_ref().filter(|from| from.domain() == DOMAIN && from.is_full()).cloned();
         let session = sender.map(|from| self.session(from.as_str()));
+        let mut early = std::mem::take(&mut self.early);
         let answer = self.with(owner, async |cx, account| {
             let at = match scope {
-                Scope::Stream => At::Stream,
+                Scope::Stream => At::Stream(&mut early),
                 Scope::Server => At::Server(owner.is_some().then_some(account)),
                 Scope::Own => At::Own(account),
                 Scope::Other => At::Other(account),
@@ -375,6 +396,7 @@ impl World {
             };
             feature.iq(cx, at, &Request { stanza, child, session }).await
         });
+        self.early = early;
         let reply = match answer {
             Ok(Answer::Done) => stanza.result(None),
             Ok(Answer::Result(element)) => stanza.result(Some(&element)),

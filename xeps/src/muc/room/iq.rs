@@ -73,7 +73,7 @@ impl Room {
             (ns::VCARD, "vCard", true) => self.set_card(fx, stanza, from, &element()?),
             (ns::MAM, "query" | "metadata", _) if self.options.archive => {
                 self.may_read_archive(from)?;
-                let ask = Ask::parse(set, &element()?, &fx.ids)?;
+                let ask = Ask::parse(set, &element()?, &fx.ids, self.config.search)?;
                 fx.steps.push(Step::Archive { request: stanza.clone(), ask });
                 Ok(())
             }
