@@ -17,6 +17,8 @@ mod phone;
 mod push;
 mod restart;
 mod resumption;
+mod room_torture;
+mod rooms;
 mod sasl2;
 mod spoilt;
 mod stanzas;
