@@ -51,6 +51,7 @@ use xeps::account::SessionId;
 use xeps::accounts::Passwords;
 use xeps::clock::Clock;
 use xeps::delivery::{Delivery, Incoming, may_ask, nobody};
+use xeps::spoken::RoomSpoke;
 use xeps::store::{Batch, Position, Store, StoreError};
 use xeps::{Act, At, Cx, Halt};
 
@@ -84,6 +85,8 @@ pub struct Limits {
 /// One stanza's way, with all that it causes on it.
 struct Road {
     pending: VecDeque<Stanza>,
+    /// What absent members of rooms hear, once whoever is there has it.
+    spoken: VecDeque<RoomSpoke>,
     /// The session whose stanza this is.
     origin: Option<SessionId>,
     /// Its network address.
@@ -209,11 +212,15 @@ impl Engine {
     /// the list does not grow with the number of those who are sent something.
     async fn travel(&self, road: &mut Road) {
         loop {
-            while let Some(stanza) = road.pending.pop_front() {
+            if let Some(stanza) = road.pending.pop_front() {
                 self.route(stanza, road).await;
+            } else if let Some(spoke) = road.spoken.pop_front() {
+                self.hears(&spoke, road).await;
+            } else if let Some((serving, seat)) = road.unfinished.pop_front() {
+                self.go_on(&serving, seat, road).await;
+            } else {
+                break;
             }
-            let Some((serving, seat)) = road.unfinished.pop_front() else { break };
-            self.go_on(&serving, seat, road).await;
         }
         self.leave(road).await;
         if let Some(turn) = road.turn.take() {
@@ -387,8 +394,8 @@ fn hand_over(lane: &mut Lane, incoming: Incoming, acts: &mut Vec<Act>, road: &mu
 
 impl Road {
     fn new(origin: Option<SessionId>, address: Option<IpAddr>, written: Position) -> Road {
-        let (pending, unfinished) = (VecDeque::new(), VecDeque::new());
-        Road { pending, origin, address, written, staged: Batch::new(), turn: None, unfinished }
+        let (pending, unfinished, spoken) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        Road { pending, spoken, origin, address, written, staged: Batch::new(), turn: None, unfinished }
     }
 
     /// Ends a visit: what is staged is committed, and what hooks want done is taken over. If it cannot be committed, nothing of
@@ -407,10 +414,13 @@ impl Road {
 
     /// Takes on what something without sessions wants sent.
     fn follow(&mut self, acts: Vec<Act>) {
-        self.pending.extend(acts.into_iter().filter_map(|act| match act {
-            Act::Route(stanza) | Act::RoutePast(stanza) => Some(stanza),
-            _ => None,
-        }));
+        for act in acts {
+            match act {
+                Act::Route(stanza) | Act::RoutePast(stanza) => self.pending.push_back(stanza),
+                Act::Tell(spoke) => self.spoken.push_back(*spoke),
+                _ => {}
+            }
+        }
     }
 
     /// Queues a stanza for a session. An answer to the session whose stanza this road is for is an acknowledgement: it must

@@ -9,11 +9,13 @@
 //! host_meta   XEP-0156: where all this is
 //! atom        open channels as feeds
 //! page        what a person sees at /
+//! invite      XEP-0401: what somebody who is invited sees
 //! ```
 
 mod atom;
 mod bosh;
 mod host_meta;
+mod invite;
 mod origin;
 mod page;
 mod serve;
@@ -55,6 +57,8 @@ struct WebHost {
     /// Scheme, name, and port.
     url: String,
     upload: Option<slots::Config>,
+    /// Whether an invitation lets somebody make an account.
+    registers: bool,
 }
 
 impl Web {
@@ -71,11 +75,12 @@ impl Web {
         for (domain, host) in &config.hosts {
             let url = public_url(domain, host, port);
             let upload = uploads.remove(domain.as_str());
+            let registers = host.registration.mode.takes_invitations();
             names.insert(name_of(&url).to_owned(), domain.as_str().to_owned());
             if let Some(upload) = &upload {
                 names.entry(upload.domain.as_str().to_owned()).or_insert_with(|| domain.as_str().to_owned());
             }
-            hosts.insert(domain.as_str().to_owned(), WebHost { domain: domain.clone(), url, upload });
+            hosts.insert(domain.as_str().to_owned(), WebHost { domain: domain.clone(), url, upload, registers });
         }
         let bosh = bosh::Sessions::new(config.http.bosh_sessions as usize);
         Web { shared, config, hosts, names, files, bosh }
@@ -123,6 +128,7 @@ fn router(web: Arc<Web>) -> Router {
         .max_age(Duration::from_secs(86_400));
     Router::new()
         .route("/", get(page::index))
+        .route("/invite/{token}", get(invite::show))
         .route("/.well-known/host-meta", get(host_meta::xml))
         .route("/.well-known/host-meta.json", get(host_meta::json))
         .route("/xmpp-websocket", get(websocket::open))

@@ -40,6 +40,11 @@ impl Aloft {
         *self = Aloft::default();
     }
 
+    /// The stream keeps what it was handed itself; only the time counts.
+    pub fn kept(&mut self) {
+        self.stanzas = Vec::new();
+    }
+
     /// When a peer that reads nothing counts as gone.
     pub fn deadline(&self, patience: Duration) -> Option<Instant> {
         self.since.map(|since| since + patience)

@@ -9,6 +9,7 @@
 //! A slow or hostile server hurts nobody else: what waits for it is bounded in number, bytes and time, what it sends is
 //! slowed down to its rate, and every line and every stream has a task of its own.
 
+mod acks;
 mod backoff;
 mod certificate;
 mod dane;

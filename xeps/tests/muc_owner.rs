@@ -94,6 +94,7 @@ fn example_8_to_10_a_room_says_what_it_is() {
         "muc_unsecured",
         "muc_temporary",
         "urn:xmpp:mam:2",
+        "urn:xmpp:fulltext:0",
     ] {
         assert!(has.iter().any(|one| one == feature), "{feature}: {has:?}");
     }
@@ -432,6 +433,11 @@ fn xep_0313_who_may_enter_may_read_the_archive() {
     let with = "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>
         <field var='with'><value>coven@muc.example.org/thirdwitch</value></field></x>";
     assert!(matches!(read(&mut stage, HAG, with).as_slice(), [only] if only.contains("one")));
+    let words = |text: &str| {
+        with.replace("'with'", "'{urn:xmpp:fulltext:0}fulltext'").replace("coven@muc.example.org/thirdwitch", text)
+    };
+    assert!(matches!(read(&mut stage, HAG, &words("TWO")).as_slice(), [only] if only.contains("firstwitch")));
+    assert!(read(&mut stage, HAG, &words("three")).is_empty());
     assert!(stage.asks(HAG, "get", "<query xmlns='urn:xmpp:mam:2'/>").payload().child("x", "jabber:x:data").is_some());
     stage.asks(HAG, "get", "<metadata xmlns='urn:xmpp:mam:2'/>").is_result();
     stage.sets("membersonly", "1");

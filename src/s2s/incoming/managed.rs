@@ -2,60 +2,55 @@
 //! disk, and what was counted outlives the connection.
 
 use super::{Incoming, Next};
-use crate::s2s::resumption::{Broken, NotTaken, PATIENCE};
-use std::pin::Pin;
-use std::time::Instant;
+use crate::net::Io;
+use crate::s2s::link::{broken, give_back};
+use crate::s2s::remotes::Carrier;
+use crate::s2s::resumption::{Broken, Claimant, NotTaken, PATIENCE, Resting};
+use std::time::{Duration, Instant};
 use tracing::{debug, error, info};
-use wire::stanza::Condition;
+use wire::stanza::{Condition, Stanza};
 use wire::stream::management::{Enable, Grant, Resume};
-use wire::stream::{StreamCondition, StreamError};
+use wire::stream::{Event, StreamCondition, StreamError};
 use xeps::store::StoreError;
 
-/// The answer to requests for acknowledgement, while it waits for the disk. Stanzas flow meanwhile.
-#[derive(Default)]
-pub struct Acks {
-    waiting: Option<Waiting>,
-    /// There was another request in the meantime.
-    again: bool,
-}
+/// How long nothing is sent to a peer that may still say what is to become of a stream that broke.
+const SETTLING: Duration = Duration::from_secs(3);
 
-struct Waiting {
-    h: u32,
-    durable: Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>,
-}
-
-impl Acks {
-    pub fn is_waiting(&self) -> bool {
-        self.waiting.is_some()
-    }
-
-    /// Returns when what is waited for is on disk, or never will be. Cancel safe.
-    pub async fn safe(&mut self) -> Result<(), StoreError> {
-        match &mut self.waiting {
-            Some(waiting) => waiting.durable.as_mut().await,
-            None => std::future::pending().await,
-        }
-    }
-}
+/// How long a peer is listened to for its last acknowledgement.
+const LAST: Duration = Duration::from_secs(2);
 
 impl Incoming<'_> {
-    /// The peer wants its stanzas counted.
+    /// From when on stanzas may go back to the peer; None: never, or not yet.
+    pub(super) fn speaks_from(&mut self) -> Option<Instant> {
+        if !self.stream.is_established() || !self.stream.is_bidirectional() {
+            return None;
+        }
+        let now = Instant::now();
+        let settled = if self.stream.may_yet_be_managed() { now + SETTLING } else { now };
+        Some(*self.speaks_from.get_or_insert(settled))
+    }
+
+    /// The peer wants its stanzas counted. What a former stream has left for it goes first on this one.
     pub(super) fn enable(&mut self, wish: &Enable) {
         let id = self.shared.engine.clock.id();
-        if let Some(pair) = self.certified.clone().filter(|_| wish.resume) {
-            self.ticket = self.federation.resumables.begin(pair, id.clone(), Instant::now());
+        // What is said without TLS can be read, and cut, by others.
+        let resumable = wish.resume && matches!(self.io, Io::Tls(_));
+        if let Some(pair) = self.proved.iter().next().filter(|_| resumable) {
+            self.ticket = self.federation.resumables.begin(pair.clone(), id.clone(), Instant::now());
         }
         let grant = self.ticket.as_ref().map(|_| Grant { id, max: PATIENCE });
         self.stream.enabled(grant.as_ref());
+        for broken in self.federation.resumables.inherit(&self.claimant()) {
+            let lines = broken.into_lines(Instant::now());
+            self.adopt(lines);
+        }
+        self.speaks_from = Some(Instant::now());
     }
 
     /// The peer wants to go on with a stream that broke. What was counted there must be on disk before that is told.
     pub(super) async fn resume(&mut self, resume: &Resume) -> Next {
-        let taken = match &self.certified {
-            Some(pair) => self.federation.resumables.take(pair, &resume.previd).await,
-            None => Err(NotTaken::Unknown),
-        };
-        let (Broken { mut suspended, written }, ticket) = match taken {
+        let taken = self.federation.resumables.take(&self.claimant(), &resume.previd).await;
+        let (Broken { mut suspended, written, carriers, given_up, .. }, ticket) = match taken {
             Ok(taken) => taken,
             Err(NotTaken::Unknown) => {
                 self.stream.not_managed(Condition::ItemNotFound);
@@ -64,66 +59,106 @@ impl Incoming<'_> {
             // A refusal would make the peer send again what the other connection is still at.
             Err(NotTaken::Held) => return self.fail(StreamCondition::ResourceConstraint),
         };
-        if let Err(too_high) = suspended.acknowledge(resume.h) {
+        if given_up {
+            suspended.believe(resume.h);
+        } else if let Err(too_high) = suspended.acknowledge(resume.h) {
+            give_back(self.shared, stanzas(suspended.into_unacknowledged()), &broken()).await;
             return Next::Then(self.stream.fail_too_high(too_high));
         }
         if let Err(failure) = self.shared.engine.store.durable(written).await {
+            give_back(self.shared, stanzas(suspended.into_unacknowledged()), &broken()).await;
             return Next::Then(self.not_stored(&failure));
         }
         info!(h = suspended.received(), "the peer goes on with a stream that broke");
         self.written = self.written.max(written);
         self.ticket = Some(ticket);
+        self.adopt(carriers);
         self.stream.resumed(suspended);
+        self.speaks_from = Some(Instant::now());
         Next::Go
+    }
+
+    fn claimant(&self) -> Claimant<'_> {
+        Claimant { proved: &self.proved, both_ways: self.stream.is_bidirectional() }
+    }
+
+    fn adopt(&mut self, lines: Vec<Carrier>) {
+        lines.iter().for_each(|line| line.wakes(self.wake.clone()));
+        self.carriers.extend(lines);
     }
 
     /// The peer wants to know how many of its stanzas are safe.
     pub(super) fn want_ack(&mut self) {
-        let Some(h) = self.stream.received() else { return };
-        if self.acks.is_waiting() {
-            self.acks.again = true;
-            return;
+        if let Some(h) = self.stream.received() {
+            self.acks.want(&self.shared.engine.store, h, self.written);
         }
-        let (store, written) = (self.shared.engine.store.clone(), self.written);
-        let durable = Box::pin(async move { store.durable(written).await });
-        self.acks.waiting = Some(Waiting { h, durable });
     }
 
     /// False: the store has failed, and the stream is over.
     pub(super) fn answer_ack(&mut self, safe: Result<(), StoreError>) -> bool {
-        let Some(Waiting { h, .. }) = self.acks.waiting.take() else { return true };
+        let Some((h, again)) = self.acks.take() else { return true };
         if let Err(failure) = safe {
             self.not_stored(&failure);
             return false;
         }
         self.stream.acknowledge(h);
-        if std::mem::take(&mut self.acks.again) {
+        if again {
             self.want_ack();
         }
         true
     }
 
-    /// Before the server stops and forgets what it has counted, the peer is told.
-    pub(super) async fn last_ack(&mut self) {
+    /// Before the server stops and forgets what it has counted, the peer is told, and asked for what it has.
+    pub(super) async fn last_acks(&mut self) {
         if let Some(h) = self.stream.received()
             && self.shared.engine.store.durable(self.written).await.is_ok()
         {
             self.stream.acknowledge(h);
         }
+        let told = async {
+            self.stream.ask(Instant::now());
+            while self.stream.kept() > 0 && self.io.exchange(&mut self.stream).await.is_ok() {
+                // What else comes is not counted as taken care of: its sender learns that.
+                while let Some(event) = self.stream.poll_event() {
+                    if let Event::Closed(_) = event {
+                        return;
+                    }
+                }
+            }
+        };
+        // Who does not answer in time is not waited for.
+        let _ = tokio::time::timeout(LAST, told).await;
     }
 
-    /// The stream has ended. If it broke, its peer may take it up again.
-    pub(super) fn rest(&mut self, broke: bool) {
-        let Some(ticket) = self.ticket.take().filter(|_| broke) else { return };
-        if let Some(suspended) = self.stream.suspend() {
-            debug!(h = suspended.received(), "the stream may be taken up again");
-            ticket.rest(Broken { suspended, written: self.written }, Instant::now());
-        }
+    /// The connection is gone: what its peer may take up is kept, and is to be watched if there is something for that.
+    pub(super) fn rest(&mut self) -> Option<Resting> {
+        let ticket = self.ticket.take()?;
+        let suspended = self.stream.suspend()?;
+        debug!(h = suspended.received(), "the stream may be taken up again");
+        self.carriers.iter().for_each(|carrier| carrier.hold(0));
+        let broken = Broken {
+            suspended,
+            written: self.written,
+            pairs: std::mem::take(&mut self.proved),
+            both_ways: self.stream.is_bidirectional(),
+            carriers: std::mem::take(&mut self.carriers),
+            given_up: false,
+        };
+        ticket.rest(broken, Instant::now())
     }
 
-    fn not_stored(&mut self, failure: &StoreError) -> wire::stream::Event {
+    /// Takes what the peer was sent on a managed stream and has not acknowledged.
+    pub(super) fn take_unacknowledged(&mut self) -> Vec<Stanza> {
+        stanzas(self.stream.take_unacknowledged())
+    }
+
+    fn not_stored(&mut self, failure: &StoreError) -> Event {
         error!(error = %failure, "the store failed: nothing can be acknowledged any more");
         let text = "what you sent may not have been stored";
         self.stream.fail(StreamError::with_text(StreamCondition::InternalServerError, text))
     }
+}
+
+fn stanzas(sent: Vec<wire::stream::management::Sent>) -> Vec<Stanza> {
+    sent.into_iter().map(|sent| sent.stanza).collect()
 }

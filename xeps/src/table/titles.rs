@@ -130,6 +130,7 @@ pub(super) const TITLES: &[(u16, &str)] = &[
     (425, "Moderated Message Retraction"),
     (428, "Fallback Indication"),
     (430, "Inbox"),
+    (431, "Full Text Search in MAM"),
     (433, "Extended Channel Search"),
     (435, "Reminders"),
     (438, "Best practices for password hashing and storage"),

@@ -4,6 +4,7 @@ use super::Room;
 use super::subject::Subject;
 use crate::form::{Field, Form, FormType};
 use crate::info::Info;
+use crate::mam::{FULL_TEXT, Search};
 use crate::muc::effects::Effects;
 use crate::muc::ns;
 use crate::muc::room::Taken;
@@ -39,6 +40,9 @@ impl Room {
         }
         if self.options.archive {
             [ns::MAM, ns::MAM_EXTENDED, ns::TOMBSTONE].iter().for_each(|feature| info.add_feature(feature));
+            if self.config.search == Search::Offered {
+                info.add_feature(FULL_TEXT);
+            }
         }
         if self.options.registration {
             info.add_feature(ns::REGISTER);
