@@ -19,17 +19,23 @@ pub mod card;
 pub mod catch_up;
 pub mod client_state;
 pub mod clock;
+pub mod commands;
 pub mod context;
 pub mod delivery;
 pub mod devices;
 pub mod disco;
+pub mod encrypted;
 pub mod feature;
 pub mod form;
 pub mod forward;
 pub mod hints;
+pub mod inbox;
 pub mod info;
+pub mod invitation;
 pub mod last;
+pub mod login;
 pub mod mam;
+pub mod mention;
 pub mod muc;
 pub mod offline;
 pub mod pep;
@@ -46,6 +52,7 @@ pub mod roster;
 pub mod rsm;
 pub mod service;
 pub mod session;
+pub mod spoken;
 pub mod stanza_id;
 pub mod state;
 pub mod store;
@@ -53,6 +60,7 @@ pub mod stored;
 pub mod stream;
 pub mod table;
 pub mod time;
+pub mod unifiedpush;
 pub mod upload;
 pub mod vcard;
 pub mod version;
@@ -76,6 +84,7 @@ pub struct Settings {
     pub blocking: blocking::Config,
     pub devices: devices::Config,
     pub disco: disco::Settings,
+    pub invitations: invitation::Config,
     pub offline: offline::Config,
     pub pep: pubsub::Config,
     pub private: private::Config,
@@ -95,6 +104,7 @@ impl Settings {
             blocking: Default::default(),
             devices: Default::default(),
             disco: Default::default(),
+            invitations: Default::default(),
             offline: Default::default(),
             pep: Default::default(),
             private: Default::default(),
@@ -129,8 +139,10 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         // Wakes a phone for what is by now safely stored.
         Box::new(push::Push::new(settings.push)),
         // From here on features only answer requests; their order says nothing.
+        Box::new(commands::Commands::new(settings.invitations)),
         Box::new(devices::Devices::new(settings.devices)),
         Box::new(disco::Disco::new(settings.disco)),
+        Box::new(inbox::Inbox),
         Box::new(ping::Ping),
         Box::new(private::Private::new(settings.private)),
         Box::new(register::Register::new(settings.register)),
@@ -147,10 +159,11 @@ pub struct ServiceSettings {
     pub rooms: Option<muc::Config>,
     pub pubsub: Option<pubsub::Settings>,
     pub upload: Option<upload::Config>,
+    pub unifiedpush: Option<unifiedpush::Config>,
 }
 
 /// What the services say of themselves, as [`features`] do.
-pub static SERVICES: &[&About] = &[&muc::ABOUT, &pubsub::service::ABOUT, &upload::ABOUT];
+pub static SERVICES: &[&About] = &[&muc::ABOUT, &pubsub::service::ABOUT, &upload::ABOUT, &unifiedpush::ABOUT];
 
 /// The services of a host, each with its domain.
 pub fn services(settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
@@ -163,6 +176,9 @@ pub fn services(settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
     }
     if let Some(config) = settings.upload {
         services.push((config.domain.clone(), Box::new(upload::Upload::new(config))));
+    }
+    if let Some(config) = settings.unifiedpush {
+        services.push((config.domain.clone(), Box::new(unifiedpush::UnifiedPush::new(config))));
     }
     services
 }

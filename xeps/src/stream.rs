@@ -62,7 +62,12 @@ pub static ABOUTS: [About; 5] = [
                 note: "for clients; there is no task to continue with, and white space between elements is passed over",
             },
             Xep { number: 440, version: "1.0.0", coverage: Coverage::Complete, note: "" },
-            Xep { number: 474, version: "0.5.0", coverage: Coverage::Complete, note: "" },
+            Xep {
+                number: 474,
+                version: "0.5.0",
+                coverage: Coverage::Complete,
+                note: "over WebSocket and BOSH with SASL2 only: old web clients cannot log in with it",
+            },
             Xep {
                 number: 484,
                 version: "0.2.0",

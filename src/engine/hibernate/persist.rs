@@ -68,10 +68,12 @@ impl Lane {
             return;
         }
         let user = self.account.user.clone();
+        // Nobody else can have given it in the account's name (XEP-0359 section 3).
+        let archived = || cx.host.ids.entry(&stanza_id::given(message, &user)?);
         let mut entry = None;
         for target in targets {
             let Some(outlet) = self.outlet(*target).filter(|outlet| outlet.resumable.is_some()) else { continue };
-            let Some(entry) = *entry.get_or_insert_with(|| stanza_id::given(message, &user)) else { return };
+            let Some(entry) = *entry.get_or_insert_with(archived) else { return };
             cx.stage(outlet.record(user.as_str(), message, entry, false));
         }
     }

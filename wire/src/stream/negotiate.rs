@@ -43,6 +43,8 @@ pub struct Policy {
     pub domain: BareJid,
     /// Whether STARTTLS can be offered.
     pub tls: bool,
+    /// Whether the stream is carried by a WebSocket (RFC 7395) or by BOSH (XEP-0206).
+    pub carried: bool,
     /// Whether nothing but STARTTLS is allowed without TLS.
     pub require_tls: bool,
     /// What the host accepts, strongest first; what the connection cannot do is left out of the offer.
@@ -90,8 +92,6 @@ pub(super) struct Negotiation {
     pub request: Option<Box<Authenticate>>,
     /// A session was bound along with a login by SASL2.
     pub bound: bool,
-    /// The stream is for stanzas both ways (XEP-0288).
-    pub both_ways: bool,
     /// Set when the peer was authorised.
     pub user: Option<BareJid>,
 }
@@ -131,7 +131,6 @@ impl Negotiation {
             token_mechanism: None,
             request: None,
             bound: false,
-            both_ways: false,
             user: None,
         }
     }
@@ -152,7 +151,7 @@ impl Negotiation {
             .with(Facts::BOUND, self.bound)
             .with(Facts::DIALBACK, policy.federation.is_some_and(|treated| treated.dialback))
             .with(Facts::BIDI, policy.federation.is_some_and(|treated| treated.bidi))
-            .with(Facts::MANAGED, policy.federation.is_none_or(|treated| treated.management && !self.both_ways))
+            .with(Facts::MANAGED, policy.federation.is_none_or(|treated| treated.management))
     }
 
     pub fn may(&self, feature: StreamFeature) -> bool {
