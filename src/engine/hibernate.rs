@@ -117,7 +117,7 @@ impl Engine {
         {
             let mut batch = Batch::new();
             let handled = resumable.handled(h);
-            handled.iter().for_each(|one| one.delete(&mut batch, entry.user.as_str(), &resumable.id));
+            resumable.note(&mut batch, entry.user.as_str(), handled.iter().map(|one| one.block()).collect());
             cx.stage(batch);
         }
         let entries: Vec<Seq> = receipts.iter().map(|receipt| Seq(receipt.0)).collect();
@@ -277,7 +277,7 @@ impl Engine {
         // doubled in between.
         let mut batch = Batch::new();
         let (domain, user) = (entry.served.host.domain.as_str(), entry.user.as_str());
-        record::forget(&mut batch, domain, user, &resumable.id, resumable.all_recorded());
+        record::forget(&mut batch, domain, user, &resumable.id, resumable.blocks());
         road.staged.extend(batch);
         let Some(rest) = &resumable.rest else { return };
         self.sleepers.remove(rest.deadline, outlet.id);

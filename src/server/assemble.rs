@@ -40,7 +40,12 @@ pub fn open_store(config: &Config) -> Result<Arc<Database>, String> {
 }
 
 /// The engine with every host, its features and its services. `port` is where HTTP over TLS is.
-pub fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads, port: Option<u16>) -> Result<Engine, String> {
+pub async fn engine(
+    config: &Config,
+    store: Arc<dyn Store>,
+    uploads: &Uploads,
+    port: Option<u16>,
+) -> Result<Engine, String> {
     let clock = Arc::new(SystemClock);
     let mut hosts = Vec::new();
     for (domain, host) in &config.hosts {
@@ -54,7 +59,9 @@ pub fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads, port: O
         settings.disco.services.extend(services.iter().map(|(domain, own)| service(domain, Some(own.title()))));
         let registry = Registry::new(features(settings));
         let registry = registry.map_err(|error| format!("this build is broken: {error}"))?;
-        hosts.push((Host { domain: domain.jid().clone(), registry }, services));
+        // By the host itself, so that archives keep their ids whatever other hosts there are.
+        let ids = secret(store.as_ref(), domain, "archive-ids").await?;
+        hosts.push((Host::new(domain.jid().clone(), registry, &ids), services));
     }
     let domains = Domains::new(hosts, config.components.keys().map(|domain| domain.as_str().to_owned()));
     let limits = Limits {
@@ -134,13 +141,17 @@ pub fn component_policies(config: &Config, decoys: &Arc<Decoys>) -> Result<HashM
 /// What unknown accounts are answered with. The secret behind it is made once and kept: salts that change with a restart
 /// would give them away.
 pub async fn decoys(config: &Config, store: &dyn Store) -> Result<Arc<Decoys>, String> {
-    Ok(Arc::new(Decoys::new(secret(config, store, "decoys").await?, Iterations::default())))
+    Ok(Arc::new(Decoys::new(secret(store, first_host(config)?, "decoys").await?, Iterations::default())))
 }
 
-/// A secret of this server, made when it is first needed and kept.
-async fn secret(config: &Config, store: &dyn Store, name: &str) -> Result<[u8; 32], String> {
+/// The host that keeps what belongs to the whole server.
+fn first_host(config: &Config) -> Result<&DomainName, String> {
+    config.hosts.keys().next().ok_or_else(|| "no host is configured".to_owned())
+}
+
+/// A secret, made when it is first needed and kept with a host.
+async fn secret(store: &dyn Store, owner: &DomainName, name: &str) -> Result<[u8; 32], String> {
     let failed = |error: StoreError| format!("the store cannot be used: {error}");
-    let Some(owner) = config.hosts.keys().next() else { return Err("no host is configured".to_owned()) };
     let key = Key::new(owner.as_str(), "secret", name);
     let kept = store.get(key).await.map_err(failed)?;
     if let Some(secret) = kept.and_then(|record| record.value.as_ref().try_into().ok()) {
@@ -186,7 +197,7 @@ pub type Uploads = HashMap<String, upload::Config>;
 
 /// The settings of uploads. `port` is where HTTP over TLS is; without it, only hosts with a public URL take uploads.
 pub async fn uploads(config: &Config, store: &dyn Store, port: Option<u16>) -> Result<Uploads, String> {
-    let secret = secret(config, store, "upload").await?;
+    let secret = secret(store, first_host(config)?, "upload").await?;
     let one = |(domain, host): (&DomainName, &HostConfig)| {
         let reachable = host.public_url.is_some() || port.is_some();
         if !host.upload.enabled || !reachable {

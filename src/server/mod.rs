@@ -59,7 +59,7 @@ async fn serve(
     let listeners = Listeners::bind(&config)?;
     let tls = Tls::load(&config, SystemTime::now()).map_err(|error| error.to_string())?;
     let uploads = assemble::uploads(&config, store.as_ref(), listeners.https_port()).await?;
-    let engine = Arc::new(assemble::engine(&config, store.clone(), &uploads, listeners.https_port())?);
+    let engine = Arc::new(assemble::engine(&config, store.clone(), &uploads, listeners.https_port()).await?);
     let decoys = assemble::decoys(&config, store.as_ref()).await?;
     let (federation, lines) = match config.federation.enabled {
         true => Federation::new(&config.federation).map(|(federation, lines)| (Some(federation), Some(lines)))?,

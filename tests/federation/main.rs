@@ -2,6 +2,7 @@
 
 mod attacks;
 mod broken;
+mod channels;
 mod dane;
 mod delivery;
 mod doctor;

@@ -12,6 +12,7 @@ mod invitations;
 mod killed;
 mod lifecycle;
 mod limits;
+mod nodes;
 mod phone;
 mod restart;
 mod resumption;

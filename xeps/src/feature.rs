@@ -7,6 +7,7 @@ use crate::account::{Account, Session, SessionId};
 use crate::context::{Cx, Host};
 use crate::delivery::Incoming;
 use crate::info::Info;
+use crate::spoken::RoomSpoke;
 use crate::state::States;
 use crate::store::{Seq, Store, StoreError};
 use async_trait::async_trait;
@@ -171,6 +172,10 @@ pub enum Hook {
     Nodes,
     CardChanged,
     PrivateChanged,
+    RoomSpoke,
+    SessionAsleep,
+    SessionAwake,
+    ClientRevoked,
 }
 
 /// A feature's statement of conformance. Service discovery, the hook chains, the iq table, the README's list of XEPs and
@@ -304,6 +309,24 @@ pub trait Feature: Send + Sync {
         Ok(())
     }
 
+    /// The connection of a session is gone, and the session waits for its client (XEP-0198 section 5). `waiting` is what the
+    /// client has not acknowledged and what was not written to it, as far as it is known, the oldest first. After a restart of
+    /// the server it is called for each session whose client does not come back soon.
+    async fn session_asleep(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId, _waiting: &[Stanza]) -> Outcome {
+        Ok(())
+    }
+
+    /// The client of a session that has waited for it is back.
+    async fn session_awake(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId) -> Outcome {
+        Ok(())
+    }
+
+    /// The user has taken back the access of a client, which had this name in the list of clients (XEP-0494 section 3.2), or whose
+    /// session [had](crate::login::Login::client). Its sessions are about to end.
+    async fn client_revoked(&self, _: &mut Cx<'_>, _: &mut Account, _client: &str) -> Outcome {
+        Ok(())
+    }
+
     /// The account is about to be deleted with everything the store has of it.
     async fn account_removed(&self, _: &mut Cx<'_>, _: &mut Account) -> Outcome {
         Ok(())
@@ -321,6 +344,11 @@ pub trait Feature: Send + Sync {
 
     /// The user has replaced a piece of private XML (XEP-0049), which is committed already.
     async fn private_changed(&self, _: &mut Cx<'_>, _: &mut Account, _piece: &Element) -> Outcome {
+        Ok(())
+    }
+
+    /// Something was said in a room that the user is a member of, and no client of the user is in the room.
+    async fn room_spoke(&self, _: &mut Cx<'_>, _: &mut Account, _: &RoomSpoke) -> Outcome {
         Ok(())
     }
 

@@ -204,6 +204,8 @@ impl Offline {
         let taken: BTreeSet<Seq> = account.sessions.iter().flat_map(given).collect();
         let caught_up: CatchUp =
             account.session(session).and_then(|session| session.states.get().cloned()).unwrap_or_default();
+        let ids = &cx.host.ids;
+        let archived = |message: &Stanza| ids.entry(&stanza_id::given(message, &account.user)?);
         let mut after = self.expired(cx.clock.now());
         let mut now = Vec::new();
         let mut known = Batch::new();
@@ -214,9 +216,7 @@ impl Offline {
             for entry in page.iter().filter(|entry| !taken.contains(&entry.seq)) {
                 match late(entry, cx.host.domain.as_str()) {
                     // The client has it from the archive (XEP-0313 section 6.1.1, XEP-0386 section 3.2).
-                    Ok(message)
-                        if stanza_id::given(&message, &account.user).is_some_and(|id| caught_up.has_read(id)) =>
-                    {
+                    Ok(message) if archived(&message).is_some_and(|id| caught_up.has_read(id)) => {
                         known.remove(log, entry.seq);
                     }
                     Ok(message) => {

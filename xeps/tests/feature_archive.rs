@@ -70,7 +70,7 @@ fn a_message_is_kept_and_carries_its_id() {
     let mut world = world();
     let Arrival::Delivered(sessions, message) = world.arrives(&from_romeo("1", "<body>Hi</body>")) else { panic!() };
     assert_eq!(sessions, [BALCONY, CHAMBER]);
-    let uid = uids(&world)[0];
+    let uid = world.host.ids.of(uids(&world)[0]);
     let id = format!("<stanza-id xmlns='urn:xmpp:sid:0' id='{uid}' by='juliet@example.org'/>");
     assert_eq!(message, canonical(&from_romeo("1", &format!("<body>Hi</body>{id}"))));
 
@@ -112,8 +112,8 @@ fn what_is_sent_is_kept_and_the_recipient_is_not_told_its_id() {
     assert!(!sent.contains("stanza-id"), "{sent}");
     let acts = world.acts();
     assert_eq!(acts.len(), 1, "{acts:?}");
-    let told =
-        acts[0].starts_with(&format!("{CHAMBER} gets")) && acts[0].contains(&format!("id='{}'", uids(&world)[0]));
+    let told = acts[0].starts_with(&format!("{CHAMBER} gets"))
+        && acts[0].contains(&format!("id='{}'", world.host.ids.of(uids(&world)[0])));
     assert!(told, "the user's own copy carries it: {acts:?}");
 }
 
@@ -234,8 +234,9 @@ fn the_metadata_tell_the_ends() {
     world.arrives(&from_romeo("1", "<body>Hi</body>"));
     world.wait(Duration::from_secs(1));
     world.arrives(&from_romeo("2", "<body>Hi</body>"));
-    let (full, uids) = (world.asks(BALCONY, &ask), uids(&world));
-    for (end, uid, time) in [("start", uids[0], "00"), ("end", uids[1], "01")] {
+    let full = world.asks(BALCONY, &ask);
+    let uids: Vec<_> = uids(&world).into_iter().map(|uid| world.host.ids.of(uid)).collect();
+    for (end, uid, time) in [("start", &uids[0], "00"), ("end", &uids[1], "01")] {
         assert!(full.contains(&format!("<{end} id='{uid}' timestamp='2026-01-01T00:00:{time}.000Z'/>")), "{full}");
     }
 }
@@ -391,7 +392,7 @@ fn what_was_read_in_the_archive_is_not_given_again() {
 fn a_client_is_told_with_its_login_how_far_the_archive_goes() {
     let mut world = waiting();
     let bound = world.is_bound(CHAMBER, "<bind xmlns='urn:xmpp:bind:0'/>");
-    let uid = uids(&world)[0];
+    let uid = world.host.ids.of(uids(&world)[0]);
     let end = |name: &str| format!("<{name} id='{uid}' timestamp='2026-01-01T00:00:00.000Z'/>");
     let metadata = format!("<metadata xmlns='{MAM}'>{}{}</metadata>", end("start"), end("end"));
     assert!(bound.contains(&metadata), "{bound}");

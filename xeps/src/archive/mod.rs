@@ -201,7 +201,7 @@ impl Archive {
         if asked.attr("node").is_some() {
             return Err(Condition::ItemNotFound.into());
         }
-        let query = Query::parse(&asked)?;
+        let query = Query::parse(&asked, &cx.host.ids)?;
         let user = account.user.clone();
         let log = mam::log(user.as_str());
         self.config.retention.enforce(cx, log).await?;
@@ -215,17 +215,17 @@ impl Archive {
         }
         let envelope = Stanza::new(MessageType::Normal).with_from(user.clone()).with_to(session.jid.clone());
         let id = session.id;
-        for result in page.results(&query, mam::decode)? {
+        for result in page.results(&query, &cx.host.ids, mam::decode)? {
             cx.push(id, envelope.clone().with_child(&result));
         }
-        cx.push(id, request.stanza.result(Some(&page.fin())));
+        cx.push(id, request.stanza.result(Some(&page.fin(&cx.host.ids))));
         Ok(Answer::Sent)
     }
 
     /// Section 5.
     async fn metadata(&self, cx: &mut Cx<'_>, account: &Account) -> Result<Answer, Halt> {
         let archive = self.config.retention.enforce(cx, mam::log(account.user.as_str())).await?;
-        Ok(Answer::Result(mam::metadata(&archive)))
+        Ok(Answer::Result(mam::metadata(&archive, &cx.host.ids)))
     }
 }
 
@@ -261,7 +261,7 @@ impl Feature for Archive {
             return Ok(());
         }
         if let Some(id) = self.keep(cx, account, &incoming.stanza, &from).await? {
-            incoming.stanza.push(&stanza_id::element(&account.user, id));
+            incoming.stanza.push(&stanza_id::element(&cx.host.ids, &account.user, id));
         }
         Ok(())
     }
@@ -280,7 +280,7 @@ impl Feature for Archive {
             .with_attr("from", account.user.domain())
             .with_attr("stamp", mam::time_of(id).format());
         let message = mam::decode_stanza(entry)?;
-        Ok(Some(message.with_child(&stanza_id::element(&account.user, id)).with_child(&delay)))
+        Ok(Some(message.with_child(&stanza_id::element(&cx.host.ids, &account.user, id)).with_child(&delay)))
     }
 
     /// XEP-0386 section 3.2: a client that is told how far the archive goes when it logs in reads the rest from there.
@@ -293,7 +293,7 @@ impl Feature for Archive {
         bound: &mut Element,
     ) -> Outcome {
         let archive = self.config.retention.enforce(cx, mam::log(account.user.as_str())).await?;
-        bound.push(mam::metadata(&archive));
+        bound.push(mam::metadata(&archive, &cx.host.ids));
         if let (Some(session), Some(last)) = (account.session_mut(session), archive.last) {
             session.states.of::<CatchUp>().add((Seq::MIN, last));
         }

@@ -3,6 +3,7 @@
 use super::NS;
 use crate::form::{Field, Form, FormType};
 use crate::rsm;
+use crate::stanza_id::Ids;
 use crate::store::Seq;
 use wire::datetime::Timestamp;
 use wire::jid::Jid;
@@ -47,23 +48,24 @@ impl Query {
     ///
     /// Errors: `feature-not-implemented` for a field that is not known (section 4.1.5), `item-not-found` for an id that can be
     /// in no archive of ours (sections 4.1.3 and 4.3.2), `bad-request` for what is malformed.
-    pub fn parse(query: &Element) -> Result<Query, StanzaError> {
+    pub fn parse(query: &Element, ids: &Ids) -> Result<Query, StanzaError> {
         let page = rsm::Request::parse(query)?;
         if page.index.is_some() {
             // XEP-0059 section 2.6: it would have to count.
             return Err(StanzaError::new(Condition::FeatureNotImplemented).with_text("pages by index are not offered"));
         }
+        let before = page.before.as_deref().filter(|before| !before.is_empty());
         let mut parsed = Query {
             id: query.attr("queryid").map(str::to_owned),
             max: page.max,
             backward: page.is_backward(),
-            page_after: page.after.as_deref().map(id).transpose()?,
-            page_before: page.before.as_deref().filter(|before| !before.is_empty()).map(id).transpose()?,
+            page_after: page.after.as_deref().map(|text| entry(ids, text)).transpose()?,
+            page_before: before.map(|text| entry(ids, text)).transpose()?,
             flip: query.child("flip-page", NS).is_some(),
             ..Query::default()
         };
         if let Some(x) = query.child("x", crate::form::NS) {
-            parsed.filter(x)?;
+            parsed.filter(x, ids)?;
         }
         Ok(parsed)
     }
@@ -78,7 +80,7 @@ impl Query {
         self.is_gapless() && (self.start, self.end).eq(&(None, None)) && (self.after, self.before).eq(&(None, None))
     }
 
-    fn filter(&mut self, x: &Element) -> Result<(), StanzaError> {
+    fn filter(&mut self, x: &Element, ids: &Ids) -> Result<(), StanzaError> {
         let form = Form::parse(x).filter(|form| form.kind == FormType::Submit && form.form_type() == Some(NS));
         let Some(form) = form else {
             return Err(malformed("the form has to be submitted, and its FORM_TYPE to be this protocol's"));
@@ -94,9 +96,9 @@ impl Query {
                 }
                 (Some("start"), Some(text)) => self.start = Some(time(text)?),
                 (Some("end"), Some(text)) => self.end = Some(time(text)?),
-                (Some("before-id"), Some(text)) => self.before = Some(id(text)?),
-                (Some("after-id"), Some(text)) => self.after = Some(id(text)?),
-                (Some("ids"), Some(_)) => self.ids = Some(ids(&field.values)?),
+                (Some("before-id"), Some(text)) => self.before = Some(entry(ids, text)?),
+                (Some("after-id"), Some(text)) => self.after = Some(entry(ids, text)?),
+                (Some("ids"), Some(_)) => self.ids = Some(entries(ids, &field.values)?),
                 // Archives of accounts hold no groupchat messages, and those of rooms nothing else: either answer is the same.
                 (Some("include-groupchat"), Some("true" | "1" | "false" | "0")) => {}
                 (Some("include-groupchat"), Some(_)) => return Err(malformed("'include-groupchat' is true or false")),
@@ -129,18 +131,18 @@ pub fn form() -> Element {
     Element::new("query", NS).with_child(x)
 }
 
-fn ids(texts: &[String]) -> Result<Vec<Seq>, StanzaError> {
+fn entries(ids: &Ids, texts: &[String]) -> Result<Vec<Seq>, StanzaError> {
     if texts.len() > IDS {
         return Err(StanzaError::new(Condition::PolicyViolation).with_text("too many ids at a time"));
     }
-    let mut ids = texts.iter().map(|text| id(text)).collect::<Result<Vec<_>, _>>()?;
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
+    let mut entries = texts.iter().map(|text| entry(ids, text)).collect::<Result<Vec<_>, _>>()?;
+    entries.sort_unstable();
+    entries.dedup();
+    Ok(entries)
 }
 
-fn id(text: &str) -> Result<Seq, StanzaError> {
-    text.parse().map_err(|_| Condition::ItemNotFound.into())
+fn entry(ids: &Ids, text: &str) -> Result<Seq, StanzaError> {
+    ids.entry(text).ok_or_else(|| Condition::ItemNotFound.into())
 }
 
 fn time(text: &str) -> Result<Timestamp, StanzaError> {
@@ -156,9 +158,13 @@ mod tests {
     use super::*;
     use wire::stanza::{UNLIMITED, content_scope};
 
+    fn ids() -> Ids {
+        Ids::new(&[0; 32])
+    }
+
     fn parse(attrs: &str, inside: &str) -> Result<Query, StanzaError> {
         let xml = format!("<query xmlns='urn:xmpp:mam:2' {attrs}>{inside}</query>");
-        Query::parse(&Element::parse(&xml, content_scope(), &UNLIMITED).unwrap())
+        Query::parse(&Element::parse(&xml, content_scope(), &UNLIMITED).unwrap(), &ids())
     }
 
     fn fields(fields: &[(&str, &str)]) -> Result<Query, StanzaError> {
@@ -185,8 +191,8 @@ mod tests {
             ("with", "juliet@capulet.lit/Balcony"),
             ("start", "2010-06-07T00:00:00Z"),
             ("end", "2010-07-07T13:23:54Z"),
-            ("before-id", "90"),
-            ("after-id", "10"),
+            ("before-id", &ids().of(Seq(90))),
+            ("after-id", &ids().of(Seq(10))),
             ("include-groupchat", "false"),
         ])
         .unwrap();
@@ -195,20 +201,24 @@ mod tests {
         assert_eq!(query.end.map(|time| time.to_string()).as_deref(), Some("2010-07-07T13:23:54.000Z"));
         assert_eq!((query.before, query.after), (Some(Seq(90)), Some(Seq(10))));
         assert!(!query.is_gapless() && !query.is_unfiltered());
-        let xml = "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>
-            <field var='ids'><value>5</value><value>3</value><value>5</value></field></x>";
-        assert_eq!(parse("", xml).unwrap().ids, Some(vec![Seq(3), Seq(5)]));
+        let (three, five) = (ids().of(Seq(3)), ids().of(Seq(5)));
+        let xml = format!(
+            "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>
+            <field var='ids'><value>{five}</value><value>{three}</value><value>{five}</value></field></x>"
+        );
+        assert_eq!(parse("", &xml).unwrap().ids, Some(vec![Seq(3), Seq(5)]));
     }
 
     #[test]
     fn pages_are_read() {
+        let seven = ids().of(Seq(7));
         let page =
             |set: &str| parse("", &format!("<set xmlns='http://jabber.org/protocol/rsm'>{set}</set><flip-page/>"));
-        let after = page("<max>10</max><after>7</after>").unwrap();
+        let after = page(&format!("<max>10</max><after>{seven}</after>")).unwrap();
         assert_eq!((after.max, after.page_after, after.backward, after.flip), (Some(10), Some(Seq(7)), false, true));
         let last = page("<before/>").unwrap();
         assert_eq!((last.page_before, last.backward), (None, true));
-        assert_eq!(page("<before>7</before>").unwrap().page_before, Some(Seq(7)));
+        assert_eq!(page(&format!("<before>{seven}</before>")).unwrap().page_before, Some(Seq(7)));
         assert_eq!(refused(page("<index>7</index>")), Condition::FeatureNotImplemented);
     }
 

@@ -198,8 +198,8 @@ impl Resident for Seat {
         if matches!(self.state, State::Asleep) {
             self.state = self.load(cx).await?;
         }
-        let mut fx = Effects::new(cx.clock.now(), cx.reserve(), cx.clock.id());
-        if let Some(id) = refers_to(&stanza) {
+        let mut fx = Effects::new(cx.clock.now(), cx.reserve(), cx.host.ids.clone(), cx.clock.id());
+        if let Some(id) = refers_to(&stanza, &fx.ids) {
             fx.found = self.find(cx, id).await?;
         }
         let taken = match &mut self.state {

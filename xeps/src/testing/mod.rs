@@ -18,7 +18,9 @@ use crate::accounts::{self, AccountRecord, Passwords};
 use crate::context::{Act, Cx, Host};
 use crate::delivery::{Delivery, Incoming};
 use crate::feature::{Answer, At, Feature, Halt, Hook, Outcome, Request, Scope};
+use crate::reach::Reach;
 use crate::registry::Registry;
+use crate::spoken::RoomSpoke;
 use crate::state::States;
 use crate::store::memory::Memory;
 use crate::store::{Batch, Seq};
@@ -55,7 +57,7 @@ impl World {
         let clock = Arc::new(StillClock::default());
         let time = clock.clone();
         World {
-            host: Host { domain: BareJid::parse(DOMAIN).unwrap(), registry: Registry::new(features).unwrap() },
+            host: Host::new(BareJid::parse(DOMAIN).unwrap(), Registry::new(features).unwrap(), &[0; 32]),
             store: Memory::new(Arc::new(move || time.micros())),
             clock,
             address: None,
@@ -324,6 +326,34 @@ impl World {
         outcome.expect("no hook stops an answer");
     }
 
+    /// A room has an account hear what was said in it.
+    pub fn hears_of(&mut self, spoke: &RoomSpoke) {
+        let outcome = self.hook(Hook::RoomSpoke, spoke.member.as_str(), async |feature, cx, account| {
+            feature.room_spoke(cx, account, spoke).await
+        });
+        outcome.expect("no hook minds");
+    }
+
+    /// The connection of a session is gone, and the session waits to be resumed; that much its client has not acknowledged.
+    pub fn loses_its_connection(&mut self, full: &str, waiting: &[&str]) {
+        let id = self.session(full);
+        let waiting: Vec<Stanza> = waiting.iter().map(|text| stanza(text)).collect();
+        *self.account(full).session_mut(id).expect("the session exists").states.of() = Reach::Asleep;
+        let outcome = self.hook(Hook::SessionAsleep, full, async |feature, cx, account| {
+            feature.session_asleep(cx, account, id, &waiting).await
+        });
+        outcome.expect("no hook minds");
+    }
+
+    /// The client of a session that waited to be resumed is back.
+    pub fn resumes(&mut self, full: &str) {
+        let id = self.session(full);
+        *self.account(full).session_mut(id).expect("the session exists").states.of() = Reach::Connected;
+        let outcome = self
+            .hook(Hook::SessionAwake, full, async |feature, cx, account| feature.session_awake(cx, account, id).await);
+        outcome.expect("no hook minds");
+    }
+
     /// An account falls asleep: what features remember of it is gone.
     pub fn falls_asleep(&mut self, user: &str) {
         let account = self.account(user);
@@ -450,6 +480,7 @@ fn describe(account: &Account, act: &Act) -> String {
         Act::Push(id, stanza) | Act::Give(id, stanza, _) => format!("{} gets {}", name(id), canonical_stanza(stanza)),
         Act::Close(id, condition) => format!("{} is closed: {}", name(id), condition.name()),
         Act::Available(id) => format!("{} is available", name(id)),
+        Act::Tell(spoke) => format!("{} hears of {}", spoke.member, canonical_stanza(&spoke.message)),
         Act::RemoveAccount => format!("{} is removed", account.user),
     }
 }

@@ -8,14 +8,15 @@ use crate::muc::effects::{Effects, Step};
 use crate::muc::ns;
 use crate::muc::room::Taken;
 use crate::muc::standing::Role;
+use crate::stanza_id::Ids;
 use crate::store::Seq;
 use wire::jid::Jid;
 use wire::stanza::{Condition, IqType, Stanza};
 
 /// The archived message that a stanza is about: one that its author or a moderator retracts.
-pub fn refers_to(stanza: &Stanza) -> Option<Seq> {
+pub fn refers_to(stanza: &Stanza, ids: &Ids) -> Option<Seq> {
     let child = stanza.child("retract", ns::RETRACT).or_else(|| stanza.child("moderate", ns::MODERATE))?;
-    child.element()?.attr("id")?.parse().ok()
+    ids.entry(child.element()?.attr("id")?)
 }
 
 impl Room {
@@ -58,7 +59,7 @@ impl Room {
             (ns::VCARD, "vCard", true) => self.set_card(fx, stanza, from, &element()?),
             (ns::MAM, "query" | "metadata", _) if self.options.archive => {
                 self.may_read_archive(from)?;
-                let ask = Ask::parse(set, &element()?)?;
+                let ask = Ask::parse(set, &element()?, &fx.ids)?;
                 fx.steps.push(Step::Archive { request: stanza.clone(), ask });
                 Ok(())
             }

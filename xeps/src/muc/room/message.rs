@@ -11,6 +11,7 @@ use crate::muc::ns;
 use crate::muc::privileges::{Privilege, may};
 use crate::muc::records::archive;
 use crate::muc::room::Taken;
+use crate::stanza_id::{self, Ids};
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Child, Condition, Stanza, StanzaError};
 use wire::xml::Element;
@@ -46,10 +47,7 @@ impl Room {
     /// Archives a message if it is worth it, and sends it to everybody.
     pub(super) fn publish(&mut self, fx: &mut Effects, mut message: Stanza, is_subject: bool) {
         if is_worth_keeping(&message) {
-            let id = Element::new("stanza-id", ns::SID)
-                .with_attr("by", self.address.as_str())
-                .with_attr("id", fx.seq.to_string());
-            message.push(&id);
+            message.push(&stanza_id::element(&fx.ids, &self.address, fx.seq));
             self.keep(fx, &message, is_subject);
         }
         self.broadcast(fx, &message);
@@ -91,12 +89,12 @@ impl Room {
             }
             fx.changes.amend(archive(&self.address), seq, mam::encode(&tombstone(&original, &retracted)));
         }
-        self.forget_recent(stanza, author);
+        self.forget_recent(&fx.ids, stanza, author);
         Ok(())
     }
 
-    fn forget_recent(&mut self, stanza: &Stanza, author: &str) {
-        let id = super::refers_to(stanza);
+    fn forget_recent(&mut self, ids: &Ids, stanza: &Stanza, author: &str) {
+        let id = super::refers_to(stanza, ids);
         self.recent.retain(|(seq, message)| Some(*seq) != id || author_id(message).as_deref() != Some(author));
     }
 }
