@@ -3,11 +3,10 @@
 
 mod store_support;
 
-use oriole::store::EngineKind;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use store_support::{ARCHIVE, Bench, JULIET, NOON, item, play};
-use xeps::store::{Batch, Committed, Expect, Key, LogKey, LogQuery, Position, Seq, Store, StoreError, limits};
+use store_support::{ARCHIVE, Bench, JULIET, NOON, batch, commit, item, texts, try_commit};
+use xeps::store::{Batch, Expect, Key, LogKey, LogQuery, Position, Seq, Store, StoreError, limits};
 
 contract! {
     a_record_is_put_replaced_and_deleted
@@ -24,12 +23,6 @@ contract! {
     what_is_too_large_is_refused
     an_empty_batch_changes_nothing
     writers_at_once_read_their_writes_and_lose_none
-}
-
-fn batch(build: impl FnOnce(&mut Batch)) -> Batch {
-    let mut batch = Batch::new();
-    build(&mut batch);
-    batch
 }
 
 async fn value(store: &dyn Store, key: Key<'_>) -> Option<String> {

@@ -3,8 +3,8 @@
 mod store_support;
 
 use std::collections::BTreeMap;
-use store_support::{ARCHIVE, Bench, NOON, append_all, commit, texts};
-use xeps::store::{Batch, Direction, LogKey, LogQuery, Seq, Store, StoreError, Summary};
+use store_support::{ARCHIVE, Bench, NOON, append_all, batch, commit, texts};
+use xeps::store::{Batch, Direction, LogKey, LogQuery, Seq, Summary};
 
 contract! {
     a_log_is_read_from_both_ends_and_between_bounds

@@ -97,8 +97,8 @@ impl Chunked {
             None => None,
         };
         let Some((at, stored)) = here.or(next) else { return Ok(Found::Nothing) };
-        match packs::decode(&stored)? {
-            Some(entries) if entries.iter().any(|(id, _)| Some(*id) == keys::entry_id(key)) => {
+        match pack(&at, &stored)? {
+            Some((_, entries)) if entries.iter().any(|(id, _)| Some(*id) == keys::entry_id(key)) => {
                 Ok(Found::Packed { at, entries })
             }
             None if at == key => Ok(Found::Alone(stored)),
@@ -122,7 +122,7 @@ impl Chunked {
         // A pack that is written anew meanwhile may come again under another key.
         let mut last: Option<Vec<u8>> = None;
         self.engine.scan(&span.0..&end, direction, &mut |key, stored| {
-            if let (Some(mut entries), Some(log)) = (packs::decode(&stored)?, keys::log_of_entry(key)) {
+            if let Some((log, mut entries)) = pack(key, &stored)? {
                 if direction == Direction::Backward {
                     entries.reverse();
                 }
@@ -224,7 +224,7 @@ impl Chunked {
 
     /// What a key of the engine's holds: the entries of a pack with their keys, or nothing if it is none.
     pub fn unpack(key: &[u8], stored: &Bytes) -> Result<Option<Vec<(Vec<u8>, Bytes)>>> {
-        let Some((entries, log)) = packs::decode(stored)?.zip(keys::log_of_entry(key)) else { return Ok(None) };
+        let Some((log, entries)) = pack(key, stored)? else { return Ok(None) };
         Ok(Some(entries.into_iter().map(|(id, value)| (keys::entry_of(log, id), value)).collect()))
     }
 
@@ -252,6 +252,12 @@ impl Chunked {
         }
         Ok(Some(value.freeze()))
     }
+}
+
+/// The entries of the pack under a key, with their log; `None` if it is none.
+fn pack<'a>(key: &'a [u8], stored: &Bytes) -> Result<Option<(&'a [u8], Entries)>> {
+    let Some(log) = keys::log_of_entry(key) else { return Ok(None) };
+    Ok(packs::decode(stored)?.map(|entries| (log, entries)))
 }
 
 /// Where the engine has a key.

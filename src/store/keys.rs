@@ -194,8 +194,9 @@ fn section(key: &[u8]) -> Option<u8> {
     key.get(position(key)?).copied()
 }
 
-/// Where a key says what kind of data it has: behind owner and kind.
+/// Where the key of data says of what kind they are: behind owner and kind.
 fn position(key: &[u8]) -> Option<usize> {
+    key.first().filter(|area| **area == DATA)?;
     key.iter().enumerate().filter(|(_, byte)| **byte == END).nth(1).map(|(index, _)| index + 1)
 }
 
@@ -378,7 +379,13 @@ mod tests {
             assert_eq!(entry_of(log, id), key);
             assert!(key < behind_entries(log) && behind_entries(log) < sums(LOG));
         }
-        for other in [record(Key::new("a", "b", "l1234567")), sums(LOG), tagged(LOG, "l", Seq(7)), MARK.to_vec()] {
+        for other in [
+            record(Key::new("a", "b", "l1234567")),
+            sums(LOG),
+            tagged(LOG, "l", Seq(7)),
+            MARK.to_vec(),
+            piece(&entry(LOG, Seq(7)), 1, 1),
+        ] {
             assert_eq!(entry_id(&other), None);
             assert_eq!(log_of_entry(&other), None);
         }

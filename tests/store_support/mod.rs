@@ -69,6 +69,13 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     runtime.block_on(future)
 }
 
+/// A batch made in one expression.
+pub fn batch(build: impl FnOnce(&mut Batch)) -> Batch {
+    let mut batch = Batch::new();
+    build(&mut batch);
+    batch
+}
+
 /// Commits a batch and empties it.
 pub fn commit<'a>(store: &'a dyn Store, batch: &mut Batch) -> impl Future<Output = Committed> + Send + use<'a> {
     let committed = try_commit(store, batch);
@@ -110,7 +117,6 @@ macro_rules! contract {
     };
     (@on $store:ident, $engine:expr, $($case:ident)*) => {
         mod $store {
-            use super::*;
             $(#[test] fn $case() { $crate::store_support::play($engine, super::$case); })*
         }
     };
