@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use oriole::{
-    admin::{Access, Admin, AdminError, AdminSocket, Device, Room, Status, StoreReport, User},
+    admin::{Access, Admin, AdminError, AdminSocket, Device, Invited, Room, Status, StoreReport, User, Wanted},
     config::{AccountName, DomainName, Secret},
     doctor::{Report, Section},
 };
@@ -78,6 +78,14 @@ impl Admin for Notes {
 
     async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError> {
         self.note(format!("destroy {room} {}", reason.unwrap_or("without a reason")))
+    }
+
+    async fn invite(&self, wanted: &Wanted) -> Result<Invited, AdminError> {
+        let or = |text: Option<String>| text.unwrap_or("any".to_owned());
+        let (user, host) = (or(wanted.user.clone()), or(wanted.host.as_ref().map(ToString::to_string)));
+        self.note(format!("invite {user} {host} {}", or(wanted.contact.as_ref().map(ToString::to_string))))?;
+        let page = wanted.user.as_ref().map(|_| "https://example.org/invite/T".to_owned());
+        Ok(Invited { uri: "xmpp:example.org?register;preauth=T".to_owned(), page, expires: "tomorrow".to_owned() })
     }
 
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {
@@ -190,6 +198,20 @@ fn commands_reach_the_running_server() {
             "",
             "oriole: there is no account mercutio@example.org\n",
         ),
+        (
+            &["invite", "--user", "nurse", "--host", "example.org"],
+            "",
+            0,
+            "https://example.org/invite/T\nxmpp:example.org?register;preauth=T\nGood once, until tomorrow.\n",
+            "",
+        ),
+        (
+            &["invite", "--contact", "juliet@example.org"],
+            "",
+            0,
+            "xmpp:example.org?register;preauth=T\nGood once, until tomorrow.\n",
+            "",
+        ),
         (&["room", "list"], "", 0, "coven@muc.example.org (A Dark Cave)\nheath@muc.example.org\n", ""),
         (&["room", "show", "coven@muc.example.org"], "", 0, "owners: crone1@example.org\n", ""),
         (&["room", "show", "moor@muc.example.org"], "", 1, "", "oriole: there is no room moor@muc.example.org\n"),
@@ -225,6 +247,8 @@ fn commands_reach_the_running_server() {
             "devices juliet@example.org",
             "Disabled tybalt@example.org",
             "Enabled tybalt@example.org",
+            "invite nurse example.org any",
+            "invite any any juliet@example.org",
             "destroy coven@muc.example.org Dawn",
             "log info,oriole::tls=debug",
             "export backup",

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs ejabberd in the foreground with everything it has switched on, open registration and no rate limits.
 #   ejabberd.sh ADDRESS [DIRECTORY]
-# STARTTLS on 5222, direct TLS on 5223, components c1.localhost to c8.localhost on 5351 to 5358 (secret "secret"), HTTP on 5280.
+# STARTTLS on 5222, direct TLS on 5223, components c1.localhost to c8.localhost on 5351 to 5358 (secret "secret"), HTTP on 5280,
+# servers on 5269, and with REMOTE=PORT others at that port (see common.sh).
 # PLAINTEXT=1 allows logins without TLS. The administrator is admin@localhost, password "secret".
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -24,10 +25,15 @@ listen:
 $(for i in 1 2 3 4 5 6 7 8; do
     printf '  - { port: 535%d, ip: "%s", module: ejabberd_service, hosts: { c%d.localhost: { password: secret } } }\n' $i "$addr" $i
 done)
+  - port: 5269
+    ip: "$addr"
+    module: ejabberd_s2s_in
+    max_stanza_size: 262144
   - port: 5280
     ip: "$addr"
     module: ejabberd_http
     request_handlers: { /upload: mod_http_upload, /ws: ejabberd_http_ws, /bosh: mod_bosh }
+s2s_use_starttls: optional
 disable_sasl_mechanisms: [ "digest-md5", "X-OAUTH2" ]
 auth_password_format: scram
 registration_timeout: infinity
@@ -68,6 +74,7 @@ modules:
   mod_push_keepalive: {}
   mod_register: { ip_access: all, password_strength: 0, welcome_message: { subject: "", body: "" } }
   mod_roster: { versioning: true }
+  mod_s2s_dialback: {}
   mod_stream_mgmt: { resend_on_timeout: if_offline }
   mod_stun_disco: {}
   mod_time: {}
@@ -75,6 +82,10 @@ modules:
   mod_vcard_xupdate: {}
   mod_version: {}
 CFG
+if [ -n "${REMOTE:-}" ]; then
+    printf '%s.\n' '{lookup, [dns]}' '{resolv_conf, ""}' '{hosts_file, ""}' "{nameserver, {${addr//./,}}, 5453}" > "$dir/inetrc"
+    export ERL_INETRC=$dir/inetrc
+fi
 # As ejabberdctl does, but without a node name (so no epmd) and in the foreground.
 libs=$(dpkg -L ejabberd | sed -n 's,/ejabberd-[^/]*/ebin/ejabberd.app$,,p')
 mkdir -p "$dir/db" "$dir/upload"

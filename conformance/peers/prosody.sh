@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs Prosody in the foreground with everything it has switched on, open registration and no rate limits.
 #   prosody.sh ADDRESS [DIRECTORY]
-# STARTTLS on 5222, direct TLS on 5223, components on 5347 (c1.localhost to c8.localhost, secret "secret"), HTTP on 5280.
+# STARTTLS on 5222, direct TLS on 5223, components on 5347 (c1.localhost to c8.localhost, secret "secret"), HTTP on 5280,
+# servers on 5269, and with REMOTE=PORT others at that port (see common.sh).
 # PLAINTEXT=1 allows logins without TLS. The administrator is admin@localhost, password "secret".
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -15,6 +16,10 @@ for affiliation, allowed in pairs(config.capabilities) do
 end
 config.capabilities = capabilities;
 LUA
+unbound=
+if [ -n "${REMOTE:-}" ]; then
+    unbound="unbound = { resolvconf = false; hoststxt = false; forward = \"$addr@5453\"; options = { [\"do-not-query-localhost:\"] = \"no\" } }"
+fi
 cat > "$dir/prosody.cfg.lua" <<CFG
 daemonize = false
 run_as_root = true
@@ -22,7 +27,9 @@ interfaces = { "$addr" }
 local_interfaces = { "$addr" }
 c2s_ports = { 5222 }
 c2s_direct_tls_ports = { 5223 }
-s2s_ports = { }
+s2s_ports = { 5269 }
+s2s_secure_auth = false
+$unbound
 component_ports = { 5347 }
 component_interfaces = { "$addr" }
 http_ports = { 5280 }
@@ -32,7 +39,7 @@ data_path = "$dir"
 pidfile = "$dir/prosody.pid"
 plugin_paths = { "$dir/modules" }
 admins = { "admin@localhost" }
-modules_enabled = { "disco"; "roster"; "saslauth"; "tls"; "blocklist"; "bookmarks"; "carbons"; "pep"; "private"; "smacks";
+modules_enabled = { "disco"; "roster"; "saslauth"; "tls"; "dialback"; "blocklist"; "bookmarks"; "carbons"; "pep"; "private"; "smacks";
     "vcard4"; "vcard_legacy"; "csi"; "csi_simple"; "ping"; "register"; "register_ibr"; "time"; "uptime"; "version"; "mam";
     "posix"; "adhoc"; "admin_adhoc"; "lastactivity"; "websocket"; "bosh"; "external_services"; "server_contact_info";
     "turn_external"; "proxy65"; "tombstones"; }

@@ -26,11 +26,13 @@ stop() {
 }
 trap 'stop; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
+# Where the suite is other servers.
+other=15269 domains=$(seq -s, -f 'v%g.verona.test' 60)
 number=0 reports=()
 for peer in ${peers//,/ }; do
     number=$((number + 1)) addr=127.0.78.$number
     if (exec 3<> "/dev/tcp/$addr/5222") 2>/dev/null; then echo "something already listens on $addr:5222" >&2; exit 1; fi
-    bash "$here/$peer.sh" "$addr" "$tmp/$peer" > "$out/$peer.out" 2>&1 &
+    REMOTE=$other bash "$here/$peer.sh" "$addr" "$tmp/$peer" > "$out/$peer.out" 2>&1 &
     pid=$!
     for _ in $(seq 300); do
         kill -0 "$pid" 2>/dev/null || { echo "$peer did not start; see $out/$peer.out" >&2; exit 1; }
@@ -49,7 +51,7 @@ for peer in ${peers//,/ }; do
     parallel=16; [ "$peer" = ejabberd ] && parallel=1
     admin=(--admin admin@localhost --admin-password secret --register); [ "$peer" = oriole ] && admin=()
     "$suite" run --parallel "$parallel" --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 --websocket "$websocket" --bosh "$bosh" \
-        --component "${components%,}" "${admin[@]}" \
+        --component "${components%,}" --remote-domain "$domains" --remote-listen "127.0.0.1:$other" "${admin[@]}" \
         --json "$out/$peer.json" --html "$out/$peer.html" --junit "$out/$peer.xml" "$@" | tee "$out/$peer.txt"
     stop
     [ -s "$out/$peer.json" ] && reports+=("$out/$peer.json")

@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use conformance_suite::expect;
 use conformance_suite::net::{Account, ComponentAccess, RemoteAccess, Remotes, Security, Target, Trust, client_config};
 use conformance_suite::play::{Level, Library, Requirement};
-use conformance_suite::report::{Report, Terminal, compare, html, junit, summary};
+use conformance_suite::report::{Report, Terminal, compare, html, junit, slowest, summary};
 use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
 use std::fs;
 use std::net::SocketAddr;
@@ -138,6 +138,9 @@ struct RunArgs {
     /// Requirements not yet expected to pass; fails when one of them passes or another one fails.
     #[arg(long)]
     expect: Option<PathBuf>,
+    /// How many of the plays that took the longest are named at the end.
+    #[arg(long, default_value_t = 5)]
+    slowest: usize,
     /// Name requirements that pass, too, and keep their logs.
     #[arg(long, short)]
     verbose: bool,
@@ -236,7 +239,7 @@ impl RunArgs {
         terminal.finish();
         let suite = format!("conformance {}", env!("CARGO_PKG_VERSION"));
         let report = Report { suite, server, began, seconds: clock.elapsed().as_secs_f64(), results };
-        println!("{}", summary(&report));
+        println!("{}{}", summary(&report), slowest(&report, self.slowest));
         if let Some(path) = &self.json {
             write(path, &serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?)?;
         }

@@ -1,7 +1,7 @@
 //! The command line's end of the admin socket.
 
 use super::{
-    Access, Admin, AdminError, Device, Room, Status, StoreReport, User,
+    Access, Admin, AdminError, Device, Invited, Room, Status, StoreReport, User, Wanted,
     protocol::{Answer, Outcome, Request, read_line, write_line},
 };
 use crate::config::{AccountName, DomainName, Secret};
@@ -120,6 +120,13 @@ impl Admin for Client {
 
     async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError> {
         self.done(&Request::RoomDestroy { room: room.clone(), reason: reason.map(str::to_owned) }).await
+    }
+
+    async fn invite(&self, wanted: &Wanted) -> Result<Invited, AdminError> {
+        match self.ask(&Request::Invite { wanted: wanted.clone() }).await?.1 {
+            Outcome::Invited(invited) => Ok(invited),
+            _ => Err(unexpected()),
+        }
     }
 
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {

@@ -46,6 +46,9 @@ pub trait Admin: Send + Sync {
     /// Destroys a room, and sends everybody in it away.
     async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError>;
 
+    /// Makes an invitation that is good once.
+    async fn invite(&self, wanted: &Wanted) -> Result<Invited, AdminError>;
+
     /// Changes what is logged: a level, or directives as `info,oriole::tls=debug`.
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError>;
 
@@ -108,6 +111,28 @@ pub struct Room {
     pub address: AccountName,
     /// What its owner calls it; may be empty.
     pub name: String,
+}
+
+/// What an invitation is to be for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Where; may be left out where there is one host, or a contact.
+    pub host: Option<DomainName>,
+    /// The name of the account that may be made; whoever is invited chooses if there is none.
+    pub user: Option<String>,
+    /// The user who becomes a contact of whoever is invited.
+    pub contact: Option<AccountName>,
+}
+
+/// An invitation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invited {
+    /// For clients.
+    pub uri: String,
+    /// For people with a browser.
+    pub page: Option<String>,
+    /// Until when it is good (XEP-0082).
+    pub expires: String,
 }
 
 /// How a server is.

@@ -3,7 +3,7 @@
 //! A request is `{"do":"user.add",...}`. The answer is one line `{"ok":...}` or `{"error":{"kind":...,"text":...}}`; a long
 //! list comes before it in lines `{"users":[...]}` or `{"rooms":[...]}`. Lines are bounded in length; whoever sends a longer one is cut off.
 
-use super::{Access, AdminError, Device, Room, Status, StoreReport, User};
+use super::{Access, AdminError, Device, Invited, Room, Status, StoreReport, User, Wanted};
 use crate::config::{AccountName, DomainName, Secret};
 use crate::doctor::{Report, Section};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
@@ -49,6 +49,8 @@ pub(super) enum Request {
     RoomShow { room: AccountName },
     #[serde(rename = "room.destroy")]
     RoomDestroy { room: AccountName, reason: Option<String> },
+    #[serde(rename = "invite")]
+    Invite { wanted: Wanted },
     #[serde(rename = "log.filter")]
     LogFilter { filter: String },
     #[serde(rename = "status")]
@@ -85,6 +87,7 @@ pub(super) enum Answer {
 pub(super) enum Outcome {
     Done,
     Devices(Vec<Device>),
+    Invited(Invited),
     Status(Status),
     Store(StoreReport),
     /// Its sections have come before.

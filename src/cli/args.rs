@@ -36,6 +36,21 @@ pub(super) enum Command {
     /// Make, change, list and delete accounts, whether or not the server is running
     #[command(subcommand)]
     User(User),
+    /// Invite somebody by a link that is good once, whether or not the server is running
+    #[command(
+        after_help = "Examples:\n  oriole invite                                 an account, whose name the guest chooses\n  oriole invite --user nurse                    an account of that name\n  oriole invite --contact juliet@example.org    a contact of juliet's"
+    )]
+    Invite {
+        /// The name of the account
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        /// The user who becomes a contact of the guest
+        #[arg(long, value_parser = account, value_name = "ACCOUNT")]
+        contact: Option<AccountName>,
+        /// Where the account is made [default: the only host, or that of the contact]
+        #[arg(long, value_parser = domain)]
+        host: Option<DomainName>,
+    },
     /// List, look at and destroy rooms, whether or not the server is running
     #[command(subcommand)]
     Room(Room),

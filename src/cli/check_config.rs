@@ -77,6 +77,7 @@ fn describe_registration(registration: &Registration) -> String {
     match registration.mode {
         RegistrationMode::Closed => "closed".to_owned(),
         RegistrationMode::Open => "open to everybody".to_owned(),
+        RegistrationMode::Invite => "by invitation".to_owned(),
         RegistrationMode::Loopback => {
             let networks = registration.allow.iter().map(|network| format!(", {network}"));
             format!("from this machine{}", networks.collect::<String>())

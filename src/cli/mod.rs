@@ -11,7 +11,7 @@ mod password;
 mod seam;
 
 use crate::{
-    admin::AdminError,
+    admin::{AdminError, Wanted},
     config::{self, ConfigError},
 };
 use args::{Args, Command};
@@ -43,6 +43,7 @@ fn obey(args: Args) -> Result<(), Failure> {
     match args.command.unwrap_or(Command::Serve) {
         Command::Serve => seam::serve(loaded()?),
         Command::User(command) => operate::user(&loaded()?, command),
+        Command::Invite { user, contact, host } => operate::invite(&loaded()?, &Wanted { host, user, contact }),
         Command::Room(command) => operate::room(&loaded()?, command),
         Command::Store(command) => operate::store(&loaded()?, command),
         Command::Log { filter } => operate::log(&loaded()?, &filter),

@@ -6,7 +6,7 @@ use super::{
     output, password, seam,
 };
 use crate::{
-    admin::{Access, Admin, Client, Status, StoreReport},
+    admin::{Access, Admin, Client, Status, StoreReport, Wanted},
     config::{Config, Loaded},
 };
 use std::{
@@ -69,6 +69,13 @@ fn client(device: &crate::admin::Device) -> String {
     let ways = listed(&[device.password.then_some("password"), device.token.then_some("token")], "no access");
     let name = one_line(&name);
     format!("{}  {name}  {} to {}  {ways}\n", device.id, day(&device.first_seen), day(&device.last_seen))
+}
+
+/// `oriole invite`
+pub(super) fn invite(loaded: &Loaded, wanted: &Wanted) -> Result<(), Failure> {
+    let invited = run(async { Ok(any(&loaded.config).await?.invite(wanted).await?) })?;
+    let page = invited.page.map_or_else(String::new, |page| format!("{page}\n"));
+    output::print(&format!("{page}{}\nGood once, until {}.\n", invited.uri, invited.expires))
 }
 
 /// `oriole room ...`

@@ -2,8 +2,10 @@
 
 use super::http::Upload;
 use super::messages::{Archive, Push};
+use super::names::AccountName;
 use super::pubsub::{Pep, PubSub};
 use super::rooms::Rooms;
+use super::units::Period;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf};
@@ -24,8 +26,12 @@ pub struct HostConfig {
     pub mechanisms: Vec<Mechanism>,
     /// Everyone may log in as a new, temporary user, and nobody in another way (SASL ANONYMOUS, XEP-0175).
     pub anonymous: bool,
+    /// Accounts that administer the host from their clients (XEP-0401 section 5.4).
+    pub admins: Vec<AccountName>,
     /// In-band registration (XEP-0077).
     pub registration: Registration,
+    /// Links by which people are invited (XEP-0401).
+    pub invitations: Invitations,
     /// The archives of the host's users (XEP-0313).
     pub archive: Archive,
     /// Push notifications (XEP-0357).
@@ -54,7 +60,9 @@ impl Default for HostConfig {
             require_tls: true,
             mechanisms: vec![Mechanism::ScramSha512, Mechanism::ScramSha256, Mechanism::ScramSha1, Mechanism::Plain],
             anonymous: false,
+            admins: Vec::new(),
             registration: Registration::default(),
+            invitations: Invitations::default(),
             archive: Archive::default(),
             push: Push::default(),
             contact: Contact::default(),
@@ -115,21 +123,48 @@ pub enum RegistrationMode {
     Closed,
     /// Everybody.
     Open,
+    /// Whoever has an invitation (XEP-0445).
+    Invite,
     /// Whoever connects from this machine, and the networks of `allow`.
     Loopback,
 }
 
+impl RegistrationMode {
+    /// Whether an account can be made by an invitation. Where everybody may make one, it still brings a contact.
+    pub fn takes_invitations(self) -> bool {
+        matches!(self, Self::Open | Self::Invite)
+    }
+}
+
 impl Registration {
-    /// Whether someone who connects from `remote` may register an account.
+    /// Whether someone who connects from `remote` may register an account without an invitation.
     pub fn permits(&self, remote: IpAddr) -> bool {
         let remote = remote.to_canonical();
         match self.mode {
-            RegistrationMode::Closed => false,
+            RegistrationMode::Closed | RegistrationMode::Invite => false,
             RegistrationMode::Open => true,
             RegistrationMode::Loopback => {
                 remote.is_loopback() || self.allow.iter().any(|network| network.contains(&remote))
             }
         }
+    }
+}
+
+/// `[hosts."example.org".invitations]` (XEP-0401)
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Invitations {
+    /// Whether users may invite people; administrators and the operator may always.
+    pub users: bool,
+    /// How long an invitation is good.
+    pub expiry: Period,
+    /// Invitations of one user that are not used yet.
+    pub per_user: u32,
+}
+
+impl Default for Invitations {
+    fn default() -> Self {
+        Self { users: true, expiry: Period::days(7), per_user: 20 }
     }
 }
 

@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn domains() -> Domains {
-        let host = Host { domain: "example.org".parse().unwrap(), registry: Registry::new(Vec::new()).unwrap() };
+        let host = Host::new("example.org".parse().unwrap(), Registry::new(Vec::new()).unwrap(), &[0; 32]);
         Domains::new([(host, Vec::new())], ["gate.example.org".to_owned()])
     }
 

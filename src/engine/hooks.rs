@@ -15,6 +15,7 @@ use xeps::account::{Account, SessionId};
 use xeps::accounts;
 use xeps::delivery::Incoming;
 use xeps::feature::Hook;
+use xeps::spoken::RoomSpoke;
 use xeps::store::{Position, Store, StoreError};
 use xeps::{Act, Cx, Halt, Host, Outcome};
 
@@ -86,6 +87,7 @@ impl Engine {
                     }
                 }
                 Act::RoutePast(stanza) => road.pending.push_back(stanza),
+                Act::Tell(spoke) => road.spoken.push_back(*spoke),
                 Act::Push(id, stanza) => {
                     if road.push(lane, id, stanza).is_err() {
                         acts.push_back(Act::Close(id, StreamCondition::ResourceConstraint));
@@ -128,6 +130,29 @@ impl Engine {
         let passes = outcome.is_ok();
         report(outcome, "engine");
         passes
+    }
+
+    /// An account hears what was said in a room that it is a member of.
+    pub(super) async fn hears(&self, spoke: &RoomSpoke, road: &mut Road) {
+        let Some(served) = self.domains.host(spoke.member.domain()) else { return };
+        let entry = self.awake.wake(served, &spoke.member);
+        {
+            let mut lane = entry.lane().await;
+            match lane.exists(self.store.as_ref()).await {
+                Ok(true) => {
+                    let mut cx = self.context(served, road);
+                    for feature in cx.host.registry.chain(Hook::RoomSpoke) {
+                        let outcome = feature.room_spoke(&mut cx, &mut lane.account, spoke).await;
+                        report(outcome, feature.about().name);
+                    }
+                    let acts = road.close_quietly(cx).await;
+                    self.settle(&mut lane, &entry, acts, road).await;
+                }
+                Ok(false) => {}
+                Err(error) => error!(%error, user = %entry.user, "the store failed: a member was not told of a room"),
+            }
+        }
+        self.awake.release(entry);
     }
 
     /// Takes a session out of its account and runs the hooks for that. What is queued for it stays with its connection,

@@ -33,6 +33,7 @@ pub use served::{Destination, Domains, Served, Services};
 pub use sessions::{Binding, Client, NotBound};
 
 use admit::Door;
+use residents::Turn;
 
 use crate::s2s::Federation;
 use hibernate::Sleepers;
@@ -50,6 +51,7 @@ use xeps::account::SessionId;
 use xeps::accounts::Passwords;
 use xeps::clock::Clock;
 use xeps::delivery::{Delivery, Incoming, may_ask, nobody};
+use xeps::spoken::RoomSpoke;
 use xeps::store::{Batch, Position, Store, StoreError};
 use xeps::{Act, At, Cx, Halt};
 
@@ -83,6 +85,8 @@ pub struct Limits {
 /// One stanza's way, with all that it causes on it.
 struct Road {
     pending: VecDeque<Stanza>,
+    /// What absent members of rooms hear, once whoever is there has it.
+    spoken: VecDeque<RoomSpoke>,
     /// The session whose stanza this is.
     origin: Option<SessionId>,
     /// Its network address.
@@ -91,6 +95,10 @@ struct Road {
     written: Position,
     /// What is to be committed together with what the stanza writes at its recipient, or else at the end of the road.
     staged: Batch,
+    /// Of the resident of a service that sends what is pending.
+    turn: Option<Turn>,
+    /// Residents that have more to send than they have left so far.
+    unfinished: VecDeque<(Arc<Serving>, Arc<Seat>)>,
 }
 
 impl Engine {
@@ -206,12 +214,26 @@ impl Engine {
         self.settle(lane, entry, acts, road).await;
     }
 
-    /// Works off the list until nothing is left.
+    /// Works off the list until nothing is left. What a resident has left to send is asked for when the list is empty, so that
+    /// the list does not grow with the number of those who are sent something.
     async fn travel(&self, road: &mut Road) {
-        while let Some(stanza) = road.pending.pop_front() {
-            self.route(stanza, road).await;
+        loop {
+            if let Some(stanza) = road.pending.pop_front() {
+                self.route(stanza, road).await;
+            } else if let Some((serving, seat)) = road.unfinished.pop_front() {
+                self.go_on(&serving, seat, road).await;
+            } else if let Some(spoke) = road.spoken.pop_front() {
+                self.hears(&spoke, road).await;
+            } else if let Some((serving, seat)) = road.unfinished.pop_front() {
+                self.go_on(&serving, seat, road).await;
+            } else {
+                break;
+            }
         }
         self.leave(road).await;
+        if let Some(turn) = road.turn.take() {
+            turn.end();
+        }
     }
 
     /// Commits what went to nobody's account.
@@ -346,23 +368,6 @@ impl Engine {
         }
     }
 
-    /// A resident of a service takes whatever comes; what it wants sent goes on the road.
-    async fn to_service(&self, serving: &Serving, to: &Jid, stanza: Stanza, road: &mut Road) {
-        let seat = serving.wake(to.to_bare());
-        {
-            let mut resident = seat.lane().await;
-            let mut cx = self.context(&serving.host, road);
-            cx.staged = std::mem::take(&mut road.staged);
-            let outcome = resident.receive(&mut cx, stanza.clone()).await;
-            let (outcome, acts) = road.close(cx, outcome).await;
-            road.follow(acts);
-            if let Err(halt) = outcome {
-                road.answer(&stanza, halt);
-            }
-        }
-        serving.release(seat);
-    }
-
     fn context<'a>(&'a self, served: &'a Served, road: &Road) -> Cx<'a> {
         let mut cx = Cx::new(&served.host, self.store.as_ref(), self.clock.as_ref(), self.passwords.as_ref());
         cx.address = road.address;
@@ -397,7 +402,8 @@ fn hand_over(lane: &mut Lane, incoming: Incoming, acts: &mut Vec<Act>, road: &mu
 
 impl Road {
     fn new(origin: Option<SessionId>, address: Option<IpAddr>, written: Position) -> Road {
-        Road { pending: VecDeque::new(), origin, address, written, staged: Batch::new() }
+        let (pending, unfinished, spoken) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        Road { pending, spoken, origin, address, written, staged: Batch::new(), turn: None, unfinished }
     }
 
     /// Ends a visit: what is staged is committed, and what hooks want done is taken over. If it cannot be committed, nothing of
@@ -416,10 +422,13 @@ impl Road {
 
     /// Takes on what something without sessions wants sent.
     fn follow(&mut self, acts: Vec<Act>) {
-        self.pending.extend(acts.into_iter().filter_map(|act| match act {
-            Act::Route(stanza) | Act::RoutePast(stanza) => Some(stanza),
-            _ => None,
-        }));
+        for act in acts {
+            match act {
+                Act::Route(stanza) | Act::RoutePast(stanza) => self.pending.push_back(stanza),
+                Act::Tell(spoke) => self.spoken.push_back(*spoke),
+                _ => {}
+            }
+        }
     }
 
     /// Queues a stanza for a session. An answer to the session whose stanza this road is for is an acknowledgement: it must

@@ -78,7 +78,8 @@ impl Outlet {
         // What is held back goes before it.
         let ahead = self.held.as_ref().map_or(0, |held| held.len());
         if let Some(resumable) = self.resumable.as_mut().filter(|_| urgency(stanza) == Urgency::Now) {
-            resumable.record(ahead, entry, given).put(&mut batch, user, &resumable.id);
+            let recorded = resumable.record(ahead, entry, given);
+            resumable.note(&mut batch, user, [recorded.block()].into());
         }
         batch
     }

@@ -10,6 +10,7 @@ use wire::jid::BareJid;
 use wire::stanza::{Condition, Stanza};
 use xeps::account::SessionId;
 use xeps::feature::{Answer, At, Request, Scope};
+use xeps::state::States;
 use xeps::store::Position;
 use xeps::{Act, Cx, Halt};
 
@@ -100,12 +101,19 @@ impl Engine {
         road.follow(acts);
     }
 
-    /// A connection that has not authenticated asks its host (XEP-0077). Returns the answers, once they are true on disk.
-    pub async fn serve_early(&self, served: &Arc<Served>, address: Option<IpAddr>, stanza: &Stanza) -> Vec<Stanza> {
+    /// A connection that has not authenticated asks its host (XEP-0077). `early` is what features remember of the connection.
+    /// Returns the answers, once everything that the request has caused is on disk.
+    pub async fn serve_early(
+        &self,
+        served: &Arc<Served>,
+        address: Option<IpAddr>,
+        early: &mut States,
+        stanza: &Stanza,
+    ) -> Vec<Stanza> {
         let mut road = Road::new(None, address, Position::default());
         let mut cx = self.context(served, &road);
-        let reply = dispatch(&mut cx, At::Stream, stanza, None).await;
-        let (reply, _) = road.close(cx, reply).await;
+        let reply = dispatch(&mut cx, At::Stream(early), stanza, None).await;
+        let (reply, acts) = road.close(cx, reply).await;
         let reply = match reply {
             Ok(reply) => reply,
             Err(halt) => {
@@ -117,6 +125,8 @@ impl Engine {
                 })
             }
         };
+        road.follow(acts);
+        self.travel(&mut road).await;
         match self.store.durable(road.written).await {
             Ok(()) => reply.into_iter().collect(),
             Err(error) => {

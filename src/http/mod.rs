@@ -7,11 +7,15 @@
 //! bosh        XEP-0124, XEP-0206: a stream over requests         streams of all kinds are driven alike
 //! upload      XEP-0363: files come and go
 //! host_meta   XEP-0156: where all this is
+//! atom        open channels as feeds
 //! page        what a person sees at /
+//! invite      XEP-0401: what somebody who is invited sees
 //! ```
 
+mod atom;
 mod bosh;
 mod host_meta;
+mod invite;
 mod origin;
 mod page;
 mod serve;
@@ -53,6 +57,8 @@ struct WebHost {
     /// Scheme, name, and port.
     url: String,
     upload: Option<slots::Config>,
+    /// Whether an invitation lets somebody make an account.
+    registers: bool,
 }
 
 impl Web {
@@ -69,11 +75,12 @@ impl Web {
         for (domain, host) in &config.hosts {
             let url = public_url(domain, host, port);
             let upload = uploads.remove(domain.as_str());
+            let registers = host.registration.mode.takes_invitations();
             names.insert(name_of(&url).to_owned(), domain.as_str().to_owned());
             if let Some(upload) = &upload {
                 names.entry(upload.domain.as_str().to_owned()).or_insert_with(|| domain.as_str().to_owned());
             }
-            hosts.insert(domain.as_str().to_owned(), WebHost { domain: domain.clone(), url, upload });
+            hosts.insert(domain.as_str().to_owned(), WebHost { domain: domain.clone(), url, upload, registers });
         }
         let bosh = bosh::Sessions::new(config.http.bosh_sessions as usize);
         Web { shared, config, hosts, names, files, bosh }
@@ -121,10 +128,12 @@ fn router(web: Arc<Web>) -> Router {
         .max_age(Duration::from_secs(86_400));
     Router::new()
         .route("/", get(page::index))
+        .route("/invite/{token}", get(invite::show))
         .route("/.well-known/host-meta", get(host_meta::xml))
         .route("/.well-known/host-meta.json", get(host_meta::json))
         .route("/xmpp-websocket", get(websocket::open))
         .route("/http-bind", get(bosh::hint).post(bosh::request))
+        .route("/channels/{node}", get(atom::feed))
         .route("/upload/{id}/{name}", put(upload::take).get(upload::give))
         .layer(DefaultBodyLimit::disable())
         .layer(cors)

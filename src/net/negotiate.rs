@@ -18,6 +18,7 @@ use wire::stream::{Event, Header, Role, Stream, StreamCondition, StreamError, Ti
 use wire::xml::Limits as XmlLimits;
 use xeps::accounts::{self, AccountRecord};
 use xeps::devices::{Method, Salt};
+use xeps::state::States;
 
 /// A connection on its way to being established.
 pub(super) struct Negotiation<'a> {
@@ -29,6 +30,8 @@ pub(super) struct Negotiation<'a> {
     /// The domain that the stream header has named.
     domain: Option<BareJid>,
     pub(super) served: Option<Arc<Served>>,
+    /// What features remember of the connection until it has authenticated.
+    early: States,
     user: Option<BareJid>,
     /// The user has no account and gets one for as long as the session lasts.
     pub(super) anonymous: bool,
@@ -117,6 +120,7 @@ async fn bring_through(
         stream,
         domain: None,
         served: None,
+        early: States::default(),
         user: None,
         anonymous: false,
         method: Method::Certificate,
@@ -187,7 +191,8 @@ impl Negotiation<'_> {
             Event::Early(stanza) => {
                 if let Some(served) = &self.served {
                     let address = Some(self.peer.ip());
-                    let replies = Box::pin(self.shared.engine.serve_early(served, address, &stanza)).await;
+                    let engine = &self.shared.engine;
+                    let replies = Box::pin(engine.serve_early(served, address, &mut self.early, &stanza)).await;
                     replies.iter().for_each(|reply| self.stream.send(reply));
                 }
             }
@@ -232,6 +237,7 @@ impl Negotiation<'_> {
             }
             // RFC 7395 section 3.8: never STARTTLS inside a carrier.
             policy.tls = false;
+            policy.carried = true;
         }
         if let Some(served) = &self.served {
             policy.early_features = served.host.registry.early_stream_features(Some(self.peer.ip())).collect();

@@ -292,6 +292,7 @@ impl Incoming<'_> {
         Policy {
             domain: local,
             tls: true,
+            carried: false,
             require_tls: from.map_or(config.require_tls, |from| config.requires_tls(from)),
             mechanisms: Arc::from([Mechanism::External]),
             attempts: 2,

@@ -1,9 +1,10 @@
 //! What an operator can do, on a running server and on the store of one that is not running.
 
 use super::assemble;
+use super::invitations;
 use super::ports;
 use super::rooms;
-use crate::admin::{Access, Admin, AdminError, Device, Room, Status, StoreReport, User};
+use crate::admin::{Access, Admin, AdminError, Device, Invited, Room, Status, StoreReport, User, Wanted};
 use crate::config::{AccountName, Config, DomainName, Secret};
 use crate::doctor::{Doctor, Report};
 use crate::engine::Engine;
@@ -130,6 +131,11 @@ impl Admin for Operator {
         }
     }
 
+    async fn invite(&self, wanted: &Wanted) -> Result<Invited, AdminError> {
+        let port = self.listening.iter().find(|(name, _)| *name == "https").map(|(_, address)| address.port());
+        invitations::invite(&self.config, self.store.as_ref(), wanted, port).await
+    }
+
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {
         self.logs.set(filter).map_err(AdminError::Invalid)?;
         *self.log_filter.lock() = filter.to_owned();
@@ -199,7 +205,8 @@ impl Admin for Offline {
     async fn user_delete(&self, account: &AccountName) -> Result<(), AdminError> {
         let store = self.open().await?;
         existing(store.as_ref(), account.jid()).await?;
-        let engine = assemble::engine(&self.config, store, &assemble::Uploads::new()).map_err(AdminError::Failed)?;
+        let engine = assemble::engine(&self.config, store, &assemble::Uploads::new(), None).await;
+        let engine = engine.map_err(AdminError::Failed)?;
         let served = engine.domains.host(account.jid().domain()).ok_or_else(|| not_served(account))?.clone();
         engine.delete_account(&served, account.jid()).await.map_err(store_failed)
     }
@@ -234,6 +241,11 @@ impl Admin for Offline {
             Some(position) => durable(store.as_ref(), position).await,
             None => Err(rooms::unknown(room)),
         }
+    }
+
+    async fn invite(&self, wanted: &Wanted) -> Result<Invited, AdminError> {
+        let port = self.config.listen.https.addresses.first().map(|address| address.port()).filter(|port| *port != 0);
+        invitations::invite(&self.config, self.open().await?.as_ref(), wanted, port).await
     }
 
     async fn set_log_filter(&self, _: &str) -> Result<(), AdminError> {
@@ -382,7 +394,7 @@ async fn newest(store: &dyn Store) -> Result<Position, AdminError> {
     Ok(store.commit(Batch::new()).await.map_err(store_failed)?.position)
 }
 
-async fn durable(store: &dyn Store, position: Position) -> Result<(), AdminError> {
+pub(super) async fn durable(store: &dyn Store, position: Position) -> Result<(), AdminError> {
     store.durable(position).await.map_err(store_failed)
 }
 

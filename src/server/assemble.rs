@@ -16,6 +16,8 @@ use xeps::archive::{self, Policy as ArchivePolicy, Retention};
 use xeps::clock::Clock;
 use xeps::devices;
 use xeps::disco::{self, Contacts, Service};
+use xeps::invitation;
+use xeps::mam::Search;
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
@@ -38,21 +40,29 @@ pub fn open_store(config: &Config) -> Result<Arc<Database>, String> {
     open(&store_options(config)).map_err(|error| error.to_string())
 }
 
-/// The engine with every host, its features and its services.
-pub fn engine(config: &Config, store: Arc<dyn Store>, uploads: &Uploads) -> Result<Engine, String> {
+/// The engine with every host, its features and its services. `port` is where HTTP over TLS is.
+pub async fn engine(
+    config: &Config,
+    store: Arc<dyn Store>,
+    uploads: &Uploads,
+    port: Option<u16>,
+) -> Result<Engine, String> {
     let clock = Arc::new(SystemClock);
     let mut hosts = Vec::new();
     for (domain, host) in &config.hosts {
         let services = services(ServiceSettings {
-            rooms: rooms(domain, &host.rooms),
+            rooms: rooms(domain, host),
             pubsub: pubsub(config, domain, host),
             upload: uploads.get(domain.as_str()).cloned(),
         });
         let mut settings = settings(config, host, clock.as_ref());
+        settings.invitations = invitations(domain, host, port);
         settings.disco.services.extend(services.iter().map(|(domain, own)| service(domain, Some(own.title()))));
         let registry = Registry::new(features(settings));
         let registry = registry.map_err(|error| format!("this build is broken: {error}"))?;
-        hosts.push((Host { domain: domain.jid().clone(), registry }, services));
+        // By the host itself, so that archives keep their ids whatever other hosts there are.
+        let ids = secret(store.as_ref(), domain, "archive-ids").await?;
+        hosts.push((Host::new(domain.jid().clone(), registry, &ids), services));
     }
     let domains = Domains::new(hosts, config.components.keys().map(|domain| domain.as_str().to_owned()));
     let limits = Limits {
@@ -78,13 +88,14 @@ pub fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashM
         let policy = Policy {
             domain: domain.jid().clone(),
             tls: true,
+            carried: false,
             require_tls: host.require_tls,
             mechanisms: mechanisms(host),
             attempts: ATTEMPTS,
             decoys: decoys.clone(),
             // Depends on who asks: filled in when a stream is opened.
             early_features: Arc::from([]),
-            early_namespaces: &["jabber:iq:register"],
+            early_namespaces: &["jabber:iq:register", invitation::PREAUTH],
             features: registry.stream_features().collect(),
             limits: limits(config),
             component_secret: None,
@@ -110,6 +121,7 @@ pub fn component_policies(config: &Config, decoys: &Arc<Decoys>) -> Result<HashM
         let policy = Policy {
             domain: domain.jid().clone(),
             tls: false,
+            carried: false,
             require_tls: false,
             mechanisms: Arc::from([]),
             attempts: 1,
@@ -130,13 +142,17 @@ pub fn component_policies(config: &Config, decoys: &Arc<Decoys>) -> Result<HashM
 /// What unknown accounts are answered with. The secret behind it is made once and kept: salts that change with a restart
 /// would give them away.
 pub async fn decoys(config: &Config, store: &dyn Store) -> Result<Arc<Decoys>, String> {
-    Ok(Arc::new(Decoys::new(secret(config, store, "decoys").await?, Iterations::default())))
+    Ok(Arc::new(Decoys::new(secret(store, first_host(config)?, "decoys").await?, Iterations::default())))
 }
 
-/// A secret of this server, made when it is first needed and kept.
-async fn secret(config: &Config, store: &dyn Store, name: &str) -> Result<[u8; 32], String> {
+/// The host that keeps what belongs to the whole server.
+fn first_host(config: &Config) -> Result<&DomainName, String> {
+    config.hosts.keys().next().ok_or_else(|| "no host is configured".to_owned())
+}
+
+/// A secret, made when it is first needed and kept with a host.
+async fn secret(store: &dyn Store, owner: &DomainName, name: &str) -> Result<[u8; 32], String> {
     let failed = |error: StoreError| format!("the store cannot be used: {error}");
-    let Some(owner) = config.hosts.keys().next() else { return Err("no host is configured".to_owned()) };
     let key = Key::new(owner.as_str(), "secret", name);
     let kept = store.get(key).await.map_err(failed)?;
     if let Some(secret) = kept.and_then(|record| record.value.as_ref().try_into().ok()) {
@@ -151,7 +167,8 @@ async fn secret(config: &Config, store: &dyn Store, name: &str) -> Result<[u8; 3
 }
 
 /// The settings of a host's rooms, if it has any.
-fn rooms(host: &DomainName, rooms: &config::Rooms) -> Option<muc::Config> {
+fn rooms(domain: &DomainName, host: &HostConfig) -> Option<muc::Config> {
+    let rooms = &host.rooms;
     let settings = muc::Config {
         title: rooms.title.clone(),
         creators: match rooms.create {
@@ -172,9 +189,14 @@ fn rooms(host: &DomainName, rooms: &config::Rooms) -> Option<muc::Config> {
         creations: muc::Rate { count: rooms.creations.count, window: rooms.creations.window.get() },
         max_occupants: rooms.max_occupants as usize,
         archive_expiry: rooms.archive_expiry.map(config::Period::get),
-        ..muc::Config::new(host.jid().clone(), rooms.domain_for(host).jid().clone())
+        search: search(host),
+        ..muc::Config::new(domain.jid().clone(), rooms.domain_for(domain).jid().clone())
     };
     rooms.enabled.then_some(settings)
+}
+
+fn search(host: &HostConfig) -> Search {
+    if host.archive.search { Search::Offered } else { Search::Off }
 }
 
 /// How uploads are taken, by host.
@@ -182,7 +204,7 @@ pub type Uploads = HashMap<String, upload::Config>;
 
 /// The settings of uploads. `port` is where HTTP over TLS is; without it, only hosts with a public URL take uploads.
 pub async fn uploads(config: &Config, store: &dyn Store, port: Option<u16>) -> Result<Uploads, String> {
-    let secret = secret(config, store, "upload").await?;
+    let secret = secret(store, first_host(config)?, "upload").await?;
     let one = |(domain, host): (&DomainName, &HostConfig)| {
         let reachable = host.public_url.is_some() || port.is_some();
         if !host.upload.enabled || !reachable {
@@ -227,6 +249,7 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
             config::ArchivePolicy::Roster => ArchivePolicy::Roster,
         },
         retention: Retention { expiry: host.archive.expiry.get(), max_messages: host.archive.max_messages.into() },
+        search: search(host),
     };
     settings.blocking.max_items = account.blocked as usize;
     settings.push = push::Config { sender: host.push.sender, body: host.push.body };
@@ -240,6 +263,7 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
     settings.register.mode = match host.registration.mode {
         config::RegistrationMode::Closed => Mode::Closed,
         config::RegistrationMode::Open => Mode::Open,
+        config::RegistrationMode::Invite => Mode::Invite,
         config::RegistrationMode::Loopback => Mode::Loopback,
     };
     settings.register.allow = host.registration.allow.clone();
@@ -252,6 +276,20 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
         max_subscriptions: host.pep.subscriptions as usize,
     };
     settings
+}
+
+/// On which terms people are invited to a host. `port` is where HTTP over TLS is; without it, only hosts with a public URL have
+/// pages for invitations.
+pub fn invitations(domain: &DomainName, host: &HostConfig, port: Option<u16>) -> invitation::Config {
+    let reachable = host.public_url.is_some() || port.is_some();
+    invitation::Config {
+        users: host.invitations.users,
+        admins: host.admins.iter().map(|admin| admin.jid().clone()).collect(),
+        registers: host.registration.mode.takes_invitations(),
+        lifetime: host.invitations.expiry.get(),
+        most: host.invitations.per_user as usize,
+        base: reachable.then(|| public_url(domain, host, port.unwrap_or_default())),
+    }
 }
 
 /// The publish-subscribe service of a host, unless its domain is somebody else's.

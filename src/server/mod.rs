@@ -2,6 +2,7 @@
 
 mod admin;
 mod assemble;
+mod invitations;
 mod ports;
 mod rooms;
 mod token_key;
@@ -58,7 +59,7 @@ async fn serve(
     let listeners = Listeners::bind(&config)?;
     let tls = Tls::load(&config, SystemTime::now()).map_err(|error| error.to_string())?;
     let uploads = assemble::uploads(&config, store.as_ref(), listeners.https_port()).await?;
-    let engine = Arc::new(assemble::engine(&config, store.clone(), &uploads)?);
+    let engine = Arc::new(assemble::engine(&config, store.clone(), &uploads, listeners.https_port()).await?);
     let decoys = assemble::decoys(&config, store.as_ref()).await?;
     let (federation, lines) = match config.federation.enabled {
         true => Federation::new(&config.federation).map(|(federation, lines)| (Some(federation), Some(lines)))?,
@@ -106,6 +107,10 @@ async fn serve(
         let engine = engine.clone();
         async move { engine.end_sleepers().await }
     });
+    let waking = tokio::spawn({
+        let (engine, patience) = (engine.clone(), config.limits.session.wake_after.get());
+        async move { engine.wake_restored(patience).await }
+    });
     let reloading = tokio::spawn(reload_at_hangup(shared.clone(), config.clone()));
     let certificates = config.hosts.keys().map(|d| shared.tls.host(Some(d.as_str())).certificate().clone()).collect();
     eprintln!("{}", banner(&config, &Facts { source, listening, certificates, accounts }));
@@ -118,6 +123,8 @@ async fn serve(
     administration.abort();
     reloading.abort();
     sleepers.abort();
+    waking.abort();
+    engine.dismiss_residents().await;
     let _ = stop.send(true);
     take_down(&engine, &shared, carrying).await;
     accepting.shutdown().await;

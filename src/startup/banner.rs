@@ -72,6 +72,7 @@ fn first_account(config: &Config, facts: &Facts, program: &str) -> String {
         format!("\nThere are no accounts yet. To make one:\n\n  {program}{option} user add you@{domain}\n\n");
     match host.registration.mode {
         RegistrationMode::Closed => {}
+        RegistrationMode::Invite => text.push_str("To invite somebody, use `oriole invite`. "),
         RegistrationMode::Loopback => text.push_str("A client on this machine can register one too. "),
         RegistrationMode::Open => text.push_str("Any client can register one too. "),
     }

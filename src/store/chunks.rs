@@ -16,7 +16,7 @@ use super::keys::{self, Span};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use xeps::store::{Direction, Result, StoreError};
+use xeps::store::{Direction, Result, Seq, StoreError};
 
 /// The longest value that is kept whole, and the longest piece.
 const WHOLE: usize = 4096;
@@ -105,9 +105,17 @@ impl Chunked {
 
     /// Makes all changes or none. No two calls may have the same `stamp`.
     pub fn apply(&self, changes: &Changes, stamp: u64) -> Result<()> {
+        self.apply_over(Seq::MAX, changes, stamp)
+    }
+
+    /// The same where no log entry with an id above `newest` is in the engine, so that nothing needs to be looked up to be
+    /// replaced.
+    pub fn apply_over(&self, newest: Seq, changes: &Changes, stamp: u64) -> Result<()> {
         let mut writes = Vec::with_capacity(changes.len() + 1);
+        let may_replace = |key: &[u8]| keys::entry_id(key).is_none_or(|id| id <= newest);
         for (key, value) in changes {
             if keys::may_be_long(key)
+                && may_replace(key)
                 && let Some(old) = self.head(key)?
             {
                 writes.extend((0..old.pieces()).map(|index| (keys::piece(key, old.stamp, index), None)));
@@ -187,6 +195,7 @@ fn parse_head(stored: &Bytes) -> Result<Option<Head>> {
 mod tests {
     use super::super::engine::memory::Memory;
     use super::*;
+    use xeps::store::LogKey;
 
     fn put(store: &Chunked, key: &[u8], value: Option<Vec<u8>>, stamp: u64) {
         let changes = Changes::from([(key.to_vec(), value.map(Bytes::from))]);
@@ -222,6 +231,18 @@ mod tests {
         put(&store, b"\x02key", None, 91);
         put(&store, &long_key, None, 92);
         assert!(physical(&store).is_empty());
+    }
+
+    #[test]
+    fn only_what_is_new_is_not_looked_up() {
+        let store = Chunked::new(Box::new(Memory::default()));
+        let entry = |id| keys::entry(LogKey::new("juliet", "archive"), Seq(id));
+        let long = |id| Changes::from([(entry(id), Some(Bytes::from(vec![7; 9000])))]);
+        store.apply_over(Seq(0), &long(5), 5).expect("applied");
+        store.apply_over(Seq(5), &long(6), 6).expect("applied");
+        let replaced = Changes::from([(entry(5), Some(Bytes::new())), (entry(6), None)]);
+        store.apply_over(Seq(6), &replaced, 7).expect("applied");
+        assert_eq!(physical(&store).len(), 1, "no piece is left behind");
     }
 
     #[test]

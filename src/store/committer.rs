@@ -96,7 +96,7 @@ impl Committer {
             closing: AtomicBool::new(false),
         });
         let own = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("store-committer".into()).spawn(move || run(&own));
+        let thread = thread::Builder::new().name("store-committer".into()).spawn(move || run(&own, Seq(mark)));
         let thread = thread.map_err(|error| StoreError::Io(format!("cannot start the committer: {error}")))?;
         Ok(Self { shared, waker: thread.thread().clone(), thread: Mutex::new(Some(thread)) })
     }
@@ -207,10 +207,10 @@ impl Shared {
         self.room.notify_all();
     }
 
-    /// Writes a load and syncs.
-    fn write(&self, load: &Load) -> Result<()> {
+    /// Writes a load and syncs. All loads before it had ids up to `newest`.
+    fn write(&self, load: &Load, newest: Seq) -> Result<()> {
         let _writing = self.writing.lock();
-        self.view.engine.apply(&load.changes, load.mark)?;
+        self.view.engine.apply_over(newest, &load.changes, load.mark)?;
         self.view.engine.sync()
     }
 
@@ -221,8 +221,8 @@ impl Shared {
     }
 }
 
-/// The committer thread.
-fn run(shared: &Shared) {
+/// The committer thread. What is on disk already has ids up to `newest`.
+fn run(shared: &Shared, mut newest: Seq) {
     let _last_words = LastWords(shared);
     loop {
         // Asked before taking: what was committed before the closing is in the load.
@@ -231,11 +231,12 @@ fn run(shared: &Shared) {
         match load {
             Some(load) => {
                 let begun = Instant::now();
-                if let Err(error) = shared.write(&load) {
+                if let Err(error) = shared.write(&load, newest) {
                     tracing::error!(%error, "the store cannot write; nothing is acknowledged from now on");
                     shared.announce(|progress| progress.failed = Some(error));
                     return;
                 }
+                newest = Seq(load.mark);
                 let written = shared.view.overlay.write().flushed();
                 shared.announce(|progress| progress.durable = load.position);
                 drop(written);

@@ -5,8 +5,7 @@ use super::keys::{self, Parsed};
 use super::lock::DirectoryLock;
 use super::options::{Missing, OpenError, Opened, Options, open_engine};
 use super::view::View;
-use super::{schema, sweep, values};
-use std::ops::ControlFlow;
+use super::{index, schema, sweep, values};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use xeps::store::{
@@ -127,40 +126,16 @@ impl Store for Database {
                 self.look(limit, work).await
             }
             Some(tag) => {
-                let span = keys::entries_tagged(log, tag, from, to);
-                let log = log.to_owned();
-                let work = move |view: &View| {
-                    let mut entries = Vec::new();
-                    view.scan(&span, direction, &mut |key, _| {
-                        if entries.len() == limit {
-                            return Ok(ControlFlow::Break(()));
-                        }
-                        let seq = seq_of(key)?;
-                        // Gone, if it was removed after we saw the index.
-                        if let Some(stored) = view.get(&keys::entry(log.as_key(), seq))? {
-                            entries.push(values::parse_entry(seq, stored)?);
-                        }
-                        Ok(ControlFlow::Continue(()))
-                    })?;
-                    Ok(entries)
-                };
-                self.look(limit, work).await
+                let (log, tag) = (log.to_owned(), tag.to_owned());
+                self.look(limit, move |view: &View| index::read(view, log.as_key(), &tag, (from, to), direction, limit))
+                    .await
             }
         }
     }
 
     async fn summary(&self, log: LogKey<'_>) -> Result<Summary> {
         log.check()?;
-        let view = self.view();
-        let Some(stored) = view.get(&keys::sums(log))? else { return Ok(Summary::default()) };
-        let sums = values::parse_sums(stored)?;
-        let span = keys::entries(log, Seq::MIN, Seq::MAX);
-        let end = |direction| {
-            let found = view.collect(&span, direction, 1)?;
-            found.first().map(|(key, _)| seq_of(key)).transpose()
-        };
-        let (first, last) = (end(Direction::Forward)?, end(Direction::Backward)?);
-        Ok(Summary { entries: sums.entries, bytes: sums.bytes, first, last })
+        index::summary(self.view(), log)
     }
 
     async fn trim(&self, log: LogKey<'_>, up_to: Seq) -> Result<Position> {

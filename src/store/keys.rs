@@ -8,8 +8,8 @@
 //! 01 'f' owner                                   a forget is under way
 //! 02 owner 00 kind 00 'l' seq                    a log entry
 //! 02 owner 00 kind 00 'r' name                   a record
-//! 02 owner 00 kind 00 's'                        the sums of a log
-//! 02 owner 00 kind 00 't' tag 00 seq             an entry of a log has this tag
+//! 02 owner 00 kind 00 's'                        the sums of a log (see `index`)
+//! 02 owner 00 kind 00 't' tag 00 seq             entries of a log that have this tag, and the last of them
 //! 03 length key stamp index                      a piece of a value that is too long for one (see `chunks`)
 //! ```
 //!
@@ -51,7 +51,7 @@ pub enum Parsed {
     Entry { owner: String, kind: String, seq: Seq },
     /// The sums of a log.
     Sums { owner: String, kind: String },
-    /// The tag of a log entry.
+    /// A block of the index by tags, with the last of its entries.
     Tagged { owner: String, kind: String, tag: String, seq: Seq },
     /// A piece of the long value of `key`.
     Piece { key: Vec<u8>, stamp: u64, index: u32 },
@@ -76,7 +76,7 @@ pub fn sums(log: LogKey<'_>) -> Vec<u8> {
     collection(log.owner, log.kind, SUMS)
 }
 
-/// The key that finds an entry by its tag.
+/// The key of a block of the index by tags, whose last entry has that id.
 pub fn tagged(log: LogKey<'_>, tag: &str, seq: Seq) -> Vec<u8> {
     let mut bytes = tag_prefix(log, tag);
     bytes.extend_from_slice(&seq.0.to_be_bytes());
@@ -119,7 +119,7 @@ pub fn entries(log: LogKey<'_>, from: Seq, to: Seq) -> Span {
     seqs(collection(log.owner, log.kind, ENTRY), from, to)
 }
 
-/// The index of all entries of a log that have the tag, with `from <= seq <= to`.
+/// The blocks of the index of a tag whose last id is in `from <= seq <= to`.
 pub fn entries_tagged(log: LogKey<'_>, tag: &str, from: Seq, to: Seq) -> Span {
     seqs(tag_prefix(log, tag), from, to)
 }
@@ -164,11 +164,17 @@ pub fn forgotten(key: &[u8]) -> Option<String> {
 
 /// Whether the value of this key is one of a feature, and so may be long; what the store adds for itself is short.
 pub fn may_be_long(key: &[u8]) -> bool {
-    let mut parts = key.splitn(3, |byte| *byte == END).skip(2);
-    match key.first() {
-        Some(&META) => false,
-        _ => !matches!(parts.next().and_then(|rest| rest.first()), Some(&SUMS | &TAGGED)),
-    }
+    key.first() != Some(&META) && !matches!(section(key), Some(SUMS | TAGGED))
+}
+
+/// The id of a log entry by its key; `None` for any other key.
+pub fn entry_id(key: &[u8]) -> Option<Seq> {
+    if section(key) == Some(ENTRY) { seq_of(key) } else { None }
+}
+
+/// What kind of data a key has.
+fn section(key: &[u8]) -> Option<u8> {
+    key.splitn(3, |byte| *byte == END).nth(2)?.first().copied()
 }
 
 /// The id at the end of the key of an entry or of a tag.
@@ -339,6 +345,14 @@ mod tests {
         assert!(long.iter().all(|key| may_be_long(key)));
         let short = [sums(LOG), tagged(LOG, "", Seq(7)), MARK.to_vec(), forget("juliet")];
         assert!(!short.iter().any(|key| may_be_long(key)));
+    }
+
+    #[test]
+    fn an_entry_is_told_by_its_key() {
+        assert_eq!(entry_id(&entry(LOG, Seq(0))), Some(Seq(0)));
+        for other in [record(Key::new("a", "b", "l1234567")), sums(LOG), tagged(LOG, "l", Seq(7)), MARK.to_vec()] {
+            assert_eq!(entry_id(&other), None);
+        }
     }
 
     #[test]

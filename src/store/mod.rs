@@ -3,6 +3,7 @@
 //! ```text
 //! database    the port's methods
 //!   stage     a batch becomes changes of keys                  keys, values: how things are written
+//!   index     sums and tags of logs
 //!   committer one thread writes and syncs for all
 //!   sweep     trim and forget, in pieces
 //!   view      pending commits over the engine                  overlay: the pending commits
@@ -18,6 +19,7 @@ mod chunks;
 mod committer;
 mod database;
 mod engine;
+mod index;
 mod keys;
 mod lock;
 mod options;

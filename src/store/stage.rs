@@ -2,12 +2,15 @@
 //! is visible to anyone until the whole has succeeded.
 
 use super::chunks::Changes;
-use super::keys;
+use super::index;
+use super::keys::{self, Span};
 use super::values::{self, Sums};
 use super::view::View;
 use bytes::Bytes;
 use compact_str::CompactString;
-use xeps::store::{Expect, Key, LogKey, Op, Result, Seq, StoreError};
+use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow};
+use xeps::store::{Direction, Expect, Key, LogKey, Op, Result, Seq, StoreError};
 
 /// A commit in the making.
 pub struct Stage<'a> {
@@ -50,13 +53,15 @@ impl<'a> Stage<'a> {
         let Some(stored) = self.get(&key)? else { return Ok(()) };
         let entry = values::parse_entry(seq, stored)?;
         self.set(key, None);
-        for tag in &entry.tags {
-            self.set(keys::tagged(log, tag, seq), None);
+        let mut sums = self.sums(log)?;
+        if seq > sums.up_to {
+            return Ok(());
         }
-        self.count(log, |sums| {
-            sums.entries = sums.entries.saturating_sub(1);
-            sums.bytes = sums.bytes.saturating_sub(entry.value.len() as u64);
-        })
+        sums.entries = sums.entries.saturating_sub(1);
+        sums.bytes = sums.bytes.saturating_sub(entry.value.len() as u64);
+        // Without them everything there may still be is the tail.
+        self.set(keys::sums(log), (sums.entries > 0).then(|| values::sums(sums)));
+        entry.tags.iter().try_for_each(|tag| self.unindex(log, tag, seq))
     }
 
     fn put(&mut self, key: Key<'_>, value: &Bytes, expect: Expect) -> Result<()> {
@@ -80,14 +85,8 @@ impl<'a> Stage<'a> {
             Seq(self.mark)
         });
         self.set(keys::entry(log, seq), Some(values::entry(tags, value)));
-        for tag in tags {
-            self.set(keys::tagged(log, tag, seq), Some(Bytes::new()));
-        }
         self.seqs.push(seq);
-        self.count(log, |sums| {
-            sums.entries += 1;
-            sums.bytes += value.len() as u64;
-        })
+        if index::settles(seq) { self.settle(log, seq) } else { Ok(()) }
     }
 
     fn amend(&mut self, log: LogKey<'_>, seq: Seq, value: &Bytes) -> Result<()> {
@@ -95,9 +94,43 @@ impl<'a> Stage<'a> {
         let stored = self.get(&key)?.ok_or(StoreError::Conflict)?;
         let old = values::parse_entry(seq, stored)?;
         self.set(key, Some(values::entry(&old.tags, value)));
-        self.count(log, |sums| {
+        let mut sums = self.sums(log)?;
+        if seq <= sums.up_to {
             sums.bytes = sums.bytes.saturating_sub(old.value.len() as u64).saturating_add(value.len() as u64);
-        })
+            self.set(keys::sums(log), Some(values::sums(sums)));
+        }
+        Ok(())
+    }
+
+    /// Counts and indexes the tail of a log, whose newest entry has that id.
+    fn settle(&mut self, log: LogKey<'_>, newest: Seq) -> Result<()> {
+        let mut sums = self.sums(log)?;
+        let mut tail = Vec::new();
+        for (key, stored) in self.collect(&keys::entries(log, index::tail(sums).0, newest))? {
+            let seq = keys::seq_of(&key).unwrap_or(newest);
+            let entry = values::parse_entry(seq, stored)?;
+            sums.entries += 1;
+            sums.bytes += entry.value.len() as u64;
+            tail.push((seq, entry.tags));
+        }
+        sums.up_to = newest;
+        self.set(keys::sums(log), Some(values::sums(sums)));
+        for (key, value) in index::blocks(log, &tail) {
+            self.set(key, Some(value));
+        }
+        Ok(())
+    }
+
+    /// Takes an entry out of the index of one of its tags.
+    fn unindex(&mut self, log: LogKey<'_>, tag: &str, seq: Seq) -> Result<()> {
+        let Some((key, value)) = self.first(&keys::entries_tagged(log, tag, seq, Seq::MAX))? else { return Ok(()) };
+        let mut ids = index::ids(&key, &value)?;
+        ids.retain(|id| *id != seq);
+        self.set(key, None);
+        if let Some((key, value)) = index::block(log, tag, &ids) {
+            self.set(key, Some(value));
+        }
+        Ok(())
     }
 
     fn check(&self, key: &[u8], expect: Expect) -> Result<()> {
@@ -111,15 +144,8 @@ impl<'a> Stage<'a> {
         if expect.holds(version) { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
-    fn count(&mut self, log: LogKey<'_>, change: impl FnOnce(&mut Sums)) -> Result<()> {
-        let key = keys::sums(log);
-        let mut sums = match self.get(&key)? {
-            Some(stored) => values::parse_sums(stored)?,
-            None => Sums::default(),
-        };
-        change(&mut sums);
-        self.set(key, (sums.entries > 0).then(|| values::sums(sums)));
-        Ok(())
+    fn sums(&self, log: LogKey<'_>) -> Result<Sums> {
+        self.get(&keys::sums(log))?.map_or(Ok(Sums::default()), values::parse_sums)
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
@@ -127,5 +153,38 @@ impl<'a> Stage<'a> {
             Some(value) => Ok(value.clone()),
             None => self.view.get(key),
         }
+    }
+
+    /// What the span holds, as far as the commit has come.
+    fn collect(&self, span: &Span) -> Result<BTreeMap<Vec<u8>, Bytes>> {
+        let stored = self.view.collect(span, Direction::Forward, usize::MAX)?;
+        let mut found: BTreeMap<Vec<u8>, Bytes> = stored.into_iter().collect();
+        for (key, value) in self.own(span) {
+            match value {
+                Some(value) => found.insert(key.clone(), value.clone()),
+                None => found.remove(key),
+            };
+        }
+        Ok(found)
+    }
+
+    /// The first key of the span, as far as the commit has come, with its value.
+    fn first(&self, span: &Span) -> Result<Option<(Vec<u8>, Bytes)>> {
+        let own = self.own(span).find_map(|(key, value)| Some((key.clone(), value.clone()?)));
+        let mut stored = None;
+        self.view.scan(span, Direction::Forward, &mut |key, value| {
+            if self.changes.contains_key(key) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            stored = Some((key.to_vec(), value));
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(own.into_iter().chain(stored).min_by(|a, b| a.0.cmp(&b.0)))
+    }
+
+    fn own(&self, (from, to): &Span) -> impl Iterator<Item = (&Vec<u8>, &Option<Bytes>)> {
+        let bounds = (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice()));
+        // A map panics when asked for a range that ends before it begins.
+        (from < to).then(|| self.changes.range::<[u8], _>(bounds)).into_iter().flatten()
     }
 }

@@ -88,7 +88,7 @@ fn remove_piece(committer: &Committer, stage: &mut Stage<'_>, span: &Span, marke
         match keys::parse(key).ok_or_else(|| unknown(key))? {
             Parsed::Record { .. } if values::parse_record(stored)?.version < marked => stage.set(key.to_vec(), None),
             Parsed::Entry { owner, kind, seq } if seq.0 < marked => stage.remove(LogKey::new(&owner, &kind), seq)?,
-            // Sums and tags go with the entries; the rest is newer.
+            // Sums and index go with the entries; the rest is newer.
             _ => {}
         }
         Ok(ControlFlow::Continue(()))
@@ -119,7 +119,7 @@ mod tests {
             (keys::MARK.to_vec(), Some(number(31))),
             (keys::forget("juliet"), Some(number(20))),
             (keys::record(Key::new("romeo", "roster", "old")), Some(values::record(9, b""))),
-            (keys::sums(LOG), Some(values::sums(Sums { entries: 2, bytes: 6 }))),
+            (keys::sums(LOG), Some(values::sums(Sums { entries: 2, bytes: 6, up_to: Seq(30) }))),
         ]);
         for (text, id) in old_and_new {
             changes.insert(keys::record(Key::new("juliet", "roster", text)), Some(values::record(id, b"")));
@@ -142,6 +142,6 @@ mod tests {
         ];
         assert_eq!(left, expected);
         let sums = committer.shared.view.get(&keys::sums(LOG)).expect("read").expect("there");
-        assert_eq!(values::parse_sums(sums), Ok(Sums { entries: 1, bytes: 3 }));
+        assert_eq!(values::parse_sums(sums), Ok(Sums { entries: 1, bytes: 3, up_to: Seq(30) }));
     }
 }

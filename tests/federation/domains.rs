@@ -3,29 +3,15 @@
 
 use crate::others::{Demands, installed, names};
 use crate::stage::{House, Quality, Stage, address, hears, routes, says, send};
-use crate::support::{Client, skip};
-use sha1::{Digest, Sha1};
+use crate::support::{Client, component, skip};
 use std::net::{IpAddr, TcpListener};
 use wire::xml::Element;
 
 const SECRET: &str = "s3cret";
 
 /// A component that is connected (XEP-0114).
-fn component(house: &House, domain: &str) -> Client {
-    let mut component = Client::connect(house.oriole().component(), &house.ca);
-    component.restart();
-    component.send(format!(
-        "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='{domain}'>"
-    ));
-    let header = match component.next() {
-        crate::support::client::Incoming::Header(header) => header,
-        other => panic!("{other:?}"),
-    };
-    let proof = Sha1::digest(format!("{}{SECRET}", header.attr("id").unwrap()));
-    let proof: String = proof.iter().map(|octet| format!("{octet:02x}")).collect();
-    component.send(format!("<handshake>{proof}</handshake>"));
-    component.find(|element| element.name() == "handshake");
-    component
+fn gateway(house: &House, domain: &str) -> Client {
+    component::connect(house.oriole().component(), &house.ca, domain, SECRET)
 }
 
 fn is_message(element: &Element, text: &str) -> bool {
@@ -37,15 +23,15 @@ fn a_component_talks_to_users_elsewhere() {
     let stage = Stage::new();
     let [verona_at, mantua_at] = [address(), address()];
     let strict = "federation.require = 'certificates'\n".to_owned();
-    let gateway = format!("components.'gateway.verona.example'.secret = '{SECRET}'\n");
+    let component = format!("components.'gateway.verona.example'.secret = '{SECRET}'\n");
     let verona = stage.oriole(
         "verona.example",
         verona_at,
-        &(strict.clone() + &gateway + &routes(&[("mantua.example", mantua_at)])),
+        &(strict.clone() + &component + &routes(&[("mantua.example", mantua_at)])),
     );
     let there = [("verona.example", verona_at), ("gateway.verona.example", verona_at)];
     let mantua = stage.oriole("mantua.example", mantua_at, &(strict + &routes(&there)));
-    let mut gateway = component(&verona, "gateway.verona.example");
+    let mut gateway = gateway(&verona, "gateway.verona.example");
     let mut romeo = mantua.user("romeo");
     romeo.send("<presence/>");
     send(&mut romeo, "fish@gateway.verona.example", "to the gateway");

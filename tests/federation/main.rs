@@ -2,6 +2,7 @@
 
 mod attacks;
 mod broken;
+mod channels;
 mod crash;
 mod dane;
 mod delivery;

@@ -127,6 +127,8 @@ impl Stage {
             ssl = {{ key = "{key}"; certificate = "{certificate}"; cafile = "{ca}"; }}
             VirtualHost "{domain}"
             Component "conference.{domain}" "muc"
+            Component "pubsub.{domain}" "pubsub"
+            admins = {{ "romeo@{domain}" }}
             {more}
             "#,
             dir = dir.display(),
@@ -185,6 +187,7 @@ modules:
   mod_disco: {{}}
   mod_muc: {{}}
   mod_ping: {{}}
+  mod_pubsub: {{ plugins: [ "flat" ] }}
   mod_register: {{ ip_access: all, password_strength: 0 }}
   mod_roster: {{}}
   mod_vcard: {{ search: false }}

@@ -8,7 +8,7 @@ const SM: &str = "urn:xmpp:sm:3";
 const MAM: &str = "urn:xmpp:mam:2";
 
 /// The bodies in the archive of whoever is logged in, with the ids under which they are kept.
-fn archive(client: &mut Client) -> Vec<(String, String)> {
+pub fn archive(client: &mut Client) -> Vec<(String, String)> {
     let id = client.fresh_id();
     client.send(format!("<iq type='set' id='{id}'><query xmlns='{MAM}'/></iq>"));
     let mut results = Vec::new();

@@ -1,5 +1,6 @@
 //! How the server starts, stops, and says what is wrong.
 
+use crate::archive::archive;
 use crate::support::{Client, DOMAIN, Server, client::Incoming, server::program, wait};
 use rustix::process::Signal;
 use std::io::{Read, Write};
@@ -192,6 +193,8 @@ fn what_is_saved_can_be_restored_elsewhere() {
     juliet.iq("set", None, "<query xmlns='jabber:iq:roster'><item jid='romeo@capulet.example' name='Romeo'/></query>");
     juliet.send("<message to='romeo@capulet.example' type='chat'><body>Good night!</body></message>");
     juliet.settle();
+    let kept = archive(&mut juliet);
+    assert_eq!(kept.len(), 1);
     let saved = server.scratch().join("saved");
     let saved = saved.to_str().unwrap();
     let export = server.oriole(&["store", "export", saved]);
@@ -206,7 +209,9 @@ fn what_is_saved_can_be_restored_elsewhere() {
         let import = other.oriole(&["store", "import", saved]);
         assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
         other.restart();
-        let roster = other.log_in("juliet", "balcony").iq("get", None, "<query xmlns='jabber:iq:roster'/>");
+        let mut juliet = other.log_in("juliet", "balcony");
+        assert_eq!(archive(&mut juliet), kept, "messages keep their ids");
+        let roster = juliet.iq("get", None, "<query xmlns='jabber:iq:roster'/>");
         let item = roster.child("query", "jabber:iq:roster").unwrap().children().next().unwrap().clone();
         assert_eq!(item.attr("name"), Some("Romeo"));
         let mut romeo = other.log_in("romeo", "garden");

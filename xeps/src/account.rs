@@ -9,6 +9,7 @@ mod storage;
 
 pub use contact::{Contact, Groups, Subscription};
 pub use roster::Roster;
+pub(crate) use storage::first_contact;
 
 use crate::state::States;
 use std::collections::BTreeSet;

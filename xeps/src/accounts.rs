@@ -48,6 +48,11 @@ pub async fn create(store: &dyn Store, user: &BareJid, record: &AccountRecord) -
     write(store, user, record, Expect::Absent).await
 }
 
+/// The batch that creates an account, for what is created along with it.
+pub fn creation(user: &BareJid, record: &AccountRecord) -> Result<Batch, StoreError> {
+    written(user, record, Expect::Absent)
+}
+
 /// Replaces an account's record.
 pub async fn update(store: &dyn Store, user: &BareJid, record: &AccountRecord) -> Result<Position, StoreError> {
     write(store, user, record, Expect::Any).await
@@ -84,10 +89,14 @@ async fn write(
     record: &AccountRecord,
     expect: Expect,
 ) -> Result<Position, StoreError> {
+    Ok(store.commit(written(user, record, expect)?).await?.position)
+}
+
+fn written(user: &BareJid, record: &AccountRecord, expect: Expect) -> Result<Batch, StoreError> {
     let Some(key) = key(user) else { return Err(StoreError::Conflict) };
     let mut batch = Batch::default();
     batch.put(key, encode(record), expect);
-    Ok(store.commit(batch).await?.position)
+    Ok(batch)
 }
 
 fn key(user: &BareJid) -> Option<Key<'_>> {

@@ -4,8 +4,11 @@ use crate::account::SessionId;
 use crate::accounts::Passwords;
 use crate::clock::Clock;
 use crate::registry::Registry;
+use crate::spoken::RoomSpoke;
+use crate::stanza_id::Ids;
 use crate::store::{Batch, Committed, Position, Seq, Store, StoreError};
 use std::net::IpAddr;
+use std::sync::Arc;
 use wire::jid::BareJid;
 use wire::stanza::Stanza;
 use wire::stream::StreamCondition;
@@ -16,6 +19,15 @@ pub struct Host {
     pub domain: BareJid,
     /// The features of this host, in their order.
     pub registry: Registry,
+    /// The ids of the messages in the archives of its users and rooms (XEP-0359).
+    pub ids: Arc<Ids>,
+}
+
+impl Host {
+    /// A host whose archives give ids under `key`, a secret that stays the same as long as the archives do.
+    pub fn new(domain: BareJid, registry: Registry, key: &[u8; 32]) -> Host {
+        Host { domain, registry, ids: Arc::new(Ids::new(key)) }
+    }
 }
 
 /// The context of one stanza at one account or service.
@@ -89,6 +101,11 @@ impl Cx<'_> {
         self.out.push(Act::Give(session, stanza, entry));
     }
 
+    /// Has a member of a room who is not in it hear what was said there, after what is sent.
+    pub fn tell_absent(&mut self, spoke: RoomSpoke) {
+        self.out.push(Act::Tell(Box::new(spoke)));
+    }
+
     /// Hands a stanza to one session of the account, past all hooks.
     pub fn push(&mut self, session: SessionId, stanza: Stanza) {
         self.out.push(Act::Push(session, stanza));
@@ -102,6 +119,8 @@ pub enum Act {
     Route(Stanza),
     /// The same past the `Leaving` hooks: what a feature that holds stanzas back has to say itself.
     RoutePast(Stanza),
+    /// Run the `RoomSpoke` hooks of the member's account, if it is one of ours.
+    Tell(Box<RoomSpoke>),
     /// Give this to one session of the account.
     Push(SessionId, Stanza),
     /// Give this to one session of the account; it is stored as that entry until the session has confirmed it.
@@ -131,8 +150,7 @@ mod tests {
 
     #[test]
     fn what_is_staged_goes_with_the_next_commit_or_not_at_all() {
-        let host =
-            Host { domain: BareJid::parse("example.org").unwrap(), registry: Registry::new(Vec::new()).unwrap() };
+        let host = Host::new(BareJid::parse("example.org").unwrap(), Registry::new(Vec::new()).unwrap(), &[0; 32]);
         let (store, clock) = (Memory::at(1), StillClock::default());
         let mut cx = Cx::new(&host, &store, &clock, &CheapPasswords);
         cx.stage(one("staged"));

@@ -4,9 +4,11 @@
 //! leaves in [`Cx::out`](crate::Cx), in order, and the engine sends it after the hooks are done.
 
 use crate::account::{Account, Session, SessionId};
-use crate::context::Cx;
+use crate::context::{Cx, Host};
 use crate::delivery::Incoming;
 use crate::info::Info;
+use crate::spoken::RoomSpoke;
+use crate::state::States;
 use crate::store::{Seq, Store, StoreError};
 use async_trait::async_trait;
 use std::net::IpAddr;
@@ -74,7 +76,8 @@ pub enum Scope {
 
 /// [`Scope`] with what comes with it. An account here is held: nobody else touches it meanwhile.
 pub enum At<'a> {
-    Stream,
+    /// With what features remember of the connection until it has authenticated.
+    Stream(&'a mut States),
     /// With the account of the sender, if it is one of this host's.
     Server(Option<&'a mut Account>),
     Own(&'a mut Account),
@@ -85,7 +88,7 @@ pub enum At<'a> {
 impl At<'_> {
     pub fn scope(&self) -> Scope {
         match self {
-            At::Stream => Scope::Stream,
+            At::Stream(_) => Scope::Stream,
             At::Server(_) => Scope::Server,
             At::Own(_) => Scope::Own,
             At::Other(_) => Scope::Other,
@@ -169,6 +172,10 @@ pub enum Hook {
     Nodes,
     CardChanged,
     PrivateChanged,
+    RoomSpoke,
+    SessionAsleep,
+    SessionAwake,
+    ClientRevoked,
 }
 
 /// A feature's statement of conformance. Service discovery, the hook chains, the iq table, the README's list of XEPs and
@@ -302,6 +309,24 @@ pub trait Feature: Send + Sync {
         Ok(())
     }
 
+    /// The connection of a session is gone, and the session waits for its client (XEP-0198 section 5). `waiting` is what the
+    /// client has not acknowledged and what was not written to it, as far as it is known, the oldest first. After a restart of
+    /// the server it is called for each session whose client does not come back soon.
+    async fn session_asleep(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId, _waiting: &[Stanza]) -> Outcome {
+        Ok(())
+    }
+
+    /// The client of a session that has waited for it is back.
+    async fn session_awake(&self, _: &mut Cx<'_>, _: &mut Account, _: SessionId) -> Outcome {
+        Ok(())
+    }
+
+    /// The user has taken back the access of a client, which had this name in the list of clients (XEP-0494 section 3.2), or whose
+    /// session [had](crate::login::Login::client). Its sessions are about to end.
+    async fn client_revoked(&self, _: &mut Cx<'_>, _: &mut Account, _client: &str) -> Outcome {
+        Ok(())
+    }
+
     /// The account is about to be deleted with everything the store has of it.
     async fn account_removed(&self, _: &mut Cx<'_>, _: &mut Account) -> Outcome {
         Ok(())
@@ -319,6 +344,11 @@ pub trait Feature: Send + Sync {
 
     /// The user has replaced a piece of private XML (XEP-0049), which is committed already.
     async fn private_changed(&self, _: &mut Cx<'_>, _: &mut Account, _piece: &Element) -> Outcome {
+        Ok(())
+    }
+
+    /// Something was said in a room that the user is a member of, and no client of the user is in the room.
+    async fn room_spoke(&self, _: &mut Cx<'_>, _: &mut Account, _: &RoomSpoke) -> Outcome {
         Ok(())
     }
 
@@ -343,6 +373,12 @@ pub trait Feature: Send + Sync {
 
     /// Adds what depends on configuration to the disco#info of the served domain: identities, features, forms (XEP-0128).
     fn describe_server(&self, _: &mut Info) {}
+
+    /// The answer to disco#info or disco#items for a node of the served domain; None when it is no node of this feature's that
+    /// the asker may know of. `account` is the asker's, if it is one of this host's.
+    fn server_node(&self, _: &Host, _account: Option<&Account>, _query: &Element) -> Option<Element> {
+        None
+    }
 
     /// Features to offer on a stream that is not authenticated yet, such as registration, to a client at this address.
     fn early_stream_features(&self, _: Option<IpAddr>) -> &'static [(&'static str, &'static str)] {

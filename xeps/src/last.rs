@@ -95,7 +95,7 @@ impl Feature for Last {
             At::Own(account) | At::Other(account) => account,
             // As for an account whose presence is not to be seen (section 3).
             At::Nobody => return Err(Condition::Forbidden.into()),
-            At::Stream | At::Server(_) => return Ok(answer(seconds_since(cx.clock, self.started), "")),
+            At::Stream(_) | At::Server(_) => return Ok(answer(seconds_since(cx.clock, self.started), "")),
         };
         if !may_see_presence(cx.store, account, request.stanza.from.as_ref()).await? {
             return Err(Condition::Forbidden.into());

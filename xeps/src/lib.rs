@@ -19,6 +19,7 @@ pub mod card;
 pub mod catch_up;
 pub mod client_state;
 pub mod clock;
+pub mod commands;
 pub mod context;
 pub mod delivery;
 pub mod devices;
@@ -28,8 +29,11 @@ pub mod form;
 pub mod forward;
 pub mod hints;
 pub mod info;
+pub mod invitation;
 pub mod last;
+pub mod login;
 pub mod mam;
+pub mod mention;
 pub mod muc;
 pub mod offline;
 pub mod pep;
@@ -46,6 +50,7 @@ pub mod roster;
 pub mod rsm;
 pub mod service;
 pub mod session;
+pub mod spoken;
 pub mod stanza_id;
 pub mod state;
 pub mod store;
@@ -76,6 +81,7 @@ pub struct Settings {
     pub blocking: blocking::Config,
     pub devices: devices::Config,
     pub disco: disco::Settings,
+    pub invitations: invitation::Config,
     pub offline: offline::Config,
     pub pep: pubsub::Config,
     pub private: private::Config,
@@ -95,6 +101,7 @@ impl Settings {
             blocking: Default::default(),
             devices: Default::default(),
             disco: Default::default(),
+            invitations: Default::default(),
             offline: Default::default(),
             pep: Default::default(),
             private: Default::default(),
@@ -129,6 +136,7 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         // Wakes a phone for what is by now safely stored.
         Box::new(push::Push::new(settings.push)),
         // From here on features only answer requests; their order says nothing.
+        Box::new(commands::Commands::new(settings.invitations)),
         Box::new(devices::Devices::new(settings.devices)),
         Box::new(disco::Disco::new(settings.disco)),
         Box::new(ping::Ping),

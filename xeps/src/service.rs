@@ -20,6 +20,12 @@ pub trait Service: Send + Sync {
     /// The resident of an address: of the domain itself, or of one of its localparts. Nothing is loaded yet; whether there
     /// is such a room is for the resident to find out with its first stanza.
     fn wake(&self, address: &BareJid) -> Box<dyn Resident>;
+
+    /// Which of the residents of its address a stanza is for. Each has a lane of its own: they do not wait for each other, and
+    /// what they share is in the store. Usually there is one.
+    fn lane(&self, _stanza: &Stanza) -> u64 {
+        0
+    }
 }
 
 /// What lives at one bare address of a service.
@@ -28,6 +34,22 @@ pub trait Resident: Send {
     /// A stanza has come for this address, with any resource. Nobody else touches the resident meanwhile. What is to be
     /// sent, answers to requests too, goes into [`Cx::out`](crate::Cx) with [`Cx::route`](crate::Cx::route); a halt is answered by the engine.
     async fn receive(&mut self, cx: &mut Cx<'_>, stanza: Stanza) -> Outcome;
+
+    /// Whether it has more to send than it has left in [`Cx::out`](crate::Cx).
+    fn has_more(&self) -> bool {
+        false
+    }
+
+    /// Called while it [has more](Resident::has_more) to send, when what it left before has been handed over: so it need not hold
+    /// all that it sends at once. Other stanzas for it may come in between; none of a sender who waits for its turn.
+    async fn go_on(&mut self, _cx: &mut Cx<'_>) -> Outcome {
+        Ok(())
+    }
+
+    /// The server is about to stop: the last that this resident can say. Streams end behind what it routes.
+    async fn stopping(&mut self, _cx: &mut Cx<'_>) -> Outcome {
+        Ok(())
+    }
 
     /// Nothing that it has in memory would be missed: it may be forgotten until the next stanza comes.
     fn is_idle(&self) -> bool;

@@ -13,7 +13,7 @@ pub static ABOUTS: [About; 5] = [
                 number: 198,
                 version: "1.6.3",
                 coverage: Coverage::Complete,
-                note: "resumption after a restart of the server for clients; between servers on streams that go one way and were opened by a certificate",
+                note: "resumption also after a restart of the server; between servers also both ways and by dialback, and after a restart of the one that was called",
             },
             Xep {
                 number: 352,
@@ -62,7 +62,12 @@ pub static ABOUTS: [About; 5] = [
                 note: "for clients; there is no task to continue with, and white space between elements is passed over",
             },
             Xep { number: 440, version: "1.0.0", coverage: Coverage::Complete, note: "" },
-            Xep { number: 474, version: "0.5.0", coverage: Coverage::Complete, note: "" },
+            Xep {
+                number: 474,
+                version: "0.5.0",
+                coverage: Coverage::Complete,
+                note: "over WebSocket and BOSH with SASL2 only: old web clients cannot log in with it",
+            },
             Xep {
                 number: 484,
                 version: "0.2.0",

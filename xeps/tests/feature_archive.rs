@@ -70,7 +70,7 @@ fn a_message_is_kept_and_carries_its_id() {
     let mut world = world();
     let Arrival::Delivered(sessions, message) = world.arrives(&from_romeo("1", "<body>Hi</body>")) else { panic!() };
     assert_eq!(sessions, [BALCONY, CHAMBER]);
-    let uid = uids(&world)[0];
+    let uid = world.host.ids.of(uids(&world)[0]);
     let id = format!("<stanza-id xmlns='urn:xmpp:sid:0' id='{uid}' by='juliet@example.org'/>");
     assert_eq!(message, canonical(&from_romeo("1", &format!("<body>Hi</body>{id}"))));
 
@@ -112,8 +112,8 @@ fn what_is_sent_is_kept_and_the_recipient_is_not_told_its_id() {
     assert!(!sent.contains("stanza-id"), "{sent}");
     let acts = world.acts();
     assert_eq!(acts.len(), 1, "{acts:?}");
-    let told =
-        acts[0].starts_with(&format!("{CHAMBER} gets")) && acts[0].contains(&format!("id='{}'", uids(&world)[0]));
+    let told = acts[0].starts_with(&format!("{CHAMBER} gets"))
+        && acts[0].contains(&format!("id='{}'", world.host.ids.of(uids(&world)[0])));
     assert!(told, "the user's own copy carries it: {acts:?}");
 }
 
@@ -234,8 +234,9 @@ fn the_metadata_tell_the_ends() {
     world.arrives(&from_romeo("1", "<body>Hi</body>"));
     world.wait(Duration::from_secs(1));
     world.arrives(&from_romeo("2", "<body>Hi</body>"));
-    let (full, uids) = (world.asks(BALCONY, &ask), uids(&world));
-    for (end, uid, time) in [("start", uids[0], "00"), ("end", uids[1], "01")] {
+    let full = world.asks(BALCONY, &ask);
+    let uids: Vec<_> = uids(&world).into_iter().map(|uid| world.host.ids.of(uid)).collect();
+    for (end, uid, time) in [("start", &uids[0], "00"), ("end", &uids[1], "01")] {
         assert!(full.contains(&format!("<{end} id='{uid}' timestamp='2026-01-01T00:00:{time}.000Z'/>")), "{full}");
     }
 }
@@ -391,9 +392,42 @@ fn what_was_read_in_the_archive_is_not_given_again() {
 fn a_client_is_told_with_its_login_how_far_the_archive_goes() {
     let mut world = waiting();
     let bound = world.is_bound(CHAMBER, "<bind xmlns='urn:xmpp:bind:0'/>");
-    let uid = uids(&world)[0];
+    let uid = world.host.ids.of(uids(&world)[0]);
     let end = |name: &str| format!("<{name} id='{uid}' timestamp='2026-01-01T00:00:00.000Z'/>");
     let metadata = format!("<metadata xmlns='{MAM}'>{}{}</metadata>", end("start"), end("end"));
     assert!(bound.contains(&metadata), "{bound}");
     assert_eq!(late(&mut world, CHAMBER), ["fleeting"], "it reads the rest from there");
+}
+
+const TEXT: &str = "{urn:xmpp:fulltext:0}fulltext";
+
+#[test]
+fn an_archive_is_searched_for_words() {
+    let mut world = world();
+    world.arrives(&from_romeo("1", "<body>O, wilt thou leave me so unsatisfied?</body>"));
+    world
+        .sends(BALCONY, "<message to='romeo@example.net' type='chat' id='2'><body>What satisfaction?</body></message>")
+        .unwrap();
+    for (text, found) in [("Wilt THOU", 1), ("satisfaction", 1), ("satis", 0), ("", 2), ("...", 0)] {
+        let (results, fin) = query(&mut world, CHAMBER, &field(TEXT, text));
+        assert_eq!(results.len(), found, "{text}");
+        assert!(fin.contains("complete='true'"), "{fin}");
+    }
+    let form = world.asks(BALCONY, &format!("<iq type='get' id='f'><query xmlns='{MAM}'/></iq>"));
+    assert!(form.contains(&format!("<field type='text-single' var='{TEXT}'/>")), "{form}");
+    let info = world.asks(BALCONY, "<iq type='get' id='i'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+    assert!(info.contains("<feature var='urn:xmpp:fulltext:0'/>"), "{info}");
+}
+
+#[test]
+fn where_archives_are_not_searched_nothing_speaks_of_it() {
+    let mut settings = Settings::new(Timestamp::UNIX_EPOCH);
+    settings.archive.search = mam::Search::Off;
+    let mut world = world_with(settings);
+    let inside = field(TEXT, "thou");
+    let answer = world.asks(BALCONY, &format!("<iq type='set' id='q'><query xmlns='{MAM}'>{inside}</query></iq>"));
+    assert_eq!(condition(&answer), "feature-not-implemented");
+    let form = world.asks(BALCONY, &format!("<iq type='get' id='f'><query xmlns='{MAM}'/></iq>"));
+    let info = world.asks(BALCONY, "<iq type='get' id='i'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+    assert!(!form.contains("fulltext") && !info.contains("fulltext") && info.contains(MAM));
 }

@@ -1,8 +1,11 @@
 //! Push notifications (XEP-0357): what is notified, to whom, and what the answers mean.
 
+use std::time::Duration;
 use wire::datetime::Timestamp;
-use xeps::reach::Reach;
-use xeps::testing::{Arrival, World};
+use wire::jid::BareJid;
+use xeps::devices::Login;
+use xeps::spoken::{Publicity, RoomSpoke};
+use xeps::testing::{Arrival, World, stanza};
 use xeps::{Feature, Settings, features};
 
 const PHONE: &str = "juliet@example.org/phone";
@@ -32,15 +35,51 @@ fn message(content: &str) -> String {
     format!("<message from='romeo@example.net/orchard' to='juliet@example.org' type='chat' id='1'>{content}</message>")
 }
 
+/// Who has enabled a node under its own name, one for each client.
+fn verona() -> World {
+    let mut world = world();
+    enable(&mut world, PHONE, "phone");
+    enable(&mut world, DESKTOP, "desktop");
+    for session in [PHONE, DESKTOP] {
+        world.becomes_available(session, 0);
+    }
+    world.acts();
+    world
+}
+
+/// The push service accepts these publications, or does not.
+fn answers(world: &mut World, publications: &[String], error: &str) {
+    let kind = if error.is_empty() { "result" } else { "error" };
+    for publication in publications {
+        let id = id_of(publication);
+        world.arrives(&format!("<iq type='{kind}' from='{SERVICE}' to='juliet@example.org' id='{id}'>{error}</iq>"));
+    }
+}
+
+/// A message that waits, of which the push service is told, which says yes.
+fn waits(world: &mut World) -> Vec<String> {
+    world.arrives(&message("<body>Hi</body>"));
+    let all = published(world);
+    answers(world, &all, "");
+    all
+}
+
+fn counted(publication: &str) -> u32 {
+    let count = publication.split("<field var='message-count'><value>").nth(1).unwrap();
+    count.split('<').next().unwrap().parse().unwrap()
+}
+
 /// The publications that were sent.
 fn published(world: &mut World) -> Vec<String> {
     world.acts().into_iter().filter(|act| act.starts_with("sent: <iq")).collect()
 }
 
-/// The nodes that were published to.
+/// The nodes that were published to; the push service says yes.
 fn nodes(world: &mut World) -> Vec<String> {
     let node = |act: &String| act.split("node='").nth(1).unwrap().split('\'').next().unwrap().to_owned();
-    published(world).iter().map(node).collect()
+    let all = published(world);
+    answers(world, &all, "");
+    all.iter().map(node).collect()
 }
 
 fn id_of(publication: &str) -> String {
@@ -103,27 +142,116 @@ fn only_what_warrants_it_is_notified_and_only_when_nobody_is_there() {
 
 #[test]
 fn a_client_that_sleeps_is_woken() {
-    let mut world = world();
-    enable(&mut world, PHONE, "phone");
-    enable(&mut world, DESKTOP, "desktop");
-    for session in [PHONE, DESKTOP] {
-        world.becomes_available(session, 0);
-    }
-    let sleeps = |world: &mut World, session: &str, reach: Reach| {
-        let id = world.account(session).resource(session.split('/').nth(1).unwrap()).unwrap().id;
-        *world.account(session).session_mut(id).unwrap().states.of() = reach;
-    };
-    sleeps(&mut world, PHONE, Reach::Asleep);
-    world.acts();
+    let mut world = verona();
+    world.loses_its_connection(PHONE, &[]);
+    assert!(nodes(&mut world).is_empty(), "there is nothing to tell");
     world.arrives(&message("<body>Hi</body>"));
     assert_eq!(nodes(&mut world), ["phone"], "the other one has it");
-    sleeps(&mut world, DESKTOP, Reach::Asleep);
+    world.loses_its_connection(DESKTOP, &[]);
     world.arrives(&message("<body>Hi</body>"));
     assert_eq!(nodes(&mut world), ["phone", "desktop"]);
-    sleeps(&mut world, PHONE, Reach::Connected);
-    sleeps(&mut world, DESKTOP, Reach::Connected);
+    world.resumes(PHONE);
+    world.resumes(DESKTOP);
     world.arrives(&message("<body>Hi</body>"));
     assert!(nodes(&mut world).is_empty());
+}
+
+#[test]
+fn a_client_that_has_gone_is_woken_though_another_one_is_there() {
+    let mut world = verona();
+    world.leaves(PHONE);
+    world.acts();
+    world.arrives(&message("<body>Hi</body>"));
+    assert_eq!(nodes(&mut world), ["phone"]);
+    let to_desktop = message("<body>Hi</body>").replace("juliet@example.org'", "juliet@example.org/desktop'");
+    assert!(matches!(world.arrives(&to_desktop), Arrival::Delivered(..)));
+    assert!(nodes(&mut world).is_empty(), "that was for the other one");
+}
+
+#[test]
+fn what_is_addressed_to_a_client_that_sleeps_wakes_that_one() {
+    let mut world = verona();
+    let to_phone = message("<body>Hi</body>").replace("juliet@example.org'", "juliet@example.org/phone'");
+    world.loses_its_connection(PHONE, &[]);
+    world.loses_its_connection(DESKTOP, &[]);
+    world.arrives(&to_phone);
+    assert_eq!(nodes(&mut world), ["phone"]);
+    command(&mut world, PHONE, "disable", &format!("jid='{SERVICE}' node='phone'"), "");
+    world.arrives(&to_phone);
+    assert_eq!(nodes(&mut world), ["desktop"], "it has none, and somebody should know");
+}
+
+#[test]
+fn what_is_in_a_session_that_falls_asleep_is_told_once() {
+    let mut world = verona();
+    let state = message("<composing xmlns='http://jabber.org/protocol/chatstates'/>");
+    let own = message("<body>to myself</body>").replace("romeo@example.net/orchard", "juliet@example.org/desktop");
+    let sent = "<message from='juliet@example.org' to='juliet@example.org/phone' type='chat'>
+        <sent xmlns='urn:xmpp:carbons:2'/></message>";
+    let receipt = message("<received xmlns='urn:xmpp:receipts' id='1'/>");
+    world.loses_its_connection(PHONE, &[&state, &own, sent, &receipt]);
+    assert!(published(&mut world).is_empty());
+    world.resumes(PHONE);
+    let body = message("<body>Hi</body>");
+    world.loses_its_connection(PHONE, &[&state, &body, &body]);
+    let all = published(&mut world);
+    assert_eq!((all.len(), counted(&all[0])), (1, 2), "{all:?}");
+    answers(&mut world, &all, "");
+    // Its time is over: what it has left behind comes back, with the id that it has in the archive.
+    world.leaves(PHONE);
+    let again = message("<body>Hi</body><stanza-id xmlns='urn:xmpp:sid:0' by='juliet@example.org' id='7'/>");
+    world.arrives(&again);
+    assert!(nodes(&mut world).is_empty(), "it was told");
+    world.leaves(DESKTOP);
+    world.arrives(&again);
+    assert_eq!(nodes(&mut world), ["desktop"], "not to this one");
+}
+
+#[test]
+fn after_a_restart_who_was_told_is_not_told_again() {
+    let mut world = verona();
+    let body = message("<body>Hi</body>");
+    world.loses_its_connection(PHONE, &[&body]);
+    assert_eq!(nodes(&mut world), ["phone"]);
+    world.loses_its_connection(PHONE, &[&body]);
+    world.loses_its_connection(DESKTOP, &[&body]);
+    assert_eq!(nodes(&mut world), ["desktop"]);
+    world.resumes(PHONE);
+    world.loses_its_connection(PHONE, &[&body]);
+    assert_eq!(published(&mut world).len(), 1, "and never hears whether it has arrived");
+    world.wait(Duration::from_secs(61));
+    world.loses_its_connection(PHONE, &[&body]);
+    assert_eq!(nodes(&mut world), ["phone"]);
+}
+
+#[test]
+fn what_the_user_writes_is_no_news() {
+    let mut world = verona();
+    world.loses_its_connection(PHONE, &[]);
+    world.arrives(&message("<body>note</body>").replace("romeo@example.net/orchard", DESKTOP));
+    assert!(nodes(&mut world).is_empty());
+}
+
+#[test]
+fn many_messages_make_few_notifications() {
+    let mut world = world();
+    enable(&mut world, PHONE, "n1");
+    for _ in 0..50 {
+        world.arrives(&message("<body>Hi</body>"));
+    }
+    let first = published(&mut world);
+    assert_eq!((first.len(), counted(&first[0])), (1, 1), "nothing more until it is answered");
+    world.arrives(&message("<propose xmlns='urn:xmpp:jingle-message:0' id='1'/><store xmlns='urn:xmpp:hints'/>"));
+    let call = published(&mut world);
+    assert_eq!(call.len(), 1, "but for a call");
+    for _ in 0..2 {
+        world.arrives(&message("<body>Hi</body>"));
+    }
+    answers(&mut world, &call, "");
+    let rest = published(&mut world);
+    assert_eq!((rest.len(), counted(&rest[0])), (1, 53), "what has come meanwhile is told together");
+    answers(&mut world, &rest, "");
+    assert!(published(&mut world).is_empty());
 }
 
 #[test]
@@ -143,15 +271,16 @@ fn who_asks_for_a_subscription_is_notified() {
 fn messages_are_counted_until_the_user_comes() {
     let mut world = world();
     enable(&mut world, PHONE, "n1");
-    for count in 1..=3 {
-        world.arrives(&message("<body>Hi</body>"));
-        assert!(published(&mut world)[0].contains(&format!("<value>{count}</value>")));
-    }
+    let counts: Vec<u32> = (0..3).map(|_| counted(&waits(&mut world)[0])).collect();
+    assert_eq!(counts, [1, 2, 3]);
     world.becomes_available(DESKTOP, 0);
     world.leaves(DESKTOP);
     world.acts();
-    world.arrives(&message("<body>Hi</body>"));
-    assert!(published(&mut world)[0].contains("<value>1</value>"));
+    assert_eq!(counted(&waits(&mut world)[0]), 1);
+    world.loses_its_connection(PHONE, &[]);
+    assert_eq!(counted(&waits(&mut world)[0]), 2);
+    world.resumes(PHONE);
+    assert_eq!(counted(&waits(&mut world)[0]), 1);
 }
 
 #[test]
@@ -172,6 +301,11 @@ fn what_is_disabled_is_not_notified() {
     assert!(nodes(&mut world).is_empty());
 }
 
+const GONE: &str = "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+const BUSY: &str = "<error type='wait'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+const AWAY: &str =
+    "<error type='cancel'><remote-server-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+
 #[test]
 fn a_service_that_refuses_is_not_asked_again() {
     let mut world = world();
@@ -179,26 +313,69 @@ fn a_service_that_refuses_is_not_asked_again() {
     enable(&mut world, PHONE, "b");
     world.arrives(&message("<body>Hi</body>"));
     let published = published(&mut world);
-    let answer = |id: &str, from: &str, error: &str| {
-        let kind = if error.is_empty() { "result" } else { "error" };
-        format!("<iq type='{kind}' from='{from}' to='juliet@example.org' id='{id}'>{error}</iq>")
-    };
-    let gone = "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
-    let busy = "<error type='wait'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
-    world.arrives(&answer(&id_of(&published[0]), "elsewhere.example.net", gone));
-    world.arrives(&answer(&id_of(&published[1]), SERVICE, busy));
-    world.arrives(&answer("push:nonsense", SERVICE, gone));
+    let strangers = format!(
+        "<iq type='error' from='elsewhere.example.net' to='juliet@example.org' id='{}'>{GONE}</iq>",
+        id_of(&published[0])
+    );
+    world.arrives(&strangers);
+    world.arrives(&format!("<iq type='error' from='{SERVICE}' to='juliet@example.org' id='push:nonsense'>{GONE}</iq>"));
+    answers(&mut world, &published, BUSY);
     world.arrives(&message("<body>Hi</body>"));
     assert_eq!(nodes(&mut world), ["a", "b"]);
-    world.arrives(&answer(&id_of(&published[0]), SERVICE, gone));
-    world.arrives(&answer(&id_of(&published[1]), SERVICE, ""));
+    answers(&mut world, &published[..1], GONE);
+    assert_eq!(waits(&mut world).len(), 1);
+    for error in [BUSY, AWAY] {
+        for hour in 0..24 {
+            answers(&mut world, &published[1..], error);
+            assert!(hour > 0 || waits(&mut world).len() == 1, "it may pass");
+            world.wait(Duration::from_secs(3600));
+        }
+    }
+    assert_eq!(waits(&mut world).len(), 1, "in between it was there");
+    for _ in 0..26 {
+        answers(&mut world, &published[1..], AWAY);
+        world.wait(Duration::from_secs(3600));
+    }
+    assert!(waits(&mut world).is_empty());
+}
+
+#[test]
+fn a_service_can_say_that_it_takes_no_more() {
+    let mut world = world();
+    enable(&mut world, PHONE, "a");
+    enable(&mut world, PHONE, "b");
+    let notice = |from: &str, jid: &str| {
+        format!(
+            "<message from='{from}' to='juliet@example.org'><pubsub xmlns='http://jabber.org/protocol/pubsub' node='a'>
+                <affiliation jid='{jid}' affiliation='none'/></pubsub></message>"
+        )
+    };
+    world.arrives(&notice("elsewhere.example.net", "juliet@example.org"));
+    world.arrives(&notice(SERVICE, "romeo@example.net"));
+    assert_eq!(waits(&mut world).len(), 2);
+    world.arrives(&notice(SERVICE, "juliet@example.org"));
     world.arrives(&message("<body>Hi</body>"));
     assert_eq!(nodes(&mut world), ["b"]);
-    for _ in 0..8 {
-        world.arrives(&answer(&id_of(&published[1]), SERVICE, busy));
+}
+
+#[test]
+fn a_client_that_is_revoked_is_not_woken_any_more() {
+    let mut world = verona();
+    for (resource, device) in [("phone", Some("d1".into())), ("desktop", None)] {
+        let id = world.account(PHONE).resource(resource).unwrap().id;
+        let login = Login { device, ..Login::default() };
+        *world.account(PHONE).session_mut(id).unwrap().states.of() = login;
     }
+    enable(&mut world, PHONE, "tied");
+    world.loses_its_connection(PHONE, &[]);
+    world.loses_its_connection(DESKTOP, &[]);
     world.arrives(&message("<body>Hi</body>"));
-    assert!(nodes(&mut world).is_empty());
+    assert_eq!(nodes(&mut world), ["phone", "desktop", "tied"]);
+    let revoke = |id: &str| format!("<iq type='set' id='r'><revoke xmlns='urn:xmpp:cam:0' id='{id}'/></iq>");
+    world.asks(DESKTOP, &revoke("session/desktop"));
+    assert!(world.asks(DESKTOP, &revoke("d2")).contains("item-not-found"));
+    world.arrives(&message("<body>Hi</body>"));
+    assert_eq!(nodes(&mut world), ["phone", "tied"]);
 }
 
 #[test]
@@ -218,22 +395,87 @@ fn what_is_malformed_is_refused() {
     assert!(foreign.contains("service-unavailable"), "{foreign}");
 }
 
-#[test]
-fn a_session_that_outlives_the_server_is_still_woken() {
-    let mut world = world();
-    enable(&mut world, PHONE, "phone");
-    enable(&mut world, DESKTOP, "desktop");
-    for session in [PHONE, DESKTOP] {
-        world.becomes_available(session, 0);
-    }
-    let push = xeps::push::Push::new(Default::default());
-    let id = world.account(PHONE).resource("phone").unwrap().id;
-    let phone = world.account(PHONE).session_mut(id).unwrap();
-    let saved = push.save_session(phone).unwrap();
-    phone.states = Default::default();
-    push.restore_session(phone, &saved);
-    *phone.states.of() = Reach::Asleep;
+const ROOM: &str = "balcony@rooms.example.org";
+
+fn bookmark(world: &mut World, autojoin: bool, settings: &str) {
+    let item = format!(
+        "<iq type='set' id='b'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:bookmarks:1'>
+            <item id='{ROOM}'><conference xmlns='urn:xmpp:bookmarks:1' autojoin='{autojoin}'><nick>Jule</nick><extensions>
+            <notify xmlns='urn:xmpp:notification-settings:1'>{settings}</notify></extensions></conference></item>
+            </publish></pubsub></iq>"
+    );
+    let answer = world.asks(DESKTOP, &item);
+    assert!(answer.contains("type='result'"), "{answer}");
     world.acts();
-    world.arrives(&message("<body>Hi</body>"));
-    assert_eq!(nodes(&mut world), ["phone"]);
+}
+
+fn is_told(world: &mut World, mentioned: bool, publicity: Publicity) -> bool {
+    let message =
+        stanza(&format!("<message type='groupchat' from='{ROOM}/Romeo'><body>Anybody here?</body></message>"));
+    let member = BareJid::parse("juliet@example.org").unwrap();
+    world.hears_of(&RoomSpoke { member, message, mentioned, publicity });
+    nodes(world) == ["phone"]
+}
+
+#[test]
+fn what_is_said_in_rooms_is_told_to_members_who_are_not_there() {
+    use Publicity::{Private, Public};
+    let mut world = verona();
+    world.loses_its_connection(PHONE, &[]);
+    let mut case = |settings: Option<(bool, &str)>, expected: [bool; 4]| {
+        if let Some((autojoin, settings)) = settings {
+            bookmark(&mut world, autojoin, settings);
+        }
+        let told = [(false, Private), (true, Private), (false, Public), (true, Public)];
+        assert_eq!(told.map(|(mentioned, kind)| is_told(&mut world, mentioned, kind)), expected, "{settings:?}");
+    };
+    case(None, [false, true, false, true]);
+    case(Some((true, "")), [true, true, false, true]);
+    case(Some((false, "")), [false; 4]);
+    case(Some((true, "<never/>")), [false; 4]);
+    case(Some((true, "<always/>")), [true; 4]);
+    case(Some((true, "<on-mention identity-category='client'/><always/>")), [false, true, false, true]);
+    world.resumes(PHONE);
+    assert!(!is_told(&mut world, true, Private), "its client could be in the room");
+}
+
+#[test]
+fn what_a_room_sends_to_a_session_that_sleeps_is_told_as_the_user_wants() {
+    let mut world = verona();
+    world.sends_presence(PHONE, &format!("<presence to='{ROOM}/Julie'/>"));
+    world.loses_its_connection(PHONE, &[]);
+    world.acts();
+    let says = |nick: &str, text: &str| {
+        format!("<message type='groupchat' from='{ROOM}/{nick}' to='{PHONE}'><body>{text}</body></message>")
+    };
+    let wakes = |world: &mut World, nick: &str, text: &str| {
+        world.arrives(&says(nick, text));
+        nodes(world) == ["phone"]
+    };
+    assert!(wakes(&mut world, "Romeo", "Hi"));
+    assert!(!wakes(&mut world, "Julie", "it is the user's own"));
+    bookmark(&mut world, true, "<on-mention/>");
+    assert!(!wakes(&mut world, "Romeo", "Hi"));
+    assert!(wakes(&mut world, "Romeo", "julie!"));
+    bookmark(&mut world, true, "<never/>");
+    assert!(!wakes(&mut world, "Romeo", "julie!"));
+}
+
+#[test]
+fn a_session_that_outlives_the_server_is_still_known_by_its_client() {
+    let mut world = verona();
+    let devices = xeps::devices::Devices::new(Default::default());
+    let id = world.account(PHONE).resource("phone").unwrap().id;
+    *world.account(PHONE).session_mut(id).unwrap().states.of() =
+        Login { device: Some("d1".into()), ..Login::default() };
+    enable(&mut world, PHONE, "tied");
+    let phone = world.account(PHONE).session_mut(id).unwrap();
+    let saved = devices.save_session(phone).unwrap();
+    phone.states = Default::default();
+    devices.restore_session(phone, &saved);
+    world.loses_its_connection(PHONE, &[]);
+    world.acts();
+    let to_phone = message("<body>Hi</body>").replace("juliet@example.org'", "juliet@example.org/phone'");
+    world.arrives(&to_phone);
+    assert_eq!(nodes(&mut world), ["tied"]);
 }

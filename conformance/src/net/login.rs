@@ -1,7 +1,8 @@
 //! From a connection to a bound resource (RFC 6120 sections 4 to 7), and a component's handshake (XEP-0114).
 
+use super::incoming::Received;
 use super::scram::{Binding, Hash, Scram};
-use super::session::{Received, Session};
+use super::session::Session;
 use super::{ComponentAccess, Security, Target};
 use crate::play::{Carrier, Role, Stage};
 use crate::xml::{CLIENT, COMPONENT, DIALBACK, Element, STREAM, STREAMS};

@@ -4,6 +4,7 @@ mod answers;
 mod bosh;
 mod guest;
 pub mod http;
+mod incoming;
 mod log;
 mod login;
 mod register;
@@ -14,11 +15,12 @@ mod tls;
 mod transport;
 mod websocket;
 
+pub use incoming::{Closed, Received};
 pub use log::{Direction, Log, LogEntry};
 pub use login::Login;
 pub use register::{register, unregister};
 pub use remote::{House, RemoteAccess, Remotes};
-pub use session::{Closed, LastSent, Received, Session};
+pub use session::{LastSent, Session};
 pub use tls::{Trust, client_config};
 
 use ring::rand::{SecureRandom as _, SystemRandom};

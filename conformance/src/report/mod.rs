@@ -10,7 +10,7 @@ pub use compare::compare;
 pub use compliance::{Category, levels};
 pub use html::html;
 pub use junit::junit;
-pub use terminal::{Terminal, summary};
+pub use terminal::{Terminal, slowest, summary};
 
 use crate::net::LogEntry;
 use crate::play::{Level, Requirement};

@@ -1,8 +1,10 @@
 //! The terminal view: one line per failure as it happens, a progress count, a table at the end.
 
 use super::{Outcome, Report, Status, levels};
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
 /// Prints progress to standard error and failures to standard output.
 pub struct Terminal {
@@ -99,6 +101,23 @@ pub fn summary(report: &Report) -> String {
     let _ = writeln!(text, "\n{} requirements in {:.1} s", report.results.len(), report.seconds);
     for category in levels(report) {
         let _ = writeln!(text, "{:<7} {}", category.name, category.verdict());
+    }
+    text
+}
+
+/// The plays that took the longest, a line each, and what all took together; nothing if none is asked for.
+pub fn slowest(report: &Report, count: usize) -> String {
+    let mut plays: Vec<&Outcome> = report.results.iter().filter(|outcome| outcome.milliseconds > 0).collect();
+    plays.sort_by_key(|outcome| Reverse(outcome.milliseconds));
+    plays.truncate(count);
+    if plays.is_empty() {
+        return String::new();
+    }
+    let seconds = |milliseconds: u64| Duration::from_millis(milliseconds).as_secs_f64();
+    let all = report.results.iter().map(|outcome| outcome.milliseconds).sum();
+    let mut text = format!("\nThe slowest plays (all together take {:.1} s):\n", seconds(all));
+    for outcome in plays {
+        let _ = writeln!(text, "{:>7.1} s  {}", seconds(outcome.milliseconds), outcome.id);
     }
     text
 }

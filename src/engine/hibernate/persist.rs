@@ -11,11 +11,9 @@ use xeps::Cx;
 use xeps::account::{Session, SessionId};
 use xeps::delivery::Targets;
 use xeps::registry::Registry;
-use xeps::store::{Batch, Expect, Key, Seq, StoreError};
+use xeps::stanza_id;
+use xeps::store::{Batch, Expect, Key, StoreError};
 use xeps::stored::stanza_to_bytes;
-
-/// XEP-0359.
-const STANZA_IDS: &str = "urn:xmpp:sid:0";
 
 /// How far the client of a stream that may be resumed has been heard.
 #[derive(Clone, Debug)]
@@ -70,10 +68,12 @@ impl Lane {
             return;
         }
         let user = self.account.user.clone();
+        // Nobody else can have given it in the account's name (XEP-0359 section 3).
+        let archived = || cx.host.ids.entry(&stanza_id::given(message, &user)?);
         let mut entry = None;
         for target in targets {
             let Some(outlet) = self.outlet(*target).filter(|outlet| outlet.resumable.is_some()) else { continue };
-            let Some(entry) = *entry.get_or_insert_with(|| archived(message, user.as_str())) else { return };
+            let Some(entry) = *entry.get_or_insert_with(archived) else { return };
             cx.stage(outlet.record(user.as_str(), message, entry, false));
         }
     }
@@ -92,14 +92,6 @@ impl Lane {
             cx.stage(batch);
         }
     }
-}
-
-/// The id under which the account has archived a message. Nobody else can have given it in its name (XEP-0359 section 6).
-fn archived(message: &Stanza, user: &str) -> Option<Seq> {
-    message.children().filter(|child| child.is("stanza-id", STANZA_IDS)).find_map(|child| {
-        let element = child.element().filter(|element| element.attr("by") == Some(user))?;
-        element.attr("id")?.parse().ok()
-    })
 }
 
 /// A session as the store keeps it.

@@ -4,13 +4,16 @@
 //! |---|---|---|
 //! | user, `stream` | SM-ID | the session as it was: see [`Saved`] |
 //! | user, `stream-in` | SM-ID | how many stanzas of the client were handled |
-//! | user, `stream-out` | SM-ID, number of the stanza | the entry of the store that holds a stanza which is not acknowledged |
+//! | user, `stream-out` | SM-ID, number of the block | the stanzas of the block that are not acknowledged, and the entries that hold them |
 //! | domain, `streams` | SM-ID | the user |
+//!
+//! Numbers of stanzas are kept in blocks of sixteen, so that a burst of messages changes one record and not one for each.
 //!
 //! Three kinds of small records and no large one, because they are written by different people: the first and the third under
 //! the lane of the account, the second by whoever handles what the client sends, in the commit that stores it elsewhere.
 
 use compact_str::CompactString;
+use std::collections::BTreeSet;
 use wire::xml::Element;
 use xeps::store::{Batch, Expect, Key, Seq, StoreError};
 use xeps::stored::{element_from_bytes, element_to_bytes};
@@ -23,6 +26,11 @@ pub const SAVED: &str = "stream";
 pub const HANDLED: &str = "stream-in";
 pub const SENT: &str = "stream-out";
 pub const INDEX: &str = "streams";
+
+/// Numbers that are kept in one record.
+const BLOCK: u32 = 16;
+/// What a stanza takes in it: number, flags, entry.
+const RECORDED: usize = 4 + 1 + 8;
 
 /// A session as the store keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,40 +104,55 @@ impl Saved {
 }
 
 impl Recorded {
-    fn name(&self, id: &str) -> String {
-        format!("{id}/{:08x}", self.number)
+    /// The block that its number belongs to.
+    pub fn block(&self) -> u32 {
+        self.number / BLOCK
     }
 
-    /// Keeps it with the stream.
-    pub fn put(&self, batch: &mut Batch, user: &str, id: &str) {
-        let mut value = vec![u8::from(self.given) | u8::from(self.unseen) << 1];
-        value.extend(self.entry.0.to_be_bytes());
-        batch.put(Key::new(user, SENT, &self.name(id)), value, Expect::Any);
+    fn encode(&self) -> [u8; RECORDED] {
+        let mut bytes = [0; RECORDED];
+        bytes[..4].copy_from_slice(&self.number.to_be_bytes());
+        bytes[4] = u8::from(self.given) | u8::from(self.unseen) << 1;
+        bytes[5..].copy_from_slice(&self.entry.0.to_be_bytes());
+        bytes
     }
 
-    pub fn delete(&self, batch: &mut Batch, user: &str, id: &str) {
-        batch.delete(Key::new(user, SENT, &self.name(id)), Expect::Any);
-    }
-
-    /// Reads a record of that stream; None for one of another stream.
-    pub fn decode(id: &str, name: &str, value: &[u8]) -> Option<Result<Recorded, StoreError>> {
-        let number = name.strip_prefix(id)?.strip_prefix('/')?;
-        let read = || {
-            let (flags, entry) = value.split_first()?;
-            Some(Recorded {
-                number: u32::from_str_radix(number, 16).ok()?,
-                entry: Seq(u64::from_be_bytes(entry.try_into().ok()?)),
-                given: flags & 1 != 0,
-                unseen: flags & 2 != 0,
-            })
-        };
-        Some(read().ok_or_else(|| StoreError::Corrupt("a stanza of a stream that may be resumed".to_owned())))
+    fn decode(bytes: &[u8; RECORDED]) -> Option<Recorded> {
+        let (number, rest) = bytes.split_first_chunk()?;
+        let (flags, entry) = rest.split_first()?;
+        Some(Recorded {
+            number: u32::from_be_bytes(*number),
+            entry: Seq(u64::from_be_bytes(entry.try_into().ok()?)),
+            given: flags & 1 != 0,
+            unseen: flags & 2 != 0,
+        })
     }
 
     /// Whether a client that has handled `h` stanzas has this one. Numbers are at most half a turn apart.
     pub fn is_handled(&self, h: u32) -> bool {
         !self.unseen && h.wrapping_sub(self.number) < 1 << 31
     }
+}
+
+/// Keeps with the stream what is left of a block.
+pub fn put_block(batch: &mut Batch, user: &str, id: &str, block: u32, left: impl Iterator<Item = Recorded>) {
+    let value: Vec<u8> = left.flat_map(|one| one.encode()).collect();
+    let name = format!("{id}/{block:07x}");
+    let key = Key::new(user, SENT, &name);
+    if value.is_empty() {
+        batch.delete(key, Expect::Any)
+    } else {
+        batch.put(key, value, Expect::Any)
+    };
+}
+
+/// Reads a block. None: it is of another stream.
+pub fn decode_block(id: &str, name: &str, value: &[u8]) -> Option<Result<Vec<Recorded>, StoreError>> {
+    name.strip_prefix(id)?.strip_prefix('/')?;
+    let (ones, rest) = value.as_chunks();
+    let read: Option<Vec<Recorded>> = ones.iter().map(Recorded::decode).collect();
+    let read = read.filter(|_| rest.is_empty());
+    Some(read.ok_or_else(|| StoreError::Corrupt("the stanzas of a stream that may be resumed".to_owned())))
 }
 
 /// How many stanzas of the client were handled.
@@ -152,12 +175,12 @@ pub fn create(batch: &mut Batch, domain: &str, user: &str, id: &str, saved: &[u8
 }
 
 /// A stream is over.
-pub fn forget(batch: &mut Batch, domain: &str, user: &str, id: &str, sent: impl IntoIterator<Item = Recorded>) {
+pub fn forget(batch: &mut Batch, domain: &str, user: &str, id: &str, blocks: BTreeSet<u32>) {
     batch
         .delete(Key::new(domain, INDEX, id), Expect::Any)
         .delete(Key::new(user, SAVED, id), Expect::Any)
         .delete(Key::new(user, HANDLED, id), Expect::Any);
-    sent.into_iter().for_each(|one| one.delete(batch, user, id));
+    blocks.into_iter().for_each(|block| put_block(batch, user, id, block, std::iter::empty()));
 }
 
 /// The stream's id in the name of a record of a sent stanza, and what comes after all of them.
@@ -185,13 +208,27 @@ mod tests {
     }
 
     #[test]
-    fn a_stanza_is_read_as_it_was_recorded() {
-        let recorded = Recorded { number: u32::MAX, entry: Seq(7), given: true, unseen: false };
+    fn stanzas_are_read_as_they_were_recorded() {
+        let recorded = [
+            Recorded { number: u32::MAX - 1, entry: Seq(7), given: true, unseen: false },
+            Recorded { number: u32::MAX, entry: Seq(9), given: false, unseen: true },
+        ];
+        assert_eq!(recorded.map(|one| one.block()), [0x0FFF_FFFF; 2]);
         let mut batch = Batch::new();
-        recorded.put(&mut batch, "juliet@example.org", "id");
+        put_block(&mut batch, "juliet@example.org", "id", recorded[0].block(), recorded.into_iter());
         let [xeps::store::Op::Put { key, value, .. }] = batch.ops() else { panic!() };
-        assert_eq!(Recorded::decode("id", &key.name, value), Some(Ok(recorded)));
-        assert_eq!(Recorded::decode("i", &key.name, value), None, "of another stream");
+        assert_eq!(decode_block("id", &key.name, value), Some(Ok(recorded.to_vec())));
+        assert_eq!(decode_block("i", &key.name, value), None, "of another stream");
+        assert!(matches!(decode_block("id", &key.name, &value[1..]), Some(Err(StoreError::Corrupt(_)))));
+        let (first, end) = span("id");
+        assert!(first.as_str() < key.name.as_str() && key.name.as_str() < end.as_str());
+    }
+
+    #[test]
+    fn an_empty_block_is_deleted() {
+        let mut batch = Batch::new();
+        put_block(&mut batch, "juliet@example.org", "id", 3, std::iter::empty());
+        assert!(matches!(batch.ops(), [xeps::store::Op::Delete { .. }]));
     }
 
     #[test]

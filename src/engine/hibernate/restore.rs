@@ -112,7 +112,7 @@ impl Engine {
                 if name.as_str() >= end.as_str() {
                     return Ok(in_order(recorded));
                 }
-                recorded.extend(Recorded::decode(id, &name, &value.value).transpose()?);
+                recorded.extend(record::decode_block(id, &name, &value.value).transpose()?.into_iter().flatten());
                 after = name.into();
             }
             if !more {
@@ -145,9 +145,11 @@ impl Engine {
         }
         let Some(resumable) = lane.outlet(session).and_then(|outlet| outlet.resumable.as_mut()) else { return };
         let mut batch = Batch::new();
-        let (user, id) = (entry.user.as_str(), resumable.id.clone());
-        resumable.all_recorded().for_each(|one| one.delete(&mut batch, user, &id));
-        resumable.renumber(h, again).iter().for_each(|one| one.put(&mut batch, user, &id));
+        let user = entry.user.as_str();
+        let mut blocks = resumable.blocks();
+        resumable.renumber(h, again);
+        blocks.extend(resumable.blocks());
+        resumable.note(&mut batch, user, blocks);
         if let Some(rest) = &mut resumable.rest {
             rest.suspended.believe(h);
             stanzas.iter().for_each(|sent| rest.suspended.add(sent));

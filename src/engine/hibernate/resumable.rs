@@ -1,15 +1,15 @@
 //! What the engine knows of a stream that may be resumed (XEP-0198): how many stanzas went into it, which of them the store
 //! has too, and, when its connection is gone, what is left of it.
 
-use super::record::Recorded;
+use super::record::{self, Recorded};
 use compact_str::CompactString;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use wire::stream::management::{Grant, Suspended};
-use xeps::store::{Position, Seq};
+use xeps::store::{Batch, Position, Seq};
 
 /// A stream that may be resumed.
 pub struct Resumable {
@@ -100,15 +100,28 @@ impl Resumable {
         lost.chain(&self.recorded).copied()
     }
 
+    /// The blocks of all that is recorded.
+    pub fn blocks(&self) -> BTreeSet<u32> {
+        self.all_recorded().map(|one| one.block()).collect()
+    }
+
+    /// Has the store know what is recorded now of these blocks.
+    pub fn note(&self, batch: &mut Batch, user: &str, blocks: BTreeSet<u32>) {
+        for block in blocks {
+            let left = self.all_recorded().filter(|one| one.block() == block);
+            record::put_block(batch, user, &self.id, block, left);
+        }
+    }
+
     /// Whether the stanza of that number lies in the store.
     pub fn is_recorded(&self, number: u32) -> bool {
         self.recorded.iter().any(|one| one.number == number)
     }
 
     /// The client has come back, with `h` stanzas, and will be sent these of the lost ones first: numbers them and what has
-    /// come since anew. Returns what is recorded now.
-    pub fn renumber(&mut self, h: u32, again: impl IntoIterator<Item = Recorded>) -> Vec<Recorded> {
-        let Some(restored) = self.restored.take() else { return Vec::new() };
+    /// come since anew.
+    pub fn renumber(&mut self, h: u32, again: impl IntoIterator<Item = Recorded>) {
+        let Some(restored) = self.restored.take() else { return };
         let mut last = h;
         let mut number = |one: Recorded| {
             last = last.wrapping_add(1);
@@ -120,7 +133,6 @@ impl Resumable {
         let since = since.map(|one| Recorded { number: one.number.wrapping_add(shift), unseen: false, ..one });
         self.recorded = again.into_iter().chain(since).collect();
         self.pushed = self.pushed.wrapping_add(shift);
-        self.recorded.iter().copied().collect()
     }
 }
 
@@ -166,7 +178,8 @@ mod tests {
         assert!(later.unseen && !later.is_handled(100), "who knows how far its client had come");
         stream.count();
         let again = lost.into_iter().filter(|one| !one.is_handled(5));
-        assert_eq!(numbers(&stream.renumber(5, again)), [(6, 20), (8, 30)]);
+        stream.renumber(5, again);
+        assert_eq!(numbers(&stream.all_recorded().collect::<Vec<_>>()), [(6, 20), (8, 30)]);
         assert_eq!(stream.record(0, Seq(40), false).number, 9);
         assert!(stream.restored.is_none());
     }

@@ -2,6 +2,7 @@
 
 use super::{EndLine, EntryLine, FORMAT, Line, Moved, RecordLine, TransferError, hexadecimal};
 use crate::store::chunks::{Changes, Chunked};
+use crate::store::index;
 use crate::store::keys;
 use crate::store::options::{Missing, OpenError, Options, open_engine};
 use crate::store::schema::{self, number};
@@ -19,6 +20,8 @@ use xeps::store::{Key, LogKey, Seq, limits};
 const LONGEST_LINE: u64 = 8 << 20;
 /// How much is written in one go, in bytes of keys and values.
 const LOAD: usize = 1 << 20;
+/// Entries that are indexed together.
+const INDEXED: usize = 64;
 
 /// Reads an export into an empty store, which it may make. Content, versions and ids are those of the export. Blocks.
 ///
@@ -58,6 +61,8 @@ struct Reader<'a> {
     /// The log whose entries are coming, and what they sum up to.
     log: Option<(String, String)>,
     sums: Sums,
+    /// Those of them that are not indexed yet, with their tags.
+    tagged: Vec<(Seq, Vec<CompactString>)>,
 }
 
 impl<'a> Reader<'a> {
@@ -74,6 +79,7 @@ impl<'a> Reader<'a> {
             load: 0,
             log: None,
             sums: Sums::default(),
+            tagged: Vec::new(),
         }
     }
 
@@ -139,12 +145,15 @@ impl<'a> Reader<'a> {
         }
         self.sums.entries += 1;
         self.sums.bytes += value.len() as u64;
+        self.sums.up_to = Seq(line.seq);
         self.moved.entries += 1;
         self.highest = self.highest.max(line.seq);
-        for tag in &tags {
-            self.changes.insert(keys::tagged(log, tag, Seq(line.seq)), Some(Bytes::new()));
+        let stored = values::entry(&tags, &value);
+        self.tagged.push((Seq(line.seq), tags));
+        if self.tagged.len() >= INDEXED {
+            self.index(log);
         }
-        self.add(keys::entry(log, Seq(line.seq)), values::entry(&tags, &value))
+        self.add(keys::entry(log, Seq(line.seq)), stored)
     }
 
     fn value(&self, text: &str) -> Result<Vec<u8>, TransferError> {
@@ -166,10 +175,18 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Indexes the entries of the log that came since the last time.
+    fn index(&mut self, log: LogKey<'_>) {
+        let blocks = index::blocks(log, &std::mem::take(&mut self.tagged));
+        self.changes.extend(blocks.into_iter().map(|(key, value)| (key, Some(value))));
+    }
+
     fn end_of_log(&mut self) {
         let sums = std::mem::take(&mut self.sums);
         if let Some((owner, kind)) = self.log.take() {
-            self.changes.insert(keys::sums(LogKey::new(&owner, &kind)), Some(values::sums(sums)));
+            let log = LogKey::new(&owner, &kind);
+            self.index(log);
+            self.changes.insert(keys::sums(log), Some(values::sums(sums)));
         }
     }
 

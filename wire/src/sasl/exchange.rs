@@ -24,6 +24,8 @@ pub struct Context<'a> {
     pub bindings: ChannelBindings,
     /// The mechanisms that this very peer was offered, to notice when someone in between took the `-PLUS` ones away.
     pub offered: &'a [Mechanism],
+    /// The same list if the peer is to be sent its hash (XEP-0474), else empty.
+    pub protected: &'a [Mechanism],
     /// The identities that the peer's certificate proves for this kind of stream: bare JIDs from a client, domains from a server.
     pub certificate_identities: Vec<String>,
     /// Random octets, never used twice.

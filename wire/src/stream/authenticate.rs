@@ -99,9 +99,13 @@ impl Stream {
         let usual = mechanism.parse::<Mechanism>().ok().filter(|wanted| offered.contains(wanted));
         let token = mechanism.parse::<TokenMechanism>().ok().filter(|wanted| by_token && tokens.contains(wanted));
         let Some(policy) = &negotiation.policy else { return None };
+        // RFC 5802 section 5.1 has clients ignore attributes that they do not know. The strophe.js of many web clients gives up
+        // instead; it knows no SASL2.
+        let trusting = policy.carried && feature == StreamFeature::Mechanisms;
         let context = Context {
             bindings: negotiation.bindings.clone(),
             offered: &offered,
+            protected: if trusting { &[] } else { &offered },
             certificate_identities: negotiation.proven(),
             nonce: negotiation.random_octets(),
             host: policy.domain.as_str(),

@@ -59,6 +59,7 @@ mod tests {
             play.stream.open(Policy {
                 domain: "gate.example.org".parse().unwrap(),
                 tls: false,
+                carried: false,
                 require_tls: false,
                 mechanisms: Arc::from([]),
                 attempts: 1,

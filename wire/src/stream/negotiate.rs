@@ -43,6 +43,8 @@ pub struct Policy {
     pub domain: BareJid,
     /// Whether STARTTLS can be offered.
     pub tls: bool,
+    /// Whether the stream is carried by a WebSocket (RFC 7395) or by BOSH (XEP-0206).
+    pub carried: bool,
     /// Whether nothing but STARTTLS is allowed without TLS.
     pub require_tls: bool,
     /// What the host accepts, strongest first; what the connection cannot do is left out of the offer.

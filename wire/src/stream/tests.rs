@@ -78,6 +78,7 @@ fn policy() -> Policy {
     Policy {
         domain: "example.org".parse().unwrap(),
         tls: true,
+        carried: false,
         require_tls: true,
         mechanisms: Arc::from([Mechanism::ScramSha1Plus, Mechanism::ScramSha1, Mechanism::Plain]),
         attempts: 3,

@@ -45,6 +45,7 @@ impl Stage {
         let context = Context {
             bindings: self.bindings.clone(),
             offered: &self.offered,
+            protected: &self.offered,
             certificate_identities: self.identities.clone(),
             nonce: [self.nonce; NONCE_LEN],
             host: HOST,

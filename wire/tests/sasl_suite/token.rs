@@ -12,6 +12,7 @@ fn exchange(mechanism: TokenMechanism) -> Exchange {
     let context = Context {
         bindings: Stage::tls().bindings,
         offered: &[],
+        protected: &[],
         certificate_identities: Vec::new(),
         nonce: [1; NONCE_LEN],
         host: HOST,

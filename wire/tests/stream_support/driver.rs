@@ -249,6 +249,7 @@ fn policy(role: Role, require_tls: bool) -> Policy {
     Policy {
         domain: "example.org".parse().unwrap(),
         tls: true,
+        carried: false,
         require_tls,
         mechanisms: Arc::from(Mechanism::ALL),
         attempts: 3,

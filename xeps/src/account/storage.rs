@@ -101,6 +101,11 @@ impl Account {
     }
 }
 
+/// Adds a contact to the roster of an account that is being made.
+pub(crate) fn first_contact(batch: &mut Batch, user: &BareJid, contact: &Contact) {
+    batch.put(Key::new(user.as_str(), KIND, contact.jid.as_str()), record::encode(contact), Expect::Absent);
+}
+
 async fn load(store: &dyn Store, user: &BareJid) -> Result<Roster, StoreError> {
     let mut contacts = Vec::new();
     let mut removed = 0;

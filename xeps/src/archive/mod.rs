@@ -18,7 +18,7 @@ use crate::catch_up::CatchUp;
 use crate::context::Cx;
 use crate::delivery::{Delivery, Incoming};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
-use crate::mam::{self, Bounds, EXTENDED, GROUPCHAT_FIELD, NS, Query};
+use crate::mam::{self, Bounds, EXTENDED, FULL_TEXT, GROUPCHAT_FIELD, NS, Query, Search};
 use crate::stanza_id;
 use crate::store::{Batch, Expect, Key, LogQuery, Seq, Store, StoreError};
 use crate::stored::{element_from_bytes, element_to_bytes};
@@ -38,6 +38,24 @@ const PAGE_BYTES: usize = 512 << 10;
 const TEND_EVERY: u32 = 64;
 
 static ABOUT: About = About {
+    account_features: &[
+        NS,
+        EXTENDED,
+        GROUPCHAT_FIELD,
+        FULL_TEXT,
+        stanza_id::NS,
+        "urn:xmpp:message-retract:1#tombstone",
+    ],
+    ..COMMON
+};
+
+/// Of archives that cannot be searched.
+static WITHOUT_SEARCH: About = About {
+    account_features: &[NS, EXTENDED, GROUPCHAT_FIELD, stanza_id::NS, "urn:xmpp:message-retract:1#tombstone"],
+    ..COMMON
+};
+
+const COMMON: About = About {
     name: "archive",
     xeps: &[
         Xep { number: 59, version: "1.0", coverage: Coverage::Partial, note: "for archives; no pages by index" },
@@ -54,9 +72,14 @@ static ABOUT: About = About {
             coverage: Coverage::Complete,
             note: "tombstones for the latest 500 messages with a correspondent",
         },
+        Xep {
+            number: 431,
+            version: "0.2.0",
+            coverage: Coverage::Complete,
+            note: "whole words; of encrypted messages nothing",
+        },
         Xep { number: 441, version: "0.2.0", coverage: Coverage::Complete, note: "" },
     ],
-    account_features: &[NS, EXTENDED, GROUPCHAT_FIELD, stanza_id::NS, "urn:xmpp:message-retract:1#tombstone"],
     iq: &[
         IqKey::get(Scope::Own, "query", NS),
         IqKey::set(Scope::Own, "query", NS),
@@ -84,12 +107,13 @@ pub struct Config {
     /// For users who have not chosen (XEP-0441).
     pub default: Policy,
     pub retention: Retention,
+    pub search: Search,
 }
 
 impl Default for Config {
     fn default() -> Self {
         let retention = Retention { expiry: Duration::from_secs(365 * 24 * 3600), max_messages: 1_000_000 };
-        Config { default: Policy::Always, retention }
+        Config { default: Policy::Always, retention, search: Search::Offered }
     }
 }
 
@@ -201,7 +225,7 @@ impl Archive {
         if asked.attr("node").is_some() {
             return Err(Condition::ItemNotFound.into());
         }
-        let query = Query::parse(&asked)?;
+        let query = Query::parse(&asked, &cx.host.ids, self.config.search)?;
         let user = account.user.clone();
         let log = mam::log(user.as_str());
         self.config.retention.enforce(cx, log).await?;
@@ -215,24 +239,27 @@ impl Archive {
         }
         let envelope = Stanza::new(MessageType::Normal).with_from(user.clone()).with_to(session.jid.clone());
         let id = session.id;
-        for result in page.results(&query, mam::decode)? {
+        for result in page.results(&query, &cx.host.ids, mam::decode)? {
             cx.push(id, envelope.clone().with_child(&result));
         }
-        cx.push(id, request.stanza.result(Some(&page.fin())));
+        cx.push(id, request.stanza.result(Some(&page.fin(&cx.host.ids))));
         Ok(Answer::Sent)
     }
 
     /// Section 5.
     async fn metadata(&self, cx: &mut Cx<'_>, account: &Account) -> Result<Answer, Halt> {
         let archive = self.config.retention.enforce(cx, mam::log(account.user.as_str())).await?;
-        Ok(Answer::Result(mam::metadata(&archive)))
+        Ok(Answer::Result(mam::metadata(&archive, &cx.host.ids)))
     }
 }
 
 #[async_trait]
 impl Feature for Archive {
     fn about(&self) -> &'static About {
-        &ABOUT
+        match self.config.search {
+            Search::Offered => &ABOUT,
+            Search::Off => &WITHOUT_SEARCH,
+        }
     }
 
     async fn message_sent(
@@ -261,7 +288,7 @@ impl Feature for Archive {
             return Ok(());
         }
         if let Some(id) = self.keep(cx, account, &incoming.stanza, &from).await? {
-            incoming.stanza.push(&stanza_id::element(&account.user, id));
+            incoming.stanza.push(&stanza_id::element(&cx.host.ids, &account.user, id));
         }
         Ok(())
     }
@@ -280,7 +307,7 @@ impl Feature for Archive {
             .with_attr("from", account.user.domain())
             .with_attr("stamp", mam::time_of(id).format());
         let message = mam::decode_stanza(entry)?;
-        Ok(Some(message.with_child(&stanza_id::element(&account.user, id)).with_child(&delay)))
+        Ok(Some(message.with_child(&stanza_id::element(&cx.host.ids, &account.user, id)).with_child(&delay)))
     }
 
     /// XEP-0386 section 3.2: a client that is told how far the archive goes when it logs in reads the rest from there.
@@ -293,7 +320,7 @@ impl Feature for Archive {
         bound: &mut Element,
     ) -> Outcome {
         let archive = self.config.retention.enforce(cx, mam::log(account.user.as_str())).await?;
-        bound.push(mam::metadata(&archive));
+        bound.push(mam::metadata(&archive, &cx.host.ids));
         if let (Some(session), Some(last)) = (account.session_mut(session), archive.last) {
             session.states.of::<CatchUp>().add((Seq::MIN, last));
         }
@@ -305,7 +332,7 @@ impl Feature for Archive {
         let At::Own(account) = at else { return Err(Condition::Forbidden.into()) };
         match (request.child.name, request.is_set()) {
             ("query", true) => self.query(cx, account, request).await,
-            ("query", false) => Ok(Answer::Result(mam::form())),
+            ("query", false) => Ok(Answer::Result(mam::form(self.config.search))),
             ("metadata", _) => self.metadata(cx, account).await,
             (_, true) => self.set_prefs(cx, account, &request.element()?).await,
             (_, false) => Ok(Answer::Result(self.prefs(cx.store, account).await?.to_element())),

@@ -87,7 +87,7 @@ impl Feature for Carbons {
                     session.states.of::<Known>().remember(to, message);
                 }
                 let archived = account.states.get::<stanza_id::Sent>().and_then(|sent| sent.0);
-                let id = archived.map(|id| stanza_id::element(&account.user, id));
+                let id = archived.map(|id| stanza_id::element(&cx.host.ids, &account.user, id));
                 let kept = id.map_or_else(|| message.clone(), |id| message.clone().with_child(&id));
                 copy(cx, account, "sent", &kept, &others)?;
             }

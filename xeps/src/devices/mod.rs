@@ -4,14 +4,13 @@
 //! listed as long as it is connected. What is kept of a client, and for how long, is the operator's choice.
 
 mod device;
-mod login;
 mod record;
 mod storage;
 mod token;
 
+pub use crate::login::{Login, Method, device_id, resource_part};
 pub use device::Device;
-pub use login::{Login, Method, Proof, device_id, resource_part};
-pub use storage::{Admission, Attempt, Refused, admit, all, candidates};
+pub use storage::{Admission, Attempt, Proof, Refused, admit, all, candidates};
 pub use token::Salt;
 
 use crate::account::{Account, Session};
@@ -22,6 +21,7 @@ use crate::store::{Batch, Expect, StoreError};
 use async_trait::async_trait;
 use std::time::Duration;
 use wire::datetime::Timestamp;
+use wire::jid::Jid;
 use wire::sasl::Fingerprint;
 use wire::stanza::{Condition, StanzaError};
 use wire::stream::StreamCondition;
@@ -81,8 +81,8 @@ impl Devices {
         for (id, device) in &known {
             clients.push(described(id, device, connected(id), password, now));
         }
-        for (resource, login) in logins(account).filter(|(_, login)| login.device.is_none()) {
-            clients.push(anonymous(resource, login));
+        for (jid, login) in logins(account).filter(|(_, login)| login.device.is_none()) {
+            clients.push(anonymous(jid, login));
         }
         Ok(Answer::Result(clients))
     }
@@ -91,11 +91,11 @@ impl Devices {
     async fn revoke(
         &self,
         cx: &mut Cx<'_>,
-        account: &Account,
+        account: &mut Account,
         request: &Request<'_>,
         id: &str,
     ) -> Result<Answer, Halt> {
-        let (user, password) = (&account.user, fingerprint(cx, account).await?);
+        let (user, password) = (&account.user.clone(), fingerprint(cx, account).await?);
         let knows_password = match storage::find(cx.store, user, id).await? {
             Some((mut device, version)) => {
                 let knows_password = device.knows(password);
@@ -114,15 +114,15 @@ impl Devices {
                 knows_password
             }
             None => {
-                let session = logins(account).find(|(resource, login)| is_session(id, resource, login));
+                let session = logins(account).find(|(jid, login)| login.device.is_none() && login.client(jid) == id);
                 session.ok_or(Condition::ItemNotFound)?.1.method == Method::Password
             }
         };
-        let is_its = |session: &&Session| {
-            let resource = session.jid.resource().unwrap_or_default();
-            let login = session.states.get::<Login>();
-            login.is_some_and(|login| login.device.as_deref() == Some(id) || is_session(id, resource, login))
-        };
+        for feature in cx.host.registry.chain(Hook::ClientRevoked) {
+            feature.client_revoked(cx, account, id).await?;
+        }
+        let is_its =
+            |session: &&Session| session.states.get::<Login>().is_some_and(|login| login.client(&session.jid) == id);
         let ended = account.sessions.iter().filter(is_its);
         let ended: Vec<_> = ended.map(|session| Act::Close(session.id, StreamCondition::NotAuthorized)).collect();
         let answer = if knows_password { answer_that_it_knows(cx, request)? } else { Answer::Done };
@@ -162,6 +162,16 @@ impl Feature for Devices {
         }
     }
 
+    fn save_session(&self, session: &Session) -> Option<String> {
+        session.states.get::<Login>().map(Login::save)
+    }
+
+    fn restore_session(&self, session: &mut Session, saved: &str) {
+        if let Some(login) = Login::restore(saved) {
+            *session.states.of() = login;
+        }
+    }
+
     /// When a client was last here is when its session ended, not when it began.
     async fn session_ended(&self, cx: &mut Cx<'_>, account: &mut Account, session: &Session) -> Outcome {
         let Some(id) = session.states.get::<Login>().and_then(|login| login.device.as_deref()) else { return Ok(()) };
@@ -182,17 +192,8 @@ async fn fingerprint(cx: &Cx<'_>, account: &Account) -> Result<Option<Fingerprin
 }
 
 /// The sessions that are connected, with how they have logged in.
-fn logins(account: &Account) -> impl Iterator<Item = (&str, &Login)> {
-    account.sessions.iter().filter_map(|session| Some((session.jid.resource()?, session.states.get::<Login>()?)))
-}
-
-/// The id in the list of a session whose client has none.
-fn session_id(resource: &str) -> String {
-    format!("session/{resource}")
-}
-
-fn is_session(id: &str, resource: &str, login: &Login) -> bool {
-    login.device.is_none() && id.strip_prefix("session/") == Some(resource)
+fn logins(account: &Account) -> impl Iterator<Item = (&Jid, &Login)> {
+    account.sessions.iter().filter_map(|session| Some((&session.jid, session.states.get::<Login>()?)))
 }
 
 fn described(id: &str, device: &Device, connected: bool, password: Option<Fingerprint>, now: Timestamp) -> Element {
@@ -209,14 +210,14 @@ fn described(id: &str, device: &Device, connected: bool, password: Option<Finger
     client(id, connected, (device.first_seen, device.last_seen), methods.into_iter().flatten()).with_child(agent)
 }
 
-fn anonymous(resource: &str, login: &Login) -> Element {
+fn anonymous(jid: &Jid, login: &Login) -> Element {
     let method = match login.method {
         Method::Password => Some(Element::new("password", NS)),
         Method::Certificate => Some(Element::new("certificate", OWN_NS)),
         Method::Token => Some(Element::new("fast", NS)),
         Method::Nothing => None,
     };
-    client(&session_id(resource), true, (login.since, login.since), method)
+    client(&login.client(jid), true, (login.since, login.since), method)
 }
 
 /// The `<auth/>` of section 3.1 is open for other methods under their own names.

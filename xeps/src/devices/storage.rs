@@ -1,9 +1,9 @@
 //! The clients of an account in the store: what a login reads and writes of them.
 
 use super::device::Device;
-use super::login::{Proof, device_id};
 use super::token::{Salt, Slot};
 use super::{Config, record};
+use crate::login::device_id;
 use crate::store::{Batch, Expect, Key, Position, Store, StoreError};
 use compact_str::CompactString;
 use wire::datetime::Timestamp;
@@ -22,6 +22,15 @@ pub struct Attempt<'a> {
     pub password: Option<Fingerprint>,
     pub request: &'a Authenticate,
     pub now: Timestamp,
+}
+
+/// What a client has proved itself with, and what the device's record needs of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    Password,
+    Certificate,
+    /// The token that was made from this salt.
+    Token(Salt),
 }
 
 /// What a login has brought.

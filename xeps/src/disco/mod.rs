@@ -66,10 +66,12 @@ impl Disco {
         Disco { settings }
     }
 
-    /// No feature of the kernel has nodes at the host: every node is unknown.
-    fn server(&self, cx: &Cx<'_>, query: &Element) -> Result<Answer, Halt> {
+    fn server(&self, cx: &Cx<'_>, account: Option<&Account>, query: &Element) -> Result<Answer, Halt> {
         match (query.attr("node"), query.ns()) {
-            (Some(_), _) => Err(Condition::ItemNotFound.into()),
+            (Some(_), _) => {
+                let node = cx.host.registry.features().find_map(|feature| feature.server_node(cx.host, account, query));
+                node.map(Answer::Result).ok_or_else(|| Condition::ItemNotFound.into())
+            }
             (None, INFO) => Ok(Answer::Result(cx.host.registry.server_info().to_element(None))),
             (None, _) => Ok(Answer::Result(self.services())),
         }
@@ -92,7 +94,8 @@ impl Feature for Disco {
         let query = request.element()?;
         let asker = request.stanza.from.as_ref();
         match at {
-            At::Server(_) | At::Stream => self.server(cx, &query),
+            At::Server(account) => self.server(cx, account.as_deref(), &query),
+            At::Stream(_) => self.server(cx, None, &query),
             At::Own(account) => of_account(cx, account, asker, &query).await,
             At::Other(account) => match may_see_presence(cx.store, account, asker).await? {
                 true => of_account(cx, account, asker, &query).await,

@@ -1,8 +1,10 @@
 //! What a query asks for (XEP-0313 section 4), and the form that says what may be asked.
 
 use super::NS;
+use super::search::{self, Search, Words};
 use crate::form::{Field, Form, FormType};
 use crate::rsm;
+use crate::stanza_id::Ids;
 use crate::store::Seq;
 use wire::datetime::Timestamp;
 use wire::jid::Jid;
@@ -30,6 +32,8 @@ pub struct Query {
     pub before: Option<Seq>,
     /// Only these messages.
     pub ids: Option<Vec<Seq>>,
+    /// Only messages with all these words (XEP-0431).
+    pub words: Option<Words>,
     /// Messages of the page at most.
     pub max: Option<usize>,
     /// The message before the page.
@@ -47,30 +51,31 @@ impl Query {
     ///
     /// Errors: `feature-not-implemented` for a field that is not known (section 4.1.5), `item-not-found` for an id that can be
     /// in no archive of ours (sections 4.1.3 and 4.3.2), `bad-request` for what is malformed.
-    pub fn parse(query: &Element) -> Result<Query, StanzaError> {
+    pub fn parse(query: &Element, ids: &Ids, search: Search) -> Result<Query, StanzaError> {
         let page = rsm::Request::parse(query)?;
         if page.index.is_some() {
             // XEP-0059 section 2.6: it would have to count.
             return Err(StanzaError::new(Condition::FeatureNotImplemented).with_text("pages by index are not offered"));
         }
+        let before = page.before.as_deref().filter(|before| !before.is_empty());
         let mut parsed = Query {
             id: query.attr("queryid").map(str::to_owned),
             max: page.max,
             backward: page.is_backward(),
-            page_after: page.after.as_deref().map(id).transpose()?,
-            page_before: page.before.as_deref().filter(|before| !before.is_empty()).map(id).transpose()?,
+            page_after: page.after.as_deref().map(|text| entry(ids, text)).transpose()?,
+            page_before: before.map(|text| entry(ids, text)).transpose()?,
             flip: query.child("flip-page", NS).is_some(),
             ..Query::default()
         };
         if let Some(x) = query.child("x", crate::form::NS) {
-            parsed.filter(x)?;
+            parsed.filter(x, ids, search)?;
         }
         Ok(parsed)
     }
 
     /// Whether the archive's order alone decides what is returned: nothing in between is left out.
     pub fn is_gapless(&self) -> bool {
-        self.with.is_none() && self.ids.is_none()
+        self.with.is_none() && self.ids.is_none() && self.words.is_none()
     }
 
     /// Whether nothing but the page is asked for.
@@ -78,7 +83,7 @@ impl Query {
         self.is_gapless() && (self.start, self.end).eq(&(None, None)) && (self.after, self.before).eq(&(None, None))
     }
 
-    fn filter(&mut self, x: &Element) -> Result<(), StanzaError> {
+    fn filter(&mut self, x: &Element, ids: &Ids, search: Search) -> Result<(), StanzaError> {
         let form = Form::parse(x).filter(|form| form.kind == FormType::Submit && form.form_type() == Some(NS));
         let Some(form) = form else {
             return Err(malformed("the form has to be submitted, and its FORM_TYPE to be this protocol's"));
@@ -94,9 +99,12 @@ impl Query {
                 }
                 (Some("start"), Some(text)) => self.start = Some(time(text)?),
                 (Some("end"), Some(text)) => self.end = Some(time(text)?),
-                (Some("before-id"), Some(text)) => self.before = Some(id(text)?),
-                (Some("after-id"), Some(text)) => self.after = Some(id(text)?),
-                (Some("ids"), Some(_)) => self.ids = Some(ids(&field.values)?),
+                (Some("before-id"), Some(text)) => self.before = Some(entry(ids, text)?),
+                (Some("after-id"), Some(text)) => self.after = Some(entry(ids, text)?),
+                (Some("ids"), Some(_)) => self.ids = Some(entries(ids, &field.values)?),
+                (Some(search::FIELD), text) if search == Search::Offered => {
+                    self.words = text.filter(|text| !text.is_empty()).map(Words::of).transpose()?;
+                }
                 // Archives of accounts hold no groupchat messages, and those of rooms nothing else: either answer is the same.
                 (Some("include-groupchat"), Some("true" | "1" | "false" | "0")) => {}
                 (Some("include-groupchat"), Some(_)) => return Err(malformed("'include-groupchat' is true or false")),
@@ -111,9 +119,9 @@ impl Query {
 }
 
 /// The `<query/>` that tells which fields there are (section 4.1.5).
-pub fn form() -> Element {
+pub fn form(search: Search) -> Element {
     let field = |var: &str, kind| Field::new(var).kind(kind);
-    let form = Form::new(FormType::Form, NS)
+    let mut form = Form::new(FormType::Form, NS)
         .field(field("with", "jid-single"))
         .field(field("start", "text-single"))
         .field(field("end", "text-single"))
@@ -121,6 +129,9 @@ pub fn form() -> Element {
         .field(field("after-id", "text-single"))
         .field(field("ids", "list-multi"))
         .field(field("include-groupchat", "boolean"));
+    if search == Search::Offered {
+        form = form.field(field(search::FIELD, "text-single"));
+    }
     let mut x = form.to_element();
     for field in x.children_mut().filter(|field| field.attr("var") == Some("ids")) {
         let open = Element::new("open", VALIDATE);
@@ -129,18 +140,18 @@ pub fn form() -> Element {
     Element::new("query", NS).with_child(x)
 }
 
-fn ids(texts: &[String]) -> Result<Vec<Seq>, StanzaError> {
+fn entries(ids: &Ids, texts: &[String]) -> Result<Vec<Seq>, StanzaError> {
     if texts.len() > IDS {
         return Err(StanzaError::new(Condition::PolicyViolation).with_text("too many ids at a time"));
     }
-    let mut ids = texts.iter().map(|text| id(text)).collect::<Result<Vec<_>, _>>()?;
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
+    let mut entries = texts.iter().map(|text| entry(ids, text)).collect::<Result<Vec<_>, _>>()?;
+    entries.sort_unstable();
+    entries.dedup();
+    Ok(entries)
 }
 
-fn id(text: &str) -> Result<Seq, StanzaError> {
-    text.parse().map_err(|_| Condition::ItemNotFound.into())
+fn entry(ids: &Ids, text: &str) -> Result<Seq, StanzaError> {
+    ids.entry(text).ok_or_else(|| Condition::ItemNotFound.into())
 }
 
 fn time(text: &str) -> Result<Timestamp, StanzaError> {
@@ -156,9 +167,13 @@ mod tests {
     use super::*;
     use wire::stanza::{UNLIMITED, content_scope};
 
+    fn ids() -> Ids {
+        Ids::new(&[0; 32])
+    }
+
     fn parse(attrs: &str, inside: &str) -> Result<Query, StanzaError> {
         let xml = format!("<query xmlns='urn:xmpp:mam:2' {attrs}>{inside}</query>");
-        Query::parse(&Element::parse(&xml, content_scope(), &UNLIMITED).unwrap())
+        Query::parse(&Element::parse(&xml, content_scope(), &UNLIMITED).unwrap(), &ids(), Search::Off)
     }
 
     fn fields(fields: &[(&str, &str)]) -> Result<Query, StanzaError> {
@@ -185,8 +200,8 @@ mod tests {
             ("with", "juliet@capulet.lit/Balcony"),
             ("start", "2010-06-07T00:00:00Z"),
             ("end", "2010-07-07T13:23:54Z"),
-            ("before-id", "90"),
-            ("after-id", "10"),
+            ("before-id", &ids().of(Seq(90))),
+            ("after-id", &ids().of(Seq(10))),
             ("include-groupchat", "false"),
         ])
         .unwrap();
@@ -195,20 +210,24 @@ mod tests {
         assert_eq!(query.end.map(|time| time.to_string()).as_deref(), Some("2010-07-07T13:23:54.000Z"));
         assert_eq!((query.before, query.after), (Some(Seq(90)), Some(Seq(10))));
         assert!(!query.is_gapless() && !query.is_unfiltered());
-        let xml = "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>
-            <field var='ids'><value>5</value><value>3</value><value>5</value></field></x>";
-        assert_eq!(parse("", xml).unwrap().ids, Some(vec![Seq(3), Seq(5)]));
+        let (three, five) = (ids().of(Seq(3)), ids().of(Seq(5)));
+        let xml = format!(
+            "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>
+            <field var='ids'><value>{five}</value><value>{three}</value><value>{five}</value></field></x>"
+        );
+        assert_eq!(parse("", &xml).unwrap().ids, Some(vec![Seq(3), Seq(5)]));
     }
 
     #[test]
     fn pages_are_read() {
+        let seven = ids().of(Seq(7));
         let page =
             |set: &str| parse("", &format!("<set xmlns='http://jabber.org/protocol/rsm'>{set}</set><flip-page/>"));
-        let after = page("<max>10</max><after>7</after>").unwrap();
+        let after = page(&format!("<max>10</max><after>{seven}</after>")).unwrap();
         assert_eq!((after.max, after.page_after, after.backward, after.flip), (Some(10), Some(Seq(7)), false, true));
         let last = page("<before/>").unwrap();
         assert_eq!((last.page_before, last.backward), (None, true));
-        assert_eq!(page("<before>7</before>").unwrap().page_before, Some(Seq(7)));
+        assert_eq!(page(&format!("<before>{seven}</before>")).unwrap().page_before, Some(Seq(7)));
         assert_eq!(refused(page("<index>7</index>")), Condition::FeatureNotImplemented);
     }
 
@@ -239,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_form_requires_nothing_and_its_ids_are_open() {
-        let query = form();
+        let query = form(Search::Off);
         let form = query.child("x", crate::form::NS).unwrap();
         let fields: Vec<_> =
             form.children().filter_map(|field| Some((field.attr("var")?, field.attr("type")?))).collect();

@@ -5,6 +5,7 @@ use super::page::Page;
 use super::query::Query;
 use crate::forward::forwarded;
 use crate::rsm::Response;
+use crate::stanza_id::Ids;
 use crate::store::{Entry, Seq, StoreError, Summary};
 use wire::datetime::Timestamp;
 use wire::xml::Element;
@@ -14,13 +15,14 @@ impl Page {
     pub fn results(
         &self,
         query: &Query,
+        ids: &Ids,
         message: impl Fn(&Entry) -> Result<Element, StoreError>,
     ) -> Result<Vec<Element>, StoreError> {
         let mut results = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
             let forwarded = forwarded(message(entry)?, Some(time_of(entry.seq)));
             let result = Element::new("result", NS).maybe_attr("queryid", query.id.as_deref());
-            results.push(result.with_attr("id", entry.seq.to_string()).with_child(forwarded));
+            results.push(result.with_attr("id", ids.of(entry.seq)).with_child(forwarded));
         }
         if query.flip {
             results.reverse();
@@ -29,10 +31,10 @@ impl Page {
     }
 
     /// The `<fin/>` that ends the results.
-    pub fn fin(&self) -> Element {
+    pub fn fin(&self, ids: &Ids) -> Element {
         let ends = self.entries.first().zip(self.entries.last());
         let set = Response {
-            ends: ends.map(|(first, last)| (first.seq.to_string(), last.seq.to_string())),
+            ends: ends.map(|(first, last)| (ids.of(first.seq).into(), ids.of(last.seq).into())),
             index: self.index,
             count: self.count,
         };
@@ -42,10 +44,10 @@ impl Page {
 }
 
 /// The `<metadata/>` of an archive (section 5).
-pub fn metadata(archive: &Summary) -> Element {
+pub fn metadata(archive: &Summary, ids: &Ids) -> Element {
     let end = |name, seq: Option<Seq>| {
         let seq = seq?;
-        let end = Element::new(name, NS).with_attr("id", seq.to_string());
+        let end = Element::new(name, NS).with_attr("id", ids.of(seq));
         Some(end.with_attr("timestamp", time_of(seq).format()))
     };
     Element::new("metadata", NS).maybe_child(end("start", archive.first)).maybe_child(end("end", archive.last))

@@ -2,8 +2,12 @@
 
 use super::archive::Ask;
 use super::history::Wanted;
+use super::versions::Bans;
+use crate::spoken::RoomSpoke;
+use crate::stanza_id::Ids;
 use crate::store::{Batch, Seq};
 use compact_str::CompactString;
+use std::sync::Arc;
 use wire::datetime::Timestamp;
 use wire::jid::Jid;
 use wire::stanza::Stanza;
@@ -14,6 +18,8 @@ pub struct Effects {
     pub now: Timestamp,
     /// The id under which this stanza's message is archived, if it is.
     pub seq: Seq,
+    /// What that and other ids are called outside (XEP-0359).
+    pub ids: Arc<Ids>,
     /// An id that nobody can guess, for one stanza or address that the room makes.
     pub id: CompactString,
     /// The archived message that the stanza refers to, if it refers to one and it is there.
@@ -34,11 +40,15 @@ pub enum Step {
     Archive { request: Stanza, ask: Ask },
     /// Answer this request with the room's vCard.
     Card { request: Stanza },
+    /// Have a member who is not here hear what is said.
+    TellAbsent(Box<RoomSpoke>),
+    /// Tell this session which affiliations have changed since a version (XEP-0463).
+    Changes { to: Jid, since: u64, bans: Bans },
 }
 
 impl Effects {
-    pub fn new(now: Timestamp, seq: Seq, id: CompactString) -> Effects {
-        Effects { now, seq, id, found: None, steps: Vec::new(), changes: Batch::new() }
+    pub fn new(now: Timestamp, seq: Seq, ids: Arc<Ids>, id: CompactString) -> Effects {
+        Effects { now, seq, ids, id, found: None, steps: Vec::new(), changes: Batch::new() }
     }
 
     pub fn send(&mut self, stanza: Stanza) {

@@ -153,7 +153,7 @@ impl Feature for Pep {
             }
             // As for an account that has no such node.
             At::Nobody => Err(Condition::ItemNotFound.into()),
-            At::Stream | At::Server(_) => Err(Condition::ServiceUnavailable.into()),
+            At::Stream(_) | At::Server(_) => Err(Condition::ServiceUnavailable.into()),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::affiliation::Affiliation;
 use super::node::{Node, UNIT};
+use crate::context::Cx;
 use crate::store::{Batch, Expect, Key, Store, StoreError};
 use wire::jid::BareJid;
 
@@ -26,25 +27,32 @@ impl Node {
     /// Everybody's, owners first.
     pub async fn affiliates(&self, store: &dyn Store) -> Result<Vec<(String, Affiliation)>, StoreError> {
         let mut all: Vec<_> = self.owners.iter().map(|owner| (owner.to_string(), Affiliation::Owner)).collect();
-        let kind = self.kind(BY_NODE);
         let mut after: Option<String> = None;
         loop {
-            let page = store.list(self.at.as_str(), &kind, after.as_deref(), PAGE).await?;
+            let page = self.affiliates_after(store, after.as_deref()).await?;
             let complete = page.len() < PAGE;
             after = page.last().map(|(name, _)| name.clone());
-            for (who, record) in page {
-                all.push((who, decode(&record.value)?));
-            }
+            all.extend(page);
             if complete {
                 return Ok(all);
             }
         }
     }
 
+    /// A page of those who are no owners.
+    async fn affiliates_after(
+        &self,
+        store: &dyn Store,
+        after: Option<&str>,
+    ) -> Result<Vec<(String, Affiliation)>, StoreError> {
+        let page = store.list(self.at.as_str(), &self.kind(BY_NODE), after, PAGE).await?;
+        page.into_iter().map(|(who, record)| Ok((who, decode(&record.value)?))).collect()
+    }
+
     /// Changes the affiliation of somebody; the node itself is to be saved too when owners come or go.
     pub fn affiliate(&mut self, batch: &mut Batch, who: &BareJid, affiliation: Affiliation) {
         let (at, kind) = (self.at.clone(), self.kind(BY_NODE));
-        let (by_node, place) = (Key::new(at.as_str(), &kind, who.as_str()), place(who, &self.name));
+        let (by_node, place) = (Key::new(at.as_str(), &kind, who.as_str()), place(who.as_str(), &self.name));
         let by_whom = Key::new(at.as_str(), BY_WHOM, &place);
         self.owners.retain(|owner| owner != who);
         if affiliation == Affiliation::Owner {
@@ -60,17 +68,29 @@ impl Node {
         };
     }
 
-    /// Removes the affiliations of a node that is deleted.
-    pub async fn forget_affiliates(&self, store: &dyn Store, batch: &mut Batch) -> Result<(), StoreError> {
+    /// Removes the affiliations of a node that is deleted, those of its owners last: as long as the node exists, it can be
+    /// deleted by them.
+    pub async fn forget_affiliates(&self, cx: &mut Cx<'_>) -> Result<(), StoreError> {
         let kind = self.kind(BY_NODE);
-        for (who, affiliation) in self.affiliates(store).await? {
-            let place = format!("{who}{UNIT}{}", self.name);
-            batch.delete(Key::new(self.at.as_str(), BY_WHOM, &place), Expect::Any);
-            if affiliation != Affiliation::Owner {
-                batch.delete(Key::new(self.at.as_str(), &kind, &who), Expect::Any);
+        loop {
+            let page = self.affiliates_after(cx.store, None).await?;
+            let mut batch = Batch::new();
+            for (who, _) in &page {
+                batch.delete(Key::new(self.at.as_str(), &kind, who), Expect::Any);
+                batch.delete(Key::new(self.at.as_str(), BY_WHOM, &place(who, &self.name)), Expect::Any);
+            }
+            cx.commit(batch).await?;
+            if page.len() < PAGE {
+                return Ok(());
             }
         }
-        Ok(())
+    }
+
+    /// The same for the owners, together with the node itself.
+    pub fn forget_owners(&self, batch: &mut Batch) {
+        for owner in &self.owners {
+            batch.delete(Key::new(self.at.as_str(), BY_WHOM, &place(owner.as_str(), &self.name)), Expect::Any);
+        }
     }
 }
 
@@ -87,7 +107,7 @@ pub async fn of(
     own.map(|(node, record)| Ok((node.to_owned(), decode(&record.value)?))).collect()
 }
 
-fn place(who: &BareJid, node: &str) -> String {
+fn place(who: &str, node: &str) -> String {
     format!("{who}{UNIT}{node}")
 }
 

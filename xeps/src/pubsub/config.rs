@@ -23,13 +23,32 @@ macro_rules! choice {
         }
 
         impl FromStr for $name {
-            type Err = BadValue;
+            type Err = $crate::pubsub::config::BadValue;
 
-            fn from_str(text: &str) -> Result<Self, BadValue> {
-                match text { $($text => Ok($name::$variant),)* _ => Err(BadValue) }
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text { $($text => Ok($name::$variant),)* _ => Err($crate::pubsub::config::BadValue) }
             }
         }
     };
+}
+
+pub(super) use choice;
+
+choice! {
+    /// What a node contains (XEP-0248 section 3).
+    NodeType {
+        Leaf "leaf",
+        Collection "collection",
+    }
+}
+
+choice! {
+    /// Who may put nodes into a collection (XEP-0248 section 7.2.1).
+    Association {
+        All "all",
+        Owners "owners",
+        Whitelist "whitelist",
+    }
 }
 
 choice! {
@@ -136,6 +155,7 @@ impl fmt::Display for Limit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadValue;
 
+/// How a node behaves, and where it belongs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeConfig {
     pub title: Option<String>,
@@ -144,6 +164,16 @@ pub struct NodeConfig {
     /// The namespace of the payload, or what else tells its meaning.
     pub payload_type: Option<String>,
     pub contacts: Vec<Jid>,
+    pub node_type: NodeType,
+    /// The names of the collections that it is in. Not part of the node's record: see [`super::links`].
+    pub parents: Vec<String>,
+    /// The names of what is in it, if it is a collection. Not part of the node's record either.
+    pub children: Vec<String>,
+    pub association: Association,
+    /// For [`Association::Whitelist`].
+    pub associates: Vec<Jid>,
+    /// Nodes that may be in it.
+    pub children_max: usize,
     pub access_model: AccessModel,
     /// For [`AccessModel::Roster`].
     pub roster_groups: Vec<String>,
@@ -184,6 +214,8 @@ pub struct Bounds {
     pub max_items: u32,
     pub max_payload: usize,
     pub send_last: &'static [&'static str],
+    /// Nodes that may be in a collection; zero: there are no collections.
+    pub children: usize,
 }
 
 /// A field as forms show it.
@@ -212,7 +244,12 @@ pub const FIELDS: &[FieldType] = &[
     field("type", "text-single", "The type of the payloads, usually their namespace"),
     field("language", "text-single", "The default language of the node"),
     field("contact", "jid-multi", "Addresses of those to contact with questions"),
-    list("node_type", "Whether the node is a leaf or a collection", &["leaf"]),
+    list("node_type", "Whether the node is a leaf or a collection", NodeType::NAMES),
+    field("collection", "text-multi", "The collections of which this node is a child"),
+    field("children", "text-multi", "The nodes of which this node is a parent"),
+    list("children_association_policy", "Who may associate nodes with this collection", Association::NAMES),
+    field("children_association_whitelist", "jid-multi", "Addresses that may associate nodes with this collection"),
+    field("children_max", "text-single", "How many children this collection may have"),
     list("access_model", "Who may subscribe and retrieve items", AccessModel::NAMES),
     field("roster_groups_allowed", "text-multi", "The roster groups that may subscribe and retrieve items"),
     list("publish_model", "Who may publish", PublishModel::NAMES),
@@ -234,6 +271,11 @@ pub const FIELDS: &[FieldType] = &[
 ];
 
 impl NodeConfig {
+    /// Whether there are items to be read later.
+    pub fn keeps_items(&self) -> bool {
+        self.persist_items && self.node_type == NodeType::Leaf
+    }
+
     /// The values of a field of [`FIELDS`].
     pub fn values(&self, name: &str) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];
@@ -245,7 +287,12 @@ impl NodeConfig {
             "type" => maybe(&self.payload_type),
             "language" => maybe(&self.language),
             "contact" => self.contacts.iter().map(Jid::to_string).collect(),
-            "node_type" => one("leaf"),
+            "node_type" => one(self.node_type.name()),
+            "collection" => self.parents.clone(),
+            "children" => self.children.clone(),
+            "children_association_policy" => one(self.association.name()),
+            "children_association_whitelist" => self.associates.iter().map(Jid::to_string).collect(),
+            "children_max" => vec![self.children_max.to_string()],
             "access_model" => one(self.access_model.name()),
             "roster_groups_allowed" => self.roster_groups.clone(),
             "publish_model" => one(self.publish_model.name()),
@@ -284,7 +331,14 @@ impl NodeConfig {
             "type" => self.payload_type = text(values)?,
             "language" => self.language = text(values)?,
             "contact" => self.contacts = contacts(values)?,
-            "node_type" => one().and_then(|value| if value == "leaf" { Ok(()) } else { Err(BadValue) })?,
+            "node_type" => self.node_type = one()?.parse()?,
+            "collection" => self.parents = names(values, MOST_PARENTS.min(bounds.children))?,
+            "children" => self.children = names(values, bounds.children)?,
+            // Section 7.2.1 of XEP-0248 says "owner", and section 12.2.2 "owners".
+            "children_association_policy" if one()? == "owner" => self.association = Association::Owners,
+            "children_association_policy" => self.association = one()?.parse()?,
+            "children_association_whitelist" => self.associates = contacts(values)?,
+            "children_max" => self.children_max = size(one()?, bounds.children)?,
             "access_model" => self.access_model = one()?.parse()?,
             "roster_groups_allowed" => self.roster_groups = groups(values)?,
             "publish_model" => self.publish_model = one()?.parse()?,
@@ -325,6 +379,8 @@ pub fn flag(text: &str) -> Result<bool, BadValue> {
 const LONGEST: usize = 4096;
 /// Groups and contacts of a node.
 const MOST: usize = 100;
+/// Collections that a node is in.
+const MOST_PARENTS: usize = 20;
 
 fn text(values: &[String]) -> Result<Option<String>, BadValue> {
     match values.first() {
@@ -332,6 +388,14 @@ fn text(values: &[String]) -> Result<Option<String>, BadValue> {
         Some(text) if !text.is_empty() => Ok(Some(text.clone())),
         _ => Ok(None),
     }
+}
+
+/// An empty one stands for the root of all nodes (XEP-0248 section 7.2.1), in which every node is that is in no collection.
+fn names(values: &[String], most: usize) -> Result<Vec<String>, BadValue> {
+    let mut names: Vec<String> = values.iter().filter(|name| !name.is_empty()).cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() <= most { Ok(names) } else { Err(BadValue) }
 }
 
 fn groups(values: &[String]) -> Result<Vec<String>, BadValue> {
@@ -395,7 +459,8 @@ mod tests {
             ("max_items", "0"),
             ("max_items", "4294967296"),
             ("max_payload_size", "-1"),
-            ("node_type", "collection"),
+            ("node_type", "tree"),
+            ("children_max", "100000000"),
             ("contact", "@"),
         ] {
             assert_eq!(config.set(name, &values(&[value]), &rules.bounds()), Err(Refused::Value(name)));

@@ -1,6 +1,7 @@
 //! Service discovery of nodes (XEP-0060 sections 5.2 to 5.5). A node is shown to those who may get at it.
 
 use super::access::enter;
+use super::config::NodeType;
 use super::node::Node;
 use super::rsm::{self, Page};
 use super::venue::Venue;
@@ -23,20 +24,16 @@ pub async fn nodes(
     from: &Jid,
     set: Option<&Element>,
 ) -> Result<(Vec<Element>, Option<Element>), Halt> {
-    let (after, max) = match set.map(|set| Page::parse(set, PAGE)).transpose()? {
-        None => (None, PAGE),
-        Some(Page::First(max)) => (None, max),
-        Some(Page::After(name, max)) => (Some(name), max),
-        Some(Page::Before(..) | Page::Last(_)) => return Err(Condition::FeatureNotImplemented.into()),
-    };
+    let (after, max) = forward(set)?;
     let at = venue.at().clone();
     let page = Node::page(cx.store, &at, after.as_deref(), max.saturating_add(1), venue.rules()).await?;
     let complete = page.len() <= max;
     let (mut shown, mut names) = (Vec::new(), Vec::new());
     for node in page.into_iter().take(max) {
-        if may_know(cx, venue, &node, from).await? {
-            let item = Element::new("item", ITEMS).with_attr("jid", at.as_str()).with_attr("node", &node.name);
-            shown.push(item.maybe_attr("name", node.config.title.as_deref()));
+        // What is in a collection is found there (XEP-0248 section 5.2).
+        let first_level = venue.rules().children == 0 || node.parents(cx.store).await?.is_empty();
+        if first_level && may_know(cx, venue, &node, from).await? {
+            shown.push(item_of(&node));
         }
         names.push(node.name);
     }
@@ -45,25 +42,22 @@ pub async fn nodes(
     Ok((shown, paged))
 }
 
+fn item_of(node: &Node) -> Element {
+    let item = Element::new("item", ITEMS).with_attr("jid", node.at.as_str()).with_attr("node", &node.name);
+    item.maybe_attr("name", node.config.title.as_deref())
+}
+
 /// disco#info of a node.
 pub async fn info(cx: &mut Cx<'_>, venue: &mut dyn Venue, from: &Jid, name: &str) -> Result<Element, Halt> {
     let node = known(cx, venue, from, name).await?;
-    let mut info = Info::default().identity("pubsub", "leaf", node.config.title.as_deref());
+    let mut info = Info::default().identity("pubsub", node.config.node_type.name(), node.config.title.as_deref());
     info.add_feature(info::NS);
     info.add_feature(NS);
-    let subscribers = count(cx, &node).await?;
-    info.forms.push(forms::metadata(&node, subscribers));
+    info.forms.push(forms::metadata(&node, node.count_subscriptions(cx.store).await?));
     Ok(info.to_element(Some(name)))
 }
 
-/// Up to how many subscribers are counted.
-const COUNTED: usize = 10_000;
-
-async fn count(cx: &Cx<'_>, node: &Node) -> Result<u64, Halt> {
-    Ok(node.subscriptions(cx.store, None, COUNTED).await?.len() as u64)
-}
-
-/// disco#items of a node: its items, whose ids are names here.
+/// disco#items of a node: its items, whose ids are names here; or, of a collection, its nodes.
 pub async fn items(
     cx: &mut Cx<'_>,
     venue: &mut dyn Venue,
@@ -72,6 +66,9 @@ pub async fn items(
     set: Option<&Element>,
 ) -> Result<Element, Halt> {
     let node = known(cx, venue, from, name).await?;
+    if node.config.node_type == NodeType::Collection {
+        return children(cx, venue, from, &node, set).await;
+    }
     node.expire(cx.store, cx.clock.now()).await?;
     let page = set.map_or(Ok(Page::Last(PAGE)), |set| Page::parse(set, PAGE))?;
     let found = node.items(cx.store, &page).await?.ok_or(Condition::ItemNotFound)?;
@@ -84,6 +81,41 @@ pub async fn items(
     let paged = (set.is_some() || !complete)
         .then(|| rsm::result(first.map(|item| item.id.as_str()), last.map(|item| item.id.as_str()), Some(found.count)));
     Ok(query.maybe_child(paged))
+}
+
+/// XEP-0248 section 5.2.
+async fn children(
+    cx: &mut Cx<'_>,
+    venue: &mut dyn Venue,
+    from: &Jid,
+    collection: &Node,
+    set: Option<&Element>,
+) -> Result<Element, Halt> {
+    let (after, max) = forward(set)?;
+    let mut names = collection.children(cx.store, after.as_deref(), max.saturating_add(1)).await?;
+    let complete = names.len() <= max;
+    names.truncate(max);
+    let mut query = Element::new("query", ITEMS).with_attr("node", &collection.name);
+    for name in &names {
+        if let Some(node) = Node::load(cx.store, venue.at(), name, venue.rules()).await?
+            && may_know(cx, venue, &node, from).await?
+        {
+            query.push(item_of(&node));
+        }
+    }
+    let paged = (set.is_some() || !complete)
+        .then(|| rsm::result(names.first().map(String::as_str), names.last().map(String::as_str), None));
+    Ok(query.maybe_child(paged))
+}
+
+/// After which name, and how many: lists of nodes are read from their beginning.
+fn forward(set: Option<&Element>) -> Result<(Option<String>, usize), Halt> {
+    match set.map(|set| Page::parse(set, PAGE)).transpose()? {
+        None => Ok((None, PAGE)),
+        Some(Page::First(max)) => Ok((None, max)),
+        Some(Page::After(name, max)) => Ok((Some(name), max)),
+        Some(Page::Before(..) | Page::Last(_)) => Err(Condition::FeatureNotImplemented.into()),
+    }
 }
 
 /// A node that the asker may know of; any other does not exist for it.

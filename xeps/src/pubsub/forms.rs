@@ -1,7 +1,7 @@
 //! The forms of a node (XEP-0060 section 16.4): its configuration, preconditions for publishing, and metadata.
 
-use super::config::{BadValue, FIELDS, FieldType, NodeConfig, Refused};
-use super::fault::fault;
+use super::config::{BadValue, FIELDS, FieldType, NodeConfig, NodeType, Refused};
+use super::fault::{fault, unsupported};
 use super::node::Node;
 use super::rules::Rules;
 use crate::feature::Halt;
@@ -19,13 +19,37 @@ pub const PREFIX: &str = "pubsub#";
 
 /// The configuration, to be read (`Result`) or changed (`Form`).
 pub fn configuration(config: &NodeConfig, rules: &Rules, kind: FormType) -> Element {
-    let fields = FIELDS.iter().map(|field| shown(field, config, rules));
+    let fields = FIELDS.iter().filter(|field| applies(field.name, config, rules));
+    let fields = fields.map(|field| shown(field, config, rules));
     fields.fold(Form::new(kind, NODE_CONFIG), Form::field).to_element()
+}
+
+/// Whether a field says anything about a node of this kind: a collection has no items (XEP-0248 section 4.1), and nothing
+/// is in a leaf (section 7.2.1).
+fn applies(name: &str, config: &NodeConfig, rules: &Rules) -> bool {
+    const OF_ITEMS: &[&str] = &[
+        "publish_model",
+        "persist_items",
+        "max_items",
+        "item_expire",
+        "publish_node_full",
+        "max_payload_size",
+        "deliver_payloads",
+        "notify_retract",
+        "send_last_published_item",
+        "itemreply",
+    ];
+    match config.node_type {
+        _ if name == "collection" => rules.children > 0,
+        NodeType::Leaf => !name.starts_with("children"),
+        NodeType::Collection => !OF_ITEMS.contains(&name),
+    }
 }
 
 fn shown(field: &FieldType, config: &NodeConfig, rules: &Rules) -> Field {
     let options = match field.name {
         "send_last_published_item" => rules.send_last,
+        "node_type" if rules.children == 0 => &["leaf"],
         _ => field.options,
     };
     let mut shown = Field::new(&format!("{PREFIX}{}", field.name)).kind(field.kind).label(field.label);
@@ -55,6 +79,9 @@ pub fn submitted(element: &Element, config: &NodeConfig, rules: &Rules) -> Resul
     for (name, values) in fields(&form) {
         changed.set(name, values, &rules.bounds()).map_err(|refused| refusal(&refused))?;
     }
+    if changed.node_type == NodeType::Collection && rules.children == 0 {
+        return Err(unsupported("collections"));
+    }
     Ok(Submission::Changed(changed))
 }
 
@@ -73,6 +100,9 @@ pub fn preconditions(options: &Element, base: &NodeConfig, rules: &Rules) -> Res
     let mut wanted = base.clone();
     for (name, values) in fields(&form) {
         wanted.set(name, values, &rules.bounds()).map_err(|refused| unusable(&refused))?;
+    }
+    if wanted.node_type == NodeType::Collection {
+        return Err(unsupported("publish"));
     }
     Ok(wanted)
 }
@@ -123,7 +153,7 @@ fn fields(form: &Form) -> impl Iterator<Item = (&str, &[String])> {
 }
 
 /// What everybody who may know of the node is told about it (sections 5.4 and 16.4.3).
-pub fn metadata(node: &Node, subscribers: u64) -> Form {
+pub fn metadata(node: &Node, subscribers: Option<usize>) -> Form {
     let config = &node.config;
     let mut form = Form::new(FormType::Result, META_DATA);
     let mut add = |name: &str, kind: &'static str, values: Vec<String>| {
@@ -139,7 +169,7 @@ pub fn metadata(node: &Node, subscribers: u64) -> Form {
     add("creator", "jid-single", vec![node.creator.to_string()]);
     add("creation_date", "text-single", vec![Timestamp::format(node.created).to_string()]);
     add("owner", "jid-multi", node.owners.iter().map(ToString::to_string).collect());
-    add("num_subscribers", "text-single", vec![subscribers.to_string()]);
+    add("num_subscribers", "text-single", subscribers.iter().map(usize::to_string).collect());
     form
 }
 

@@ -7,11 +7,14 @@
 pub mod access;
 mod affiliates;
 pub mod affiliation;
+pub mod atom;
 pub mod config;
 pub mod discover;
+pub mod fanout;
 pub mod fault;
 pub mod forms;
 pub mod item;
+mod links;
 pub mod node;
 pub mod notify;
 pub mod pending;

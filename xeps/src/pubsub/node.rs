@@ -4,6 +4,8 @@
 //! pubsub.example.org / pubsub                 / princely_musings               -> the node
 //! pubsub.example.org / pubsub-affiliate:uid   / juliet@example.org             -> her affiliation
 //! pubsub.example.org / pubsub-subscriber:uid  / juliet@example.org US subid    -> one subscription
+//! pubsub.example.org / pubsub-parent:uid          / blogs                          -> it is in that collection
+//! pubsub.example.org / pubsub-child:uid           / kingly_ravings                 -> that node is in it
 //! pubsub.example.org / pubsub-item:uid                                         -> log of items, tagged with their ids
 //! pubsub.example.org / pubsub-affiliations    / juliet@example.org US node     -> what she is there
 //! pubsub.example.org / pubsub-subscriptions   / juliet@example.org US node     -> she, or a resource, has subscribed there
@@ -40,9 +42,23 @@ pub struct Node {
     /// Never empty.
     pub owners: Vec<BareJid>,
     pub config: NodeConfig,
+    /// Of its record; none when it is new.
+    version: Option<u64>,
 }
 
 impl Node {
+    /// A node that is to be made. It has no owners yet.
+    pub fn new(
+        at: BareJid,
+        name: String,
+        uid: CompactString,
+        creator: BareJid,
+        created: Timestamp,
+        config: NodeConfig,
+    ) -> Node {
+        Node { at, name, uid, creator, created, owners: Vec::new(), config, version: None }
+    }
+
     /// Whether a node can have this name.
     pub fn is_name(name: &str) -> bool {
         !name.is_empty() && name.len() <= LONGEST_NAME
@@ -54,6 +70,13 @@ impl Node {
         }
         let record = store.get(Key::new(at.as_str(), KIND, name)).await?;
         record.map(|record| Node::decode(at, name, &record, rules)).transpose()
+    }
+
+    /// The uid of the node of that name.
+    pub async fn uid_of(store: &dyn Store, at: &BareJid, name: &str) -> Result<Option<CompactString>, StoreError> {
+        let record = store.get(Key::new(at.as_str(), KIND, name)).await?;
+        let element = record.map(|record| element_from_bytes(&record.value, "a node")).transpose()?;
+        Ok(element.and_then(|element| Some(element.attr("uid")?.into())))
     }
 
     /// Up to `limit` nodes by name, from the first one after `after`.
@@ -73,8 +96,10 @@ impl Node {
         Ok(!store.list(at.as_str(), KIND, None, 1).await?.is_empty())
     }
 
-    /// Writes the node; `expect` says whether it is a new one.
-    pub fn save(&self, batch: &mut Batch, expect: Expect) {
+    /// Writes the node. The commit fails if its record has changed since the node was loaded, or if there is a node of that
+    /// name and this is a new one.
+    pub fn save(&self, batch: &mut Batch) {
+        let expect = self.version.map_or(Expect::Absent, Expect::Version);
         let mut node = Element::new("node", NS)
             .with_attr("uid", &self.uid)
             .with_attr("creator", self.creator.as_str())
@@ -82,7 +107,7 @@ impl Node {
         for owner in &self.owners {
             node.push(Element::new("owner", NS).with_text(owner.as_str()));
         }
-        for field in super::config::FIELDS {
+        for field in super::config::FIELDS.iter().filter(|field| !super::links::is_link(field.name)) {
             let mut element = Element::new("field", NS).with_attr("name", field.name);
             for value in self.config.values(field.name) {
                 element.push(Element::new("value", NS).with_text(value));
@@ -109,7 +134,9 @@ impl Node {
     fn decode(at: &BareJid, name: &str, record: &Record, rules: &Rules) -> Result<Node, StoreError> {
         let what = || format!("the node {name} of {at}");
         let element = element_from_bytes(&record.value, "a node")?;
-        parse(at, name, &element, rules).ok_or_else(|| StoreError::Corrupt(what()))
+        let mut node = parse(at, name, &element, rules).ok_or_else(|| StoreError::Corrupt(what()))?;
+        node.version = Some(record.version);
+        Ok(node)
     }
 }
 
@@ -117,7 +144,8 @@ impl Node {
 fn parse(at: &BareJid, name: &str, element: &Element, rules: &Rules) -> Option<Node> {
     let mut config = rules.defaults.clone();
     // What an operator has lowered since stays as it is until somebody changes it.
-    let anything = Bounds { max_items: u32::MAX, max_payload: usize::MAX, send_last: super::config::SendLast::NAMES };
+    let (send_last, children) = (super::config::SendLast::NAMES, usize::MAX);
+    let anything = Bounds { max_items: u32::MAX, max_payload: usize::MAX, send_last, children };
     for field in element.children_named("field", NS) {
         let values: Vec<String> = field.children_named("value", NS).map(Element::text).collect();
         if !values.is_empty() {
@@ -136,5 +164,6 @@ fn parse(at: &BareJid, name: &str, element: &Element, rules: &Rules) -> Option<N
             .collect::<Result<_, _>>()
             .ok()?,
         config,
+        version: None,
     })
 }

@@ -1,8 +1,9 @@
-//! Notifications (XEP-0060 sections 7.1.2, 12.3 and 12.4): one payload for all who are told, and a start tag for each.
+//! Notifications (XEP-0060 sections 7.1.2, 12.3 and 12.4): what they say. Who is told is the affair of [`FanOut`].
 
-use super::access::enter;
-use super::config::{AccessModel, SendLast};
+use super::config::SendLast;
+use super::fanout::FanOut;
 use super::item::Item;
+use super::links::Change;
 use super::node::{Node, UNIT};
 use super::subscription::{State, Subscription};
 use super::venue::Venue;
@@ -11,90 +12,57 @@ use crate::context::Cx;
 use crate::feature::Halt;
 use crate::store::{Batch, StoreError};
 use compact_str::CompactString;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use wire::jid::Jid;
 use wire::stanza::{MessageType, Stanza};
 use wire::xml::Element;
 
-const SHIM: &str = "http://jabber.org/protocol/shim";
-const ADDRESS: &str = "http://jabber.org/protocol/address";
 const DELAY: &str = "urn:xmpp:delay";
-/// Subscriptions that are read at once.
-const PAGE: usize = 1000;
 
 /// What subscribers are told.
 pub struct News<'a> {
     /// The child of `<event/>`.
     pub body: Element,
+    pub about: About,
     /// Who has caused it, to be told to those who may see its presence (XEP-0163 section 4.3.1).
     pub publisher: Option<&'a Jid>,
 }
 
-/// Tells everybody who is to be told.
-pub async fn announce(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, news: News<'_>) -> Result<(), Halt> {
-    if !node.config.deliver_notifications {
-        return Ok(());
-    }
-    let mut letter = Letter::new(cx, node, news);
-    let told = to_subscribers(cx, venue, node, &mut letter).await?;
-    for listener in venue.listeners(cx, node).await? {
-        let subscribed = told.iter().any(|jid| *jid == listener || jid.as_str() == listener.bare_str());
-        if !subscribed {
-            let stanza = letter.to(&listener, &[], true);
-            venue.send(cx, stanza);
-        }
-    }
-    Ok(())
+/// What of a node it is about: subscribers of a collection choose (XEP-0248 section 6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    Items,
+    /// The node itself.
+    Node,
+    /// What is in the node, which is a collection.
+    Child,
 }
 
-/// Returns who of the few that may be listeners as well has been told.
-async fn to_subscribers(
-    cx: &mut Cx<'_>,
-    venue: &mut dyn Venue,
-    node: &Node,
-    letter: &mut Letter,
-) -> Result<Vec<Jid>, Halt> {
-    let now = cx.clock.now();
-    let guarded = matches!(node.config.access_model, AccessModel::Presence | AccessModel::Roster);
-    let wants_relation = guarded || letter.replyto.is_some();
-    let personal = venue.at().local().is_some();
-    let (mut told, mut lost, mut after) = (Vec::new(), Vec::new(), None::<String>);
-    loop {
-        let page = node.subscriptions(cx.store, after.as_deref(), PAGE).await?;
-        let complete = page.len() < PAGE;
-        after = page.last().map(|(name, _)| name.clone());
-        let mut rest = page.into_iter().map(|(_, subscription)| subscription).peekable();
-        while let Some(first) = rest.next() {
-            let mut same = vec![first];
-            while let Some(next) = rest.next_if(|next| same.first().is_some_and(|first| first.jid == next.jid)) {
-                same.push(next);
-            }
-            lost.extend(same.iter().filter(|subscription| subscription.is_over(now)).cloned());
-            same.retain(|subscription| subscription.delivers(now));
-            let Some(jid) = same.first().map(|subscription| subscription.jid.clone()) else { continue };
-            let mut seen = false;
-            if wants_relation {
-                let relation = venue.relation(cx, node, jid.bare_str()).await?;
-                let affiliation = node.affiliation(cx.store, jid.bare_str()).await?;
-                if guarded && enter(&node.config, affiliation, &relation).is_err() {
-                    // Section 9.1 and XEP-0163 section 7.1: who has lost access loses the subscription.
-                    lost.extend(same);
-                    continue;
-                }
-                seen = relation.presence;
-            }
-            let subids: Vec<CompactString> = same.into_iter().map(|subscription| subscription.subid).collect();
-            let stanza = letter.to(&jid, &subids, seen);
-            venue.send(cx, stanza);
-            if personal {
-                told.push(jid);
-            }
-        }
-        if complete {
-            break;
-        }
+impl<'a> News<'a> {
+    pub fn of_items(body: Element, publisher: Option<&'a Jid>) -> News<'a> {
+        News { body, about: About::Items, publisher }
     }
-    end(cx, node, &lost).await?;
-    Ok(told)
+
+    pub fn of_node(body: Element) -> News<'a> {
+        News { body, about: About::Node, publisher: None }
+    }
+}
+
+/// Tells everybody who is to be told. Where the venue can come back to it, a page of subscribers at a time.
+pub async fn announce(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, news: News<'_>) -> Result<(), Halt> {
+    let Some(fan_out) = FanOut::new(cx, venue.rules(), node, news).await? else { return Ok(()) };
+    match venue.postpone(fan_out) {
+        Some(fan_out) => fan_out.finish(cx, venue).await,
+        None => Ok(()),
+    }
+}
+
+/// The same at once: for what is to be changed or removed as soon as everybody has been told.
+pub async fn announce_first(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, news: News<'_>) -> Result<(), Halt> {
+    match FanOut::new(cx, venue.rules(), node, news).await? {
+        Some(fan_out) => fan_out.finish(cx, venue).await,
+        None => Ok(()),
+    }
 }
 
 /// Ends subscriptions.
@@ -109,49 +77,31 @@ pub async fn end(cx: &mut Cx<'_>, node: &Node, subscriptions: &[Subscription]) -
     Ok(())
 }
 
-/// A notification with the forms in which it goes to different people.
-struct Letter {
-    plain: Stanza,
-    /// With the address of the publisher.
-    replyto: Option<Stanza>,
-}
-
-impl Letter {
-    fn new(cx: &Cx<'_>, node: &Node, news: News<'_>) -> Letter {
-        let event = Element::new("event", EVENT).with_child(news.body);
-        let plain = message(cx, node, node.config.style.kind()).with_child(&event);
-        let replyto = news.publisher.filter(|_| node.at.local().is_some()).map(|publisher| {
-            let address = Element::new("address", ADDRESS).with_attr("type", "replyto");
-            let address = address.with_attr("jid", publisher.as_str());
-            plain.clone().with_child(&Element::new("addresses", ADDRESS).with_child(address))
-        });
-        Letter { plain, replyto }
-    }
-
-    /// `subids`: of the subscriptions that are answered with it (sections 6.1.6 and 7.1.2.4). `seen`: may see the
-    /// publisher's presence.
-    fn to(&mut self, jid: &Jid, subids: &[CompactString], seen: bool) -> Stanza {
-        let stanza = self.replyto.as_ref().filter(|_| seen).unwrap_or(&self.plain).clone().with_to(jid.clone());
-        if subids.len() < 2 {
-            return stanza;
-        }
-        let header = |subid: &CompactString| Element::new("header", SHIM).with_attr("name", "SubID").with_text(subid);
-        stanza.with_child(&Element::new("headers", SHIM).with_children(subids.iter().map(header)))
-    }
-}
-
 /// An empty message of a node. Its id tells the node, for errors that come back.
-fn message(cx: &Cx<'_>, node: &Node, kind: MessageType) -> Stanza {
-    let id = compact_str::format_compact!("{}{}{}", node.uid, SEPARATOR, cx.clock.id());
-    Stanza::new(kind).with_from(node.at.clone()).with_id(id)
+pub(super) fn message(cx: &Cx<'_>, node: &Node, kind: MessageType) -> Stanza {
+    Stanza::new(kind).with_from(node.at.clone()).with_id(message_id(cx, node))
 }
 
-/// Between the uid of a node and the rest of the id of a notification; no uid contains it.
-const SEPARATOR: char = '.';
+/// Of a notification that a subscription to this node has caused.
+pub(super) fn message_id(cx: &Cx<'_>, node: &Node) -> CompactString {
+    compact_str::format_compact!("{}.{:x}.{}", node.uid, lane_of(&node.name), cx.clock.id())
+}
 
 /// Whether a notification with this id was sent by the node.
 pub fn sent_by(node: &Node, id: &str) -> bool {
-    id.rsplit_once(SEPARATOR).is_some_and(|(uid, _)| uid == node.uid)
+    id.split('.').next() == Some(node.uid.as_str())
+}
+
+/// The lane of the node that has sent a notification with this id.
+pub fn lane_of_sender(id: &str) -> Option<u64> {
+    u64::from_str_radix(id.split('.').nth(1)?, 16).ok()
+}
+
+/// The lane of a node at a service: nodes with different ones do not wait for each other.
+pub fn lane_of(node: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    node.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The last item, for somebody who has just subscribed or has just become available (section 6.1.7): stamped with its time.
@@ -179,6 +129,22 @@ pub fn items<'a>(node: &Node, items: impl IntoIterator<Item = &'a Item>) -> Elem
 pub fn retraction<'a>(node: &Node, ids: impl IntoIterator<Item = &'a str>) -> Element {
     let gone = ids.into_iter().map(|id| Element::new("retract", EVENT).with_attr("id", id));
     Element::new("items", EVENT).with_attr("node", &node.name).with_children(gone)
+}
+
+/// `<collection/>` of an event: what has come into it or has been taken out (XEP-0248 section 5.3.2).
+pub fn change(change: &Change) -> Element {
+    let name = if change.is_in { "associate" } else { "dissociate" };
+    let child = Element::new(name, EVENT).with_attr("node", &change.node.name);
+    Element::new("collection", EVENT).with_attr("node", &change.collection.name).with_child(child)
+}
+
+/// Tells those who are interested in what a collection contains.
+pub async fn announce_changes(cx: &mut Cx<'_>, venue: &mut dyn Venue, changes: &[Change]) -> Result<(), Halt> {
+    for one in changes {
+        let news = News { body: change(one), about: About::Child, publisher: None };
+        announce(cx, venue, &one.collection, news).await?;
+    }
+    Ok(())
 }
 
 /// Tells a subscriber of a new state of its subscription (section 12.14); None: it has none any more.

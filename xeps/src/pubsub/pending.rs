@@ -44,6 +44,11 @@ fn ask(cx: &mut Cx<'_>, node: &Node, subscription: &Subscription, owner: &Jid) {
     cx.route(stanza.with_id(cx.clock.id()).with_child(&form.to_element()));
 }
 
+/// The node that an owner's answer is about.
+pub fn node_of(message: &Stanza) -> Option<String> {
+    read(message)?.value("pubsub#node").map(str::to_owned)
+}
+
 /// Whether a message is an owner's answer.
 pub fn is_decision(message: &Stanza) -> bool {
     read(message).is_some_and(|form| form.form_type() == Some(AUTHORIZATION))

@@ -1,6 +1,8 @@
 //! What differs between the service and the accounts: defaults of nodes, limits, and what is done without being asked.
 
-use super::config::{AccessModel, Bounds, ItemReply, Limit, NodeConfig, PublishModel, SendLast, Style, WhenFull};
+use super::config::{
+    AccessModel, Association, Bounds, ItemReply, Limit, NodeConfig, NodeType, PublishModel, SendLast, Style, WhenFull,
+};
 use std::num::NonZeroU32;
 
 /// What an operator chooses for the service, or for all accounts.
@@ -34,7 +36,12 @@ pub struct Rules {
     pub multi_subscribe: bool,
     /// When the last item can be sent.
     pub send_last: &'static [&'static str],
+    /// Nodes that may be in a collection (XEP-0248); zero: there are no collections.
+    pub children: usize,
 }
+
+/// Nodes in a collection. Its configuration names them all.
+const CHILDREN: usize = 1000;
 
 impl Rules {
     /// Of a service with a domain of its own. It sees nobody's presence.
@@ -47,7 +54,14 @@ impl Rules {
             ..common(config)
         };
         let send_last = &["never", "on_sub"];
-        Rules { config: config.clone(), defaults, auto_create: false, multi_subscribe: true, send_last }
+        Rules {
+            config: config.clone(),
+            defaults,
+            auto_create: false,
+            multi_subscribe: true,
+            send_last,
+            children: CHILDREN,
+        }
     }
 
     /// Of the nodes of an account (XEP-0163 section 5).
@@ -60,12 +74,12 @@ impl Rules {
             ..common(config)
         };
         let send_last = SendLast::NAMES;
-        Rules { config: config.clone(), defaults, auto_create: true, multi_subscribe: false, send_last }
+        Rules { config: config.clone(), defaults, auto_create: true, multi_subscribe: false, send_last, children: 0 }
     }
 
     pub fn bounds(&self) -> Bounds {
         let Config { max_items, max_payload, .. } = self.config;
-        Bounds { max_items, max_payload, send_last: self.send_last }
+        Bounds { max_items, max_payload, send_last: self.send_last, children: self.children }
     }
 
     /// The items that a node keeps.
@@ -81,6 +95,12 @@ fn common(config: &Config) -> NodeConfig {
         language: None,
         payload_type: None,
         contacts: Vec::new(),
+        node_type: NodeType::Leaf,
+        parents: Vec::new(),
+        children: Vec::new(),
+        association: Association::Owners,
+        associates: Vec::new(),
+        children_max: CHILDREN,
         access_model: AccessModel::Open,
         roster_groups: Vec::new(),
         publish_model: PublishModel::Publishers,

@@ -1,8 +1,10 @@
 //! The service of a host: nodes at a domain of its own (XEP-0060), for the host's users to make and for everybody to use.
 //!
-//! All nodes of the service share one lane. Nothing of them is kept in memory between two stanzas.
+//! Every node has a lane of its own. Nothing of it is kept in memory between two stanzas, but a notification that has not yet
+//! reached all subscribers.
 
 use super::access::Relation;
+use super::fanout::FanOut;
 use super::node::Node;
 use super::pending::{self, GET_PENDING};
 use super::rules::{Config, Rules};
@@ -16,6 +18,7 @@ use crate::info::{self, Info};
 use crate::service::{Resident, Service};
 use crate::store::StoreError;
 use async_trait::async_trait;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use wire::jid::{BareJid, Jid};
 use wire::ns;
@@ -34,8 +37,9 @@ pub static ABOUT: About = About {
             number: 60,
             version: "1.30.0",
             coverage: Coverage::Partial,
-            note: "all of it but collections, digests, payments, and options that depend on the presence of subscribers",
+            note: "all of it but digests, payments, and options that depend on the presence of subscribers",
         },
+        Xep { number: 248, version: "0.5.0", coverage: Coverage::Partial, note: "no subscriptions to the root" },
     ],
     ..About::NOTHING
 };
@@ -75,7 +79,7 @@ pub const COMMON: &[&str] = &[
     "config-node-max",
 ];
 
-const OF_SERVICE: &[&str] = &["access-open", "get-pending", "multi-subscribe"];
+const OF_SERVICE: &[&str] = &["access-open", "collections", "get-pending", "multi-collections", "multi-subscribe"];
 
 /// The service of a host.
 #[derive(Clone, Debug)]
@@ -105,14 +109,29 @@ impl Service for PubSub {
     }
 
     fn wake(&self, address: &BareJid) -> Box<dyn Resident> {
-        Box::new(Hall { at: address.clone(), rules: self.rules.clone() })
+        Box::new(Hall { at: address.clone(), rules: self.rules.clone(), fan_outs: VecDeque::new() })
+    }
+
+    /// By the node that a stanza is about.
+    fn lane(&self, stanza: &Stanza) -> u64 {
+        match stanza.kind {
+            Kind::Iq(IqType::Get | IqType::Set) => stanza.request().and_then(|child| serve::node_of(&child)),
+            Kind::Message(MessageType::Error) => {
+                return stanza.id.as_ref().and_then(|id| notify::lane_of_sender(id)).unwrap_or(0);
+            }
+            Kind::Message(_) => pending::node_of(stanza),
+            _ => None,
+        }
+        .map_or(0, |node| notify::lane_of(&node))
     }
 }
 
-/// The service as a resident of its domain.
+/// The service as a resident of its domain: what it is for one node, or for what is about none.
 struct Hall {
     at: BareJid,
     rules: Arc<Rules>,
+    /// Notifications that are under way, in their order.
+    fan_outs: VecDeque<FanOut>,
 }
 
 #[async_trait]
@@ -146,6 +165,11 @@ impl Venue for Hall {
         Ok(Vec::new())
     }
 
+    fn postpone(&mut self, fan_out: FanOut) -> Option<FanOut> {
+        self.fan_outs.push_back(fan_out);
+        None
+    }
+
     fn send(&mut self, cx: &mut Cx<'_>, stanza: Stanza) {
         cx.route(stanza);
     }
@@ -169,8 +193,23 @@ impl Resident for Hall {
         }
     }
 
+    fn has_more(&self) -> bool {
+        !self.fan_outs.is_empty()
+    }
+
+    /// One page of subscribers at most.
+    async fn go_on(&mut self, cx: &mut Cx<'_>) -> Outcome {
+        while let Some(mut fan_out) = self.fan_outs.pop_front() {
+            if fan_out.step(cx, self).await? {
+                self.fan_outs.push_front(fan_out);
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn is_idle(&self) -> bool {
-        true
+        self.fan_outs.is_empty()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Subscriptions (XEP-0060 sections 4.2, 6.3, 12.19 and 16.4.2): one record each, so that a node may have a million of them.
 
-use super::config::flag;
+use super::config::{BadValue, NodeType, choice, flag};
 use super::fault::fault;
 use super::forms::PREFIX;
 use super::node::{NS, Node, UNIT};
@@ -9,6 +9,8 @@ use crate::form::{Field, Form, FormType};
 use crate::store::{Batch, Expect, Key, Store, StoreError};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use compact_str::CompactString;
+use std::fmt;
+use std::str::FromStr;
 use wire::datetime::Timestamp;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::Condition;
@@ -41,11 +43,67 @@ pub struct Options {
     pub deliver: bool,
     /// When the subscription ends by itself.
     pub expire: Option<Timestamp>,
+    /// Of what happens in a collection.
+    pub scope: Scope,
+    /// How far below a collection.
+    pub depth: Depth,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { deliver: true, expire: None }
+        Options { deliver: true, expire: None, scope: Scope::Nodes, depth: Depth::Levels(1) }
+    }
+}
+
+choice! {
+    /// What a subscriber to a collection is told of (XEP-0248 section 6.1).
+    Scope {
+        Items "items",
+        Nodes "nodes",
+        All "all",
+    }
+}
+
+impl Scope {
+    /// Whether there is something that both tell.
+    pub fn overlaps(self, other: Scope) -> bool {
+        self == other || self == Scope::All || other == Scope::All
+    }
+}
+
+/// How many levels of a collection a subscription is about (XEP-0248 section 6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    Levels(u32),
+    All,
+}
+
+impl Depth {
+    pub fn reaches(self, depth: u32) -> bool {
+        match self {
+            Depth::Levels(levels) => depth <= levels,
+            Depth::All => true,
+        }
+    }
+}
+
+impl FromStr for Depth {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        match text {
+            "all" => Ok(Depth::All),
+            _ => text.parse().map(Depth::Levels).map_err(|_| BadValue),
+        }
+    }
+}
+
+impl fmt::Display for Depth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Depth::Levels(levels) => levels.fmt(f),
+            Depth::All => f.write_str("all"),
+        }
     }
 }
 
@@ -84,17 +142,31 @@ impl Subscription {
 }
 
 impl Options {
-    /// The form with the options, to be changed or to be read.
-    pub fn form(&self, kind: FormType) -> Element {
+    /// The form with the options, to be changed or to be read, for a node of this type.
+    pub fn form(&self, kind: FormType, node: NodeType) -> Element {
         let deliver = Field::new(&format!("{PREFIX}deliver")).kind("boolean").label("Whether to be notified");
         let expire = Field::new(&format!("{PREFIX}expire"))
             .kind("text-single")
             .label("When the subscription ends, as a date and time of XEP-0082, or never");
         let expires = self.expire.map_or_else(|| "never".to_owned(), |expire| expire.format().to_string());
-        Form::new(kind, OPTIONS)
+        let form = Form::new(kind, OPTIONS)
             .field(deliver.value(if self.deliver { "1" } else { "0" }))
-            .field(expire.value(expires))
-            .to_element()
+            .field(expire.value(expires));
+        match node {
+            NodeType::Leaf => form.to_element(),
+            NodeType::Collection => form.field(self.scope_field()).field(self.depth_field()).to_element(),
+        }
+    }
+
+    fn scope_field(&self) -> Field {
+        let mut field = Field::new(&format!("{PREFIX}subscription_type")).kind("list-single");
+        field.options = Scope::NAMES.iter().map(|name| (None, (*name).to_owned())).collect();
+        field.label("Whether to be notified of items, of nodes, or of both").value(self.scope.name())
+    }
+
+    fn depth_field(&self) -> Field {
+        let field = Field::new(&format!("{PREFIX}subscription_depth")).kind("text-single");
+        field.label("How many levels below the collection, or all").value(self.depth.to_string())
     }
 
     /// Reads a submitted form over these options. A cancelled form changes nothing (section 6.3.6).
@@ -112,6 +184,8 @@ impl Options {
                 "deliver" => options.deliver = flag(value).map_err(|_| invalid())?,
                 "expire" if matches!(value, "never" | "presence") => options.expire = None,
                 "expire" => options.expire = Some(Timestamp::parse(value).map_err(|_| invalid())?),
+                "subscription_type" => options.scope = value.parse().map_err(|_| invalid())?,
+                "subscription_depth" => options.depth = value.parse().map_err(|_| invalid())?,
                 // What this service does not offer does not spoil what it does (XEP-0004 section 3.2).
                 _ => {}
             }
@@ -164,6 +238,13 @@ impl Node {
         page.into_iter().map(|(name, record)| Ok((name, decode(&record.value)?))).collect()
     }
 
+    /// How many subscriptions there are. None: too many to be counted each time that somebody asks.
+    pub async fn count_subscriptions(&self, store: &dyn Store) -> Result<Option<usize>, StoreError> {
+        const COUNTED: usize = 10_000;
+        let count = store.list(self.at.as_str(), &self.kind(BY_NODE), None, COUNTED).await?.len();
+        Ok((count < COUNTED).then_some(count))
+    }
+
     /// Makes or changes a subscription.
     pub fn keep(&self, batch: &mut Batch, subscription: &Subscription) {
         let (kind, place) = (self.kind(BY_NODE), self.place(&subscription.jid.to_bare()));
@@ -172,7 +253,9 @@ impl Node {
             .with_attr("subid", &subscription.subid)
             .with_attr("state", subscription.state.name())
             .with_attr("deliver", if subscription.options.deliver { "1" } else { "0" })
-            .maybe_attr("expire", subscription.options.expire.map(Timestamp::format));
+            .maybe_attr("expire", subscription.options.expire.map(Timestamp::format))
+            .with_attr("type", subscription.options.scope.name())
+            .with_attr("depth", subscription.options.depth.to_string());
         let name = subscription.name();
         batch.put(Key::new(self.at.as_str(), &kind, &name), element_to_bytes(&element), Expect::Any);
         batch.put(Key::new(self.at.as_str(), BY_WHOM, &place), Vec::new(), Expect::Any);
@@ -212,7 +295,11 @@ fn parse(element: &Element) -> Option<Subscription> {
         _ => return None,
     };
     let expire = element.attr("expire").map(Timestamp::parse).transpose().ok()?;
-    let options = Options { deliver: element.attr("deliver")? == "1", expire };
+    let (scope, depth) = (element.attr("type").map(str::parse), element.attr("depth").map(str::parse));
+    let mut options = Options { deliver: element.attr("deliver")? == "1", expire, ..Options::default() };
+    // Older records do not have them.
+    options.scope = scope.transpose().ok()?.unwrap_or(options.scope);
+    options.depth = depth.transpose().ok()?.unwrap_or(options.depth);
     Some(Subscription {
         jid: Jid::parse(element.attr("jid")?).ok()?,
         subid: element.attr("subid")?.into(),

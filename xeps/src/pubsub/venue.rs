@@ -2,6 +2,7 @@
 
 use super::access::Relation;
 use super::config::NodeConfig;
+use super::fanout::FanOut;
 use super::node::Node;
 use super::rules::Rules;
 use crate::context::Cx;
@@ -32,6 +33,12 @@ pub trait Venue: Send {
     /// Full JIDs that are notified of this node although they have not subscribed (XEP-0060 sections 9.1 and 9.2). All of
     /// them may see what is published there.
     async fn listeners(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<Vec<Jid>, StoreError>;
+
+    /// Takes over a notification, to go on with it when the answer and what went before have been handed over. Given back:
+    /// this place cannot do that.
+    fn postpone(&mut self, fan_out: FanOut) -> Option<FanOut> {
+        Some(fan_out)
+    }
 
     /// Sends a notification.
     fn send(&mut self, cx: &mut Cx<'_>, stanza: Stanza);

@@ -1,35 +1,40 @@
 //! Push notifications (XEP-0357): when something waits for a user whom no connection reaches, the push services of the user's
 //! clients are told, and wake them.
 //!
-//! Everything is notified when no client that is connected gets it. When one does, only those clients are woken whose sessions
-//! are asleep and which have named a service themselves.
+//! - **What** is told is in [`event`]: messages with content, calls, subscription requests; of rooms, what the user wants to
+//!   hear ([`interest`]).
+//! - **Who** is woken is in [`whom`]: the clients that have no connection. One whose session waits to be resumed has none.
+//! - **How often** is in [`pace`].
+//!
+//! What is in a session when it falls asleep is told then; what comes later, when it comes.
 
 mod event;
+mod interest;
 mod notification;
+mod pace;
 mod registration;
+mod storage;
+mod whom;
 
 pub use event::Event;
 pub use notification::Summary;
 pub use registration::{Registration, Registrations, Target};
 
-use crate::account::{Account, Session, SessionId};
+use crate::account::{Account, SessionId};
 use crate::context::Cx;
-use crate::delivery::{Delivery, Incoming};
+use crate::delivery::Incoming;
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
-use crate::reach::Reach;
-use crate::state::States;
-use crate::store::{Batch, Expect, Key, Store, StoreError};
-use crate::stored::{element_from_bytes, element_to_bytes};
+use crate::spoken::RoomSpoke;
 use async_trait::async_trait;
-use wire::jid::{BareJid, Jid};
-use wire::stanza::{Condition, IqType, Kind, Stanza};
-use wire::xml::Element;
+use pace::Urgency;
+use registration::Failure;
+use storage::{registrations, stage};
+use whom::{Whom, client_of};
+use wire::stanza::{Condition, IqType, Kind, MessageType, Stanza};
 
 /// The namespace.
 pub const NS: &str = "urn:xmpp:push:0";
-/// The store's collection: one record per account, a format byte and the registrations as XML.
-const KIND: &str = "push";
-const FORMAT: u8 = 1;
+const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
 
 static ABOUT: About = About {
     name: "push",
@@ -41,7 +46,16 @@ static ABOUT: About = About {
     }],
     account_features: &[NS],
     iq: &[IqKey::set(Scope::Own, "enable", NS), IqKey::set(Scope::Own, "disable", NS)],
-    hooks: &[Hook::MessageReceived, Hook::PresenceReceived, Hook::SessionAvailable, Hook::Answered],
+    hooks: &[
+        Hook::MessageReceived,
+        Hook::PresenceReceived,
+        Hook::RoomSpoke,
+        Hook::SessionAvailable,
+        Hook::SessionAsleep,
+        Hook::SessionAwake,
+        Hook::ClientRevoked,
+        Hook::Answered,
+    ],
     ..About::NOTHING
 };
 
@@ -57,27 +71,32 @@ pub struct Push {
     config: Config,
 }
 
-/// What the client of a session has enabled in it.
-#[derive(Debug, Default)]
-struct Own(Vec<Target>);
+/// What there is to tell.
+struct News {
+    summary: Summary,
+    /// Messages that came with it.
+    messages: u32,
+    urgency: Urgency,
+    known: Known,
+}
 
-/// The registrations of an account that is awake, once they were needed.
-#[derive(Debug, Default)]
-struct Known(Option<Registrations>);
-
-/// Whom an event is notified to.
-#[derive(Debug, PartialEq)]
-enum Whom {
-    Nobody,
-    /// No client has got it.
-    Everybody,
-    /// Those whose sessions are asleep.
-    Only(Vec<Target>),
+/// Whether somebody may have been told already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    ToNobody,
+    /// It was there before: who was told of anything since then knows.
+    Perhaps,
 }
 
 impl Push {
     pub fn new(config: Config) -> Self {
         Push { config }
+    }
+
+    /// A message has come, or has waited.
+    fn news(&self, message: &Stanza, event: Event, known: Known) -> News {
+        let urgency = if event == Event::Call { Urgency::Now } else { Urgency::Soon };
+        News { summary: Summary::of_message(message, &self.config), messages: 1, urgency, known }
     }
 }
 
@@ -88,49 +107,91 @@ impl Feature for Push {
     }
 
     async fn message_received(&self, cx: &mut Cx<'_>, account: &mut Account, incoming: &mut Incoming) -> Outcome {
-        if Event::of(&incoming.stanza).is_none() {
+        let message = &incoming.stanza;
+        if let Some(target) = disabled_remotely(message, account) {
+            if registrations(cx.store, account).await?.disable(&target) {
+                stage(cx, account).await?;
+            }
             return Ok(());
         }
-        let whom = match &incoming.delivery {
-            Delivery::Stored => Whom::Everybody,
-            Delivery::Sessions(targets) => whom_to_wake(account, |id| targets.contains(&id)),
-            _ => Whom::Nobody,
-        };
+        let Some(event) = Event::of(message).filter(|_| !is_own(message, account)) else { return Ok(()) };
+        let whom = Whom::of(account, message, &incoming.delivery);
         if whom == Whom::Nobody || registrations(cx.store, account).await?.is_empty() {
             return Ok(());
         }
-        let known = registrations(cx.store, account).await?;
-        known.unseen = known.unseen.saturating_add(1);
-        let (known, user) = (known.clone(), account.user.clone());
-        stage(cx, &user, &known);
-        let summary = Summary::of_message(&incoming.stanza, known.unseen, &self.config);
-        publish(cx, &user, &known, &whom, &summary);
-        Ok(())
+        if !is_wanted(cx, account, message).await? {
+            return Ok(());
+        }
+        let known = if incoming.returned { Known::Perhaps } else { Known::ToNobody };
+        tell(cx, account, &whom, self.news(message, event, known)).await
     }
 
     async fn presence_received(&self, cx: &mut Cx<'_>, account: &mut Account, incoming: &mut Incoming) -> Outcome {
-        if Event::of(&incoming.stanza) != Some(Event::SubscriptionRequest) {
+        if Event::of(&incoming.stanza) != Some(Event::SubscriptionRequest)
+            || registrations(cx.store, account).await?.is_empty()
+        {
             return Ok(());
         }
         let available: Vec<SessionId> = account.available().map(|(session, _)| session.id).collect();
-        let whom = whom_to_wake(account, |id| available.contains(&id));
-        if whom == Whom::Nobody || registrations(cx.store, account).await?.is_empty() {
+        let whom = Whom::of_targets(account, &incoming.stanza, &available);
+        let summary = Summary { requests: Some(pending(cx, account).await?), ..Summary::default() };
+        let news = News { summary, messages: 0, urgency: Urgency::Soon, known: Known::ToNobody };
+        tell(cx, account, &whom, news).await
+    }
+
+    /// The room has the message; the clients that go there when they are woken find it.
+    async fn room_spoke(&self, cx: &mut Cx<'_>, account: &mut Account, spoke: &RoomSpoke) -> Outcome {
+        let Some(event) = Event::of(&spoke.message) else { return Ok(()) };
+        if registrations(cx.store, account).await?.is_empty() || !interest::in_spoken(cx.store, spoke).await? {
             return Ok(());
         }
-        let pending = account.roster(cx.store).await?.iter().filter(|contact| contact.subscription.pending_in).count();
-        let summary = Summary { requests: Some(pending), ..Summary::default() };
-        let (known, user) = (registrations(cx.store, account).await?.clone(), account.user.clone());
-        publish(cx, &user, &known, &whom, &summary);
-        Ok(())
+        tell(cx, account, &Whom::TheAway, self.news(&spoke.message, event, Known::ToNobody)).await
+    }
+
+    /// What the client has perhaps not got is told now, as far as it is worth it.
+    async fn session_asleep(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        session: SessionId,
+        waiting: &[Stanza],
+    ) -> Outcome {
+        let Some(client) = account.session(session).map(client_of) else { return Ok(()) };
+        if waiting.is_empty() || registrations(cx.store, account).await?.is_empty() {
+            return Ok(());
+        }
+        let mut latest: Option<News> = None;
+        for message in waiting.iter().filter(|message| !is_own(message, account)) {
+            let Some(event) = Event::of(message) else { continue };
+            if is_wanted(cx, account, message).await? {
+                let news = self.news(message, event, Known::Perhaps);
+                let (messages, urgency) = latest.map_or((0, Urgency::Soon), |before| (before.messages, before.urgency));
+                let messages = messages.saturating_add(news.messages);
+                latest = Some(News { messages, urgency: urgency.max(news.urgency), ..news });
+            }
+        }
+        match latest {
+            Some(news) => tell(cx, account, &Whom::Client(client), news).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn session_awake(&self, cx: &mut Cx<'_>, account: &mut Account, session: SessionId) -> Outcome {
+        self.session_available(cx, account, session).await
     }
 
     /// The user is here, and sees what has come.
-    async fn session_available(&self, cx: &mut Cx<'_>, account: &mut Account, _: SessionId) -> Outcome {
-        let user = account.user.clone();
-        let known = registrations(cx.store, account).await?;
-        if known.unseen > 0 {
-            known.unseen = 0;
-            stage(cx, &user, known);
+    async fn session_available(&self, cx: &mut Cx<'_>, account: &mut Account, session: SessionId) -> Outcome {
+        let Some(client) = account.session(session).map(client_of) else { return Ok(()) };
+        if registrations(cx.store, account).await?.came(&client) {
+            stage(cx, account).await?;
+        }
+        Ok(())
+    }
+
+    async fn client_revoked(&self, cx: &mut Cx<'_>, account: &mut Account, client: &str) -> Outcome {
+        if registrations(cx.store, account).await?.revoke(client) {
+            stage(cx, account).await?;
         }
         Ok(())
     }
@@ -139,122 +200,112 @@ impl Feature for Push {
     async fn answered(&self, cx: &mut Cx<'_>, account: &mut Account, answer: &Stanza) -> Outcome {
         let (Some(service), Some(id)) = (&answer.from, &answer.id) else { return Ok(()) };
         let Some(fingerprint) = notification::target_in(id) else { return Ok(()) };
-        let user = account.user.clone();
         let known = registrations(cx.store, account).await?;
-        let changed = match answer.kind {
-            Kind::Iq(IqType::Error) => known.failed(service, fingerprint, may_pass(answer)),
-            _ => known.succeeded(service, fingerprint),
-        };
-        if changed {
-            stage(cx, &user, known);
+        let Some(index) = known.find(service, fingerprint) else { return Ok(()) };
+        match failure(answer) {
+            Some(failure) => {
+                if known.failed(index, failure, cx.clock.now()) {
+                    tracing::debug!(user = %account.user, %service, "a push service is given up");
+                }
+            }
+            None if known.all.get_mut(index).is_some_and(|one| one.pace.succeeded()) => {
+                let messages = Some(known.unseen).filter(|unseen| *unseen > 0);
+                let requests = Some(pending(cx, account).await?).filter(|pending| *pending > 0);
+                let summary = Summary { messages, requests, ..Summary::default() };
+                publish(cx, account, &[index], &summary, Urgency::Soon).await?;
+            }
+            None => {}
         }
-        Ok(())
-    }
-
-    fn save_session(&self, session: &Session) -> Option<String> {
-        let own = session.states.get::<Own>().filter(|own| !own.0.is_empty())?;
-        let targets = Element::new("own", NS).with_children(own.0.iter().map(Target::to_element));
-        String::from_utf8(element_to_bytes(&targets)).ok()
-    }
-
-    fn restore_session(&self, session: &mut Session, saved: &str) {
-        // What cannot be read is not woken by itself, but with all others.
-        let Ok(targets) = element_from_bytes(saved.as_bytes(), "push services of a session") else { return };
-        session.states.of::<Own>().0 = targets.children().filter_map(|target| Target::parse(target).ok()).collect();
+        Ok(stage(cx, account).await?)
     }
 
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
         let At::Own(account) = at else { return Err(Condition::Forbidden.into()) };
         let command = request.element()?;
-        let user = account.user.clone();
-        let mut known = registrations(cx.store, account).await?.clone();
-        let session = request.session.and_then(|id| account.session_mut(id)).map(|session| session.states.of::<Own>());
+        let client = request.session.and_then(|id| account.session(id)).map(client_of);
+        let known = registrations(cx.store, account).await?;
         if request.child.name == "enable" {
-            let registration = Registration::parse(&command)?;
-            if let Some(own) = session.filter(|own| !own.0.contains(&registration.target)) {
-                own.0.push(registration.target.clone());
-                // No more than can be registered.
-                own.0.drain(..own.0.len().saturating_sub(registration::LIMIT));
-            }
-            known.enable(registration);
+            known.enable(Registration { client, ..Registration::parse(&command)? });
         } else {
             known.disable(&Target::parse(&command)?);
         }
-        let mut batch = Batch::new();
-        put(&mut batch, &user, &known);
-        cx.commit(batch).await?;
-        account.states.of::<Known>().0 = Some(known);
+        stage(cx, account).await?;
         Ok(Answer::Done)
     }
 }
 
-/// Who is woken when sessions that `get` something are all asleep, or some are.
-fn whom_to_wake(account: &Account, get: impl Fn(SessionId) -> bool) -> Whom {
-    let rests = |states: &States| states.get() == Some(&Reach::Asleep);
-    if !account.sessions.iter().any(|session| get(session.id) && !rests(&session.states)) {
-        return Whom::Everybody;
+/// Tells those who are meant, each as often as is good for it.
+async fn tell(cx: &mut Cx<'_>, account: &mut Account, whom: &Whom, news: News) -> Outcome {
+    registrations(cx.store, account).await?;
+    let mut meant = whom.among(account);
+    let known = registrations(cx.store, account).await?;
+    if news.known == Known::Perhaps {
+        meant.retain(|index| known.all.get(*index).is_some_and(|one| !one.pace.has_told()));
     }
-    let asleep = account.sessions.iter().filter(|session| rests(&session.states));
-    let targets: Vec<Target> =
-        asleep.filter_map(|session| session.states.get::<Own>()).flat_map(|own| own.0.clone()).collect();
-    if targets.is_empty() { Whom::Nobody } else { Whom::Only(targets) }
+    if meant.is_empty() {
+        return Ok(());
+    }
+    known.unseen = known.unseen.saturating_add(news.messages);
+    let messages = Some(known.unseen).filter(|_| news.messages > 0);
+    publish(cx, account, &meant, &Summary { messages, ..news.summary }, news.urgency).await?;
+    Ok(stage(cx, account).await?)
 }
 
-/// Publishes to the services of those who are to be woken. Section 6: only what is enabled still.
-fn publish(cx: &mut Cx<'_>, user: &BareJid, known: &Registrations, whom: &Whom, summary: &Summary) {
-    let is_meant = |target: &Target| match whom {
-        Whom::Nobody => false,
-        Whom::Everybody => true,
-        Whom::Only(targets) => targets.contains(target),
+/// Publishes to these registrations, unless they are better told later. Section 6: only what is enabled still.
+async fn publish(cx: &mut Cx<'_>, account: &mut Account, to: &[usize], summary: &Summary, urgency: Urgency) -> Outcome {
+    let (user, now) = (account.user.clone(), cx.clock.now());
+    let known = registrations(cx.store, account).await?;
+    let mut publications = Vec::new();
+    for index in to {
+        let Some(one) = known.all.get_mut(*index) else { continue };
+        if !one.pace.takes(now, urgency) {
+            continue;
+        }
+        let iq = Stanza::new(IqType::Set).with_from(user.clone()).with_to(one.target.service.clone());
+        let iq = iq.with_id(notification::id_of(one, &cx.clock.id()));
+        publications.push(iq.with_child(&notification::publication(one, summary)));
+    }
+    publications.into_iter().for_each(|publication| cx.route(publication));
+    Ok(())
+}
+
+/// Requests for a subscription that wait for the user.
+async fn pending(cx: &Cx<'_>, account: &mut Account) -> Result<usize, Halt> {
+    Ok(account.roster(cx.store).await?.iter().filter(|contact| contact.subscription.pending_in).count())
+}
+
+/// What the user has written on another client is no news.
+fn is_own(message: &Stanza, account: &Account) -> bool {
+    message.from.as_ref().is_some_and(|from| from.bare_str() == account.user.as_str())
+}
+
+async fn is_wanted(cx: &Cx<'_>, account: &Account, message: &Stanza) -> Result<bool, Halt> {
+    match message.kind {
+        Kind::Message(MessageType::Groupchat) => Ok(interest::in_groupchat(cx.store, account, message).await?),
+        _ => Ok(true),
+    }
+}
+
+/// Section 8: the push service says that it takes nothing more from the user.
+fn disabled_remotely(message: &Stanza, account: &Account) -> Option<Target> {
+    let pubsub = message.child("pubsub", PUBSUB)?.element()?;
+    let affiliation = pubsub.child("affiliation", PUBSUB)?;
+    let is_none = affiliation.attr("affiliation") == Some("none");
+    let is_the_users = affiliation.attr("jid") == Some(account.user.as_str());
+    let service = message.from.clone().filter(|_| is_none && is_the_users)?;
+    Some(Target { service, node: Some(pubsub.attr("node")?.to_owned()) })
+}
+
+/// Why a publication was refused; None if it was not.
+fn failure(answer: &Stanza) -> Option<Failure> {
+    if answer.kind != IqType::Error.into() {
+        return None;
+    }
+    let Some(error) = answer.child("error", wire::ns::CLIENT).and_then(|error| error.element()) else {
+        return Some(Failure::Final);
     };
-    for registration in known.all.iter().filter(|registration| is_meant(&registration.target)) {
-        let id = notification::id_of(registration, &cx.clock.id());
-        let service: Jid = registration.target.service.clone();
-        let iq = Stanza::new(IqType::Set).with_from(user.clone()).with_to(service).with_id(id);
-        cx.route(iq.with_child(&notification::publication(registration, summary)));
-    }
-}
-
-/// Whether an error says that it may be different later: the service is out of reach or busy.
-fn may_pass(answer: &Stanza) -> bool {
-    let Some(error) = answer.child("error", wire::ns::CLIENT).and_then(|error| error.element()) else { return false };
     let out_of_reach = ["remote-server-not-found", "remote-server-timeout"];
-    error.attr("type") == Some("wait") || error.children().any(|child| out_of_reach.contains(&child.name()))
-}
-
-async fn registrations<'a>(store: &dyn Store, account: &'a mut Account) -> Result<&'a mut Registrations, StoreError> {
-    let user = account.user.clone();
-    let known: &mut Known = account.states.of();
-    let registrations = match known.0.take() {
-        Some(registrations) => registrations,
-        None => match store.get(key(&user)).await? {
-            None => Registrations::default(),
-            Some(record) => match record.value.split_first() {
-                Some((&FORMAT, xml)) => Registrations::from_element(&element_from_bytes(xml, "push registrations")?),
-                _ => None,
-            }
-            .ok_or_else(|| StoreError::Corrupt(format!("the push registrations of {user}")))?,
-        },
-    };
-    Ok(known.0.insert(registrations))
-}
-
-fn stage(cx: &mut Cx<'_>, user: &BareJid, registrations: &Registrations) {
-    let mut batch = Batch::new();
-    put(&mut batch, user, registrations);
-    cx.stage(batch);
-}
-
-fn put(batch: &mut Batch, user: &BareJid, registrations: &Registrations) {
-    if registrations.is_empty() {
-        batch.delete(key(user), Expect::Any);
-    } else {
-        let mut value = vec![FORMAT];
-        value.extend(element_to_bytes(&registrations.to_element()));
-        batch.put(key(user), value, Expect::Any);
-    }
-}
-
-fn key(user: &BareJid) -> Key<'_> {
-    Key::new(user.as_str(), KIND, "")
+    let passes =
+        error.attr("type") == Some("wait") || error.children().any(|child| out_of_reach.contains(&child.name()));
+    Some(if passes { Failure::Passing } else { Failure::Final })
 }

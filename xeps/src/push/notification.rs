@@ -24,14 +24,13 @@ pub struct Summary {
 
 impl Summary {
     /// What may be told of a message (section 9: no more than the operator allows).
-    pub fn of_message(message: &Stanza, unseen: u32, config: &Config) -> Summary {
+    pub fn of_message(message: &Stanza, config: &Config) -> Summary {
         let body = || Some(message.child("body", ns::CLIENT)?.text());
         let cut = |mut body: String| {
             body.truncate(body.floor_char_boundary(BODY));
             body
         };
         Summary {
-            messages: Some(unseen),
             sender: message.from.as_ref().filter(|_| config.sender).map(|from| from.to_string()),
             body: config.body.then(body).flatten().map(cut),
             ..Summary::default()

@@ -1,21 +1,22 @@
 //! The push services that a user's clients have named (XEP-0357 sections 5 and 6).
 
 use super::NS;
+use super::pace::Pace;
 use crate::form::{self, Form, FormType};
 use crate::stored::element_to_bytes;
+use compact_str::CompactString;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use wire::datetime::Timestamp;
 use wire::jid::Jid;
 use wire::stanza::{Condition, StanzaError};
 use wire::xml::Element;
 
 const OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
 /// Registrations of one account. A client that is installed anew leaves its old one behind: the oldest goes.
-pub(super) const LIMIT: usize = 20;
+const LIMIT: usize = 20;
 /// Bytes of a node's name, and of the options.
 const NODE: usize = 1024;
 const OPTIONS_SIZE: usize = 4096;
-/// Failures in a row, of those that may pass, after which a registration is given up.
-const PATIENCE: u32 = 8;
 
 /// Where a notification is published.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,8 +31,17 @@ pub struct Registration {
     pub target: Target,
     /// The form to be given with every notification, as the client gave it.
     pub options: Option<Element>,
-    /// Failures since the last success.
-    failures: u32,
+    /// Which client has enabled it: see [`Login::client`](crate::login::Login::client).
+    pub client: Option<CompactString>,
+    pub pace: Pace,
+}
+
+/// Why a publication was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It may be different later: the service is out of reach or busy.
+    Passing,
+    Final,
 }
 
 /// What an account has registered, the oldest first.
@@ -52,7 +62,7 @@ impl Target {
         Ok(Target { service, node: element.attr("node").map(str::to_owned) })
     }
 
-    pub(super) fn to_element(&self) -> Element {
+    fn to_element(&self) -> Element {
         Element::new("enable", NS).with_attr("jid", self.service.as_str()).maybe_attr("node", self.node.as_deref())
     }
 
@@ -82,7 +92,7 @@ impl Registration {
             || options.as_ref().is_some_and(|x| element_to_bytes(x).len() > OPTIONS_SIZE);
         match too_long {
             true => Err(Condition::PolicyViolation.into()),
-            false => Ok(Registration { target, options, failures: 0 }),
+            false => Ok(Registration { target, options, client: None, pace: Pace::default() }),
         }
     }
 }
@@ -107,25 +117,34 @@ impl Registrations {
         self.all.len() < before
     }
 
-    /// A publication was accepted. True when that changes anything.
-    pub fn succeeded(&mut self, service: &Jid, fingerprint: u64) -> bool {
-        let found = self.find(service, fingerprint).filter(|registration| registration.failures > 0);
-        found.map(|registration| registration.failures = 0).is_some()
+    /// Removes those of a client that may not come back. False when there was none.
+    pub fn revoke(&mut self, client: &str) -> bool {
+        let before = self.all.len();
+        self.all.retain(|old| old.client.as_deref() != Some(client));
+        self.all.len() < before
     }
 
-    /// A publication was refused: for ever, or for now. True when that changes anything.
-    pub fn failed(&mut self, service: &Jid, fingerprint: u64, transient: bool) -> bool {
-        let Some(registration) = self.find(service, fingerprint) else { return false };
-        registration.failures = registration.failures.saturating_add(1);
-        if !transient || registration.failures >= PATIENCE {
-            let target = registration.target.clone();
-            self.all.retain(|old| old.target != target);
+    /// A client is there: it sees for itself. True when that changes anything.
+    pub fn came(&mut self, client: &str) -> bool {
+        let own = self.all.iter_mut().filter(|one| one.client.as_deref() == Some(client));
+        let changed = own.fold(self.unseen > 0, |changed, one| one.pace.came() || changed);
+        self.unseen = 0;
+        changed
+    }
+
+    /// Which one a publication was for.
+    pub fn find(&self, service: &Jid, fingerprint: u64) -> Option<usize> {
+        self.all.iter().position(|one| one.target.service == *service && one.target.fingerprint() == fingerprint)
+    }
+
+    /// A publication to that one was refused. True when it is given up.
+    pub fn failed(&mut self, index: usize, failure: Failure, now: Timestamp) -> bool {
+        let given_up = |one: &mut Registration| failure == Failure::Final || one.pace.failed(now);
+        let given_up = self.all.get_mut(index).is_some_and(given_up);
+        if given_up {
+            self.all.remove(index);
         }
-        true
-    }
-
-    fn find(&mut self, service: &Jid, fingerprint: u64) -> Option<&mut Registration> {
-        self.all.iter_mut().find(|one| one.target.service == *service && one.target.fingerprint() == fingerprint)
+        given_up
     }
 
     pub fn is_empty(&self) -> bool {
@@ -135,7 +154,8 @@ impl Registrations {
     pub(super) fn to_element(&self) -> Element {
         let one = |registration: &Registration| {
             let enable = registration.target.to_element();
-            enable.with_attr("failures", registration.failures.to_string()).maybe_child(registration.options.clone())
+            let enable = enable.maybe_attr("client", registration.client.as_deref());
+            registration.pace.write(enable).maybe_child(registration.options.clone())
         };
         let all = Element::new("registrations", NS).with_attr("unseen", self.unseen.to_string());
         all.with_children(self.all.iter().map(one))
@@ -143,8 +163,8 @@ impl Registrations {
 
     pub(super) fn from_element(element: &Element) -> Option<Registrations> {
         let one = |enable: &Element| {
-            let failures = enable.attr("failures")?.parse().ok()?;
-            Some(Registration { failures, ..Registration::parse(enable).ok()? })
+            let client = enable.attr("client").map(CompactString::from);
+            Some(Registration { client, pace: Pace::read(enable), ..Registration::parse(enable).ok()? })
         };
         let all = element.children_named("enable", NS).map(one).collect::<Option<_>>()?;
         Some(Registrations { all, unseen: element.attr("unseen")?.parse().ok()? })
@@ -177,8 +197,8 @@ mod tests {
         let mut all = Registrations { unseen: 3, ..Registrations::default() };
         all.enable(parse("jid='push.example.net' node='n'", FORM).unwrap());
         all.enable(parse("jid='a@push.example.net/x'", "").unwrap());
-        let fingerprint = all.all[1].target.fingerprint();
-        assert!(all.failed(&Jid::parse("a@push.example.net/x").unwrap(), fingerprint, true));
+        all.all[1].client = Some("session/phone".into());
+        all.failed(1, Failure::Passing, Timestamp::UNIX_EPOCH);
         assert_eq!(Registrations::from_element(&all.to_element()), Some(all));
     }
 
@@ -220,25 +240,34 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_an_older_server_can_be_read() {
+        let xml = "<registrations xmlns='urn:xmpp:push:0' unseen='2'><enable jid='push.example.net' node='n' failures='1'/></registrations>";
+        let all = Registrations::from_element(&Element::parse(xml, content_scope(), &UNLIMITED).unwrap()).unwrap();
+        assert_eq!((nodes(&all), all.unseen, &all.all[0].client), (vec!["n"], 2, &None));
+    }
+
+    #[test]
     fn errors_end_a_registration_at_once_or_in_time() {
-        let (service, a, b) = (
-            registration("a").target.service,
-            registration("a").target.fingerprint(),
-            registration("b").target.fingerprint(),
-        );
+        let day = |day: i64| Timestamp::from_millis(day * 86_400_000).unwrap();
         let mut all = Registrations::default();
         ["a", "b"].into_iter().for_each(|node| all.enable(registration(node)));
-        assert!(!all.succeeded(&service, a), "nothing to forget");
-        for _ in 1..PATIENCE {
-            assert!(all.failed(&service, a, true));
-        }
-        assert!(all.succeeded(&service, a));
-        for _ in 0..PATIENCE {
-            all.failed(&service, a, true);
-        }
+        let (service, b) = (registration("b").target.service, registration("b").target.fingerprint());
+        assert_eq!(all.find(&Jid::parse("elsewhere.example.net").unwrap(), b), None, "not its to say");
+        assert_eq!(all.find(&service, b), Some(1));
+        assert!((0..7).all(|number| !all.failed(0, Failure::Passing, day(number))));
+        assert!(all.failed(0, Failure::Passing, day(7)));
         assert_eq!(nodes(&all), ["b"]);
-        assert!(!all.failed(&Jid::parse("elsewhere.example.net").unwrap(), b, false), "not its to say");
-        assert!(all.failed(&service, b, false));
+        assert!(all.failed(0, Failure::Final, day(8)));
         assert!(all.is_empty());
+    }
+
+    #[test]
+    fn a_client_that_is_revoked_takes_its_own_along() {
+        let mut all = Registrations::default();
+        all.enable(Registration { client: Some("phone".into()), ..registration("a") });
+        all.enable(Registration { client: Some("desk".into()), ..registration("b") });
+        all.enable(registration("c"));
+        assert!(all.revoke("phone") && !all.revoke("phone"));
+        assert_eq!(nodes(&all), ["b", "c"]);
     }
 }

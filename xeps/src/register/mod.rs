@@ -1,9 +1,10 @@
-//! In-band registration (XEP-0077): making an account before authentication; changing the password and removing the account
-//! after it.
+//! In-band registration (XEP-0077): making an account before authentication, with an invitation where one is needed (XEP-0445);
+//! changing the password and removing the account after it.
 //!
-//! Who may make accounts is decided by the network address, how many by a throttle. A new password is acknowledged only when it
+//! Who may make accounts is decided by invitation or network address, how many by a throttle. A new password is acknowledged only when it
 //! is on disk; a new account too, which the engine sees to, because there is no session yet whose acknowledgement could wait.
 
+mod creation;
 mod submission;
 mod throttle;
 
@@ -14,10 +15,11 @@ use crate::accounts::{self, AccountRecord, BadPassword};
 use crate::context::{Act, Cx};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, IqKey, Request, Scope, Xep};
 use crate::info::Info;
-use crate::store::StoreError;
+use crate::invitation::PREAUTH;
 use async_trait::async_trait;
+use creation::{is_invited, uninvited};
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 use submission::Submission;
 use throttle::Throttle;
@@ -26,16 +28,23 @@ use wire::stanza::{Condition, StanzaError};
 
 const NS: &str = "jabber:iq:register";
 const STREAM_FEATURE: &[(&str, &str)] = &[("register", "http://jabber.org/features/iq-register")];
+/// With the one of XEP-0445 section 3.
+const STREAM_FEATURES: &[(&str, &str)] =
+    &[("register", "urn:xmpp:ibr-token:0"), ("register", "http://jabber.org/features/iq-register")];
 
 static ABOUT: About = About {
     name: "register",
-    xeps: &[Xep {
-        number: 77,
-        version: "2.4",
-        coverage: Coverage::Partial,
-        note: "accounts of the server; errors come without the old numeric codes",
-    }],
+    xeps: &[
+        Xep {
+            number: 77,
+            version: "2.4",
+            coverage: Coverage::Partial,
+            note: "accounts of the server; errors come without the old numeric codes",
+        },
+        Xep { number: 445, version: "0.2.0", coverage: Coverage::Complete, note: "" },
+    ],
     iq: &[
+        IqKey::set(Scope::Stream, "preauth", PREAUTH),
         IqKey::get(Scope::Stream, "query", NS),
         IqKey::set(Scope::Stream, "query", NS),
         IqKey::get(Scope::Server, "query", NS),
@@ -69,6 +78,8 @@ pub enum Mode {
     Closed,
     /// Everybody.
     Open,
+    /// Whoever has an invitation.
+    Invite,
     /// Whoever connects from this machine, and the networks of [`Config::allow`].
     Loopback,
 }
@@ -92,6 +103,13 @@ const RESERVED: [&str; 16] = [
     "webmaster",
     "xmpp",
 ];
+
+impl Mode {
+    /// Whether an account can be made by an invitation. Where everybody may make one, it still brings a contact.
+    pub fn takes_invitations(self) -> bool {
+        matches!(self, Mode::Open | Mode::Invite)
+    }
+}
 
 impl Default for Config {
     fn default() -> Self {
@@ -124,37 +142,10 @@ impl Register {
 
     fn admits(&self, address: Option<IpAddr>) -> bool {
         match self.config.mode {
-            Mode::Closed => false,
+            Mode::Closed | Mode::Invite => false,
             Mode::Open => true,
             Mode::Loopback => address.is_some_and(|address| self.is_near(address.to_canonical())),
         }
-    }
-
-    /// Section 3.1, before authentication.
-    async fn create(&self, cx: &mut Cx<'_>, wish: Submission) -> Result<Answer, Halt> {
-        // Section 3.2: there is nobody yet whose account could be removed.
-        let Submission::Fields { username, password } = wish else { return Err(Condition::UnexpectedRequest.into()) };
-        if !self.admits(cx.address) {
-            return Err(Condition::NotAllowed.into());
-        }
-        let (Some(username), Some(password)) = (username, password) else {
-            return Err(not_acceptable("both username and password are needed"));
-        };
-        let user = BareJid::from_parts(Some(&username), cx.host.domain.as_str())
-            .map_err(|error| not_acceptable(error.to_string()))?;
-        if user.local().is_some_and(|local| self.config.reserved.iter().any(|name| name == local)) {
-            return Err(not_acceptable("this username is reserved"));
-        }
-        let address = cx.address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.to_canonical());
-        if !self.is_near(address) && !self.throttle.take(address, cx.clock.now()) {
-            let text = "too many registrations from your network, try again later";
-            return Err(StanzaError::new(Condition::ResourceConstraint).with_text(text).into());
-        }
-        let created = make_account(cx, &user, &password).await;
-        if created.is_err() {
-            self.throttle.give_back(address);
-        }
-        created
     }
 
     /// Sections 3.2 and 3.3, of a user who is logged in.
@@ -207,8 +198,12 @@ impl Feature for Register {
 
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
         match (at, request.is_set()) {
-            (At::Stream, true) => self.create(cx, Submission::read(&request.element()?)?).await,
-            (At::Stream, false) if self.admits(cx.address) => Ok(Answer::Result(submission::blank_form())),
+            (At::Stream(early), true) if request.child.ns == PREAUTH => self.show_invitation(cx, early, request).await,
+            (At::Stream(early), true) => self.create(cx, early, Submission::read(&request.element()?)?).await,
+            (At::Stream(early), false) if self.admits(cx.address) || is_invited(early) => {
+                Ok(Answer::Result(submission::blank_form()))
+            }
+            (At::Stream(_), false) if self.config.mode == Mode::Invite => Err(uninvited()),
             (At::Own(account) | At::Server(Some(account)), true) => self.manage(cx, account, request).await,
             (At::Own(account) | At::Server(Some(account)), false) => self.show(cx, account).await,
             // Somebody from another server has no account here and cannot make one this way.
@@ -228,23 +223,12 @@ impl Feature for Register {
     }
 
     fn early_stream_features(&self, address: Option<IpAddr>) -> &'static [(&'static str, &'static str)] {
-        if self.admits(address) { STREAM_FEATURE } else { &[] }
+        match self.config.mode {
+            mode if mode.takes_invitations() => STREAM_FEATURES,
+            _ if self.admits(address) => STREAM_FEATURE,
+            _ => &[],
+        }
     }
-}
-
-async fn make_account(cx: &mut Cx<'_>, user: &BareJid, password: &str) -> Result<Answer, Halt> {
-    // Asked before the password is hashed, because hashing is dear; asked again by `create`, because time passes.
-    if accounts::find(cx.store, user).await?.is_some() {
-        return Err(Condition::Conflict.into());
-    }
-    let credentials = cx.passwords.derive(password).await.map_err(bad_password)?;
-    let record = AccountRecord { created: cx.clock.now(), disabled: false, credentials: Some(credentials) };
-    match accounts::create(cx.store, user, &record).await {
-        Ok(position) => cx.written = cx.written.max(position),
-        Err(StoreError::Conflict) => return Err(Condition::Conflict.into()),
-        Err(error) => return Err(error.into()),
-    }
-    Ok(Answer::Done)
 }
 
 /// Whether a username, as typed, names this account.

@@ -1,5 +1,5 @@
 //! Rosters and subscriptions (RFC 6121 sections 2 and 3), with roster versioning (section 2.6, once XEP-0237) and
-//! pre-approved subscriptions (section 3.4).
+//! pre-approved subscriptions (section 3.4), by invitation too (XEP-0379).
 //!
 //! Whatever changes is committed in one batch before anything is announced. Subscription stanzas go no further along the
 //! chain of those that send them: this feature routes them itself, because their place among the pushes and presence that
@@ -7,6 +7,7 @@
 
 mod get;
 mod item;
+mod preauth;
 mod push;
 mod received;
 mod requests;
@@ -27,7 +28,15 @@ pub const NS: &str = "jabber:iq:roster";
 
 static ABOUT: About = About {
     name: "roster",
-    xeps: &[Xep { number: 237, version: "1.3", coverage: Coverage::Complete, note: "as RFC 6121 section 2.6 has it" }],
+    xeps: &[
+        Xep { number: 237, version: "1.3", coverage: Coverage::Complete, note: "as RFC 6121 section 2.6 has it" },
+        Xep {
+            number: 379,
+            version: "0.3.3",
+            coverage: Coverage::Complete,
+            note: "on the server, with its own invitations",
+        },
+    ],
     server_features: &[NS],
     stream_features: &[("ver", "urn:xmpp:features:rosterver"), ("sub", "urn:xmpp:features:pre-approval")],
     iq: &[
@@ -97,7 +106,7 @@ impl Feature for Rosters {
 
     async fn presence_received(&self, cx: &mut Cx<'_>, account: &mut Account, incoming: &mut Incoming) -> Outcome {
         match verb(&incoming.stanza) {
-            Some(verb) => received::received(cx, account, incoming, verb).await,
+            Some(verb) => received::received(cx, account, incoming, verb, self.config).await,
             None => Ok(()),
         }
     }

@@ -1,7 +1,7 @@
 //! Subscription stanzas that come from a contact (RFC 6121 sections 3.1.3, 3.1.6, 3.2.3, 3.3.3 and 3.4.2).
 
 use super::subscription::{Fate, Inbound, Verb, inbound};
-use super::{item, push, requests};
+use super::{Config, item, preauth, push, requests};
 use crate::account::{Account, Contact, Roster};
 use crate::context::Cx;
 use crate::delivery::{Delivery, Incoming};
@@ -11,7 +11,13 @@ use wire::jid::{BareJid, Jid};
 use wire::stanza::{Condition, PresenceType, Stanza, StanzaError};
 
 /// Goes on with `Ok` when the user is to see the stanza.
-pub(super) async fn received(cx: &mut Cx<'_>, account: &mut Account, incoming: &mut Incoming, verb: Verb) -> Outcome {
+pub(super) async fn received(
+    cx: &mut Cx<'_>,
+    account: &mut Account,
+    incoming: &mut Incoming,
+    verb: Verb,
+    config: Config,
+) -> Outcome {
     let Some(from) = incoming.stanza.from.as_ref().map(Jid::to_bare) else {
         return Err(Halt::Silent("a subscription stanza from nobody"));
     };
@@ -22,13 +28,21 @@ pub(super) async fn received(cx: &mut Cx<'_>, account: &mut Account, incoming: &
     incoming.stanza.to = Some(account.user.clone().into());
 
     let before = account.contact(cx.store, &from).await?;
-    let Inbound { state, fate } = inbound(verb, before.subscription);
-    let after = Contact { subscription: state, ..before.clone() };
+    let invitation = match verb {
+        Verb::Subscribe => preauth::shown(cx, account, &from, &incoming.stanza, config).await?,
+        _ => None,
+    };
+    let Inbound { state, fate } = match invitation {
+        Some(_) => Inbound { state: preauth::approved(before.subscription), fate: Fate::Approve },
+        None => inbound(verb, before.subscription),
+    };
+    let listed = before.listed || invitation.is_some();
+    let after = Contact { subscription: state, listed, ..before.clone() };
     if let Fate::Ignore(reason) = fate {
         return Err(Halt::Silent(reason));
     }
-    if after != before {
-        let mut batch = Batch::new();
+    if after != before || invitation.is_some() {
+        let mut batch = invitation.as_ref().map_or_else(Batch::new, |found| found.removal(account.user.domain()));
         match (before.subscription.pending_in, state.pending_in) {
             (false, true) => {
                 if !before.listed {
@@ -52,6 +66,10 @@ pub(super) async fn received(cx: &mut Cx<'_>, account: &mut Account, incoming: &
     }
     match fate {
         Fate::Approve => {
+            if state.pending_out && !before.subscription.pending_out {
+                let subscribe = Stanza::new(PresenceType::Subscribe);
+                cx.route(subscribe.with_from(account.user.clone()).with_to(from.clone()));
+            }
             // Whoever asks for what they have has lost track of it, so they are told who is there as well.
             account.presence_for(from.as_jid()).for_each(|presence| cx.route(presence));
             Err(Halt::Silent("approved before it was asked"))

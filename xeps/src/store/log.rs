@@ -2,8 +2,6 @@
 
 use bytes::Bytes;
 use compact_str::CompactString;
-use std::fmt;
-use std::str::FromStr;
 
 /// The id of a log entry: microseconds since the Unix epoch, made strictly increasing over the whole store.
 ///
@@ -32,29 +30,6 @@ impl Seq {
         Seq(self.0.saturating_add(1))
     }
 }
-
-/// The id as text: what a stanza carries (XEP-0359), and a client asks for (XEP-0313).
-impl fmt::Display for Seq {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Reads exactly what `Display` writes; anything else was never an id of ours.
-impl FromStr for Seq {
-    type Err = NotASeq;
-
-    fn from_str(text: &str) -> Result<Self, NotASeq> {
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-        let number = if plain { text.parse().ok() } else { None };
-        number.map(Seq).ok_or(NotASeq)
-    }
-}
-
-/// The text is not the id of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not the id of an entry")]
-pub struct NotASeq;
 
 /// One entry of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,16 +120,6 @@ impl<'a> LogQuery<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_id_is_read_as_it_is_written_and_in_no_other_way() {
-        for seq in [Seq::MIN, Seq(1_700_000_000_000_000), Seq::MAX] {
-            assert_eq!(seq.to_string().parse(), Ok(seq));
-        }
-        for text in ["", "-1", "+1", "01", " 1", "1 ", "1a", "18446744073709551616", "\u{661}"] {
-            assert_eq!(text.parse::<Seq>(), Err(NotASeq), "{text:?}");
-        }
-    }
 
     #[test]
     fn the_bounds_of_a_query_are_exclusive_and_one_entry_can_be_asked_for() {

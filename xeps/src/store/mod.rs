@@ -39,7 +39,7 @@ pub mod memory;
 pub use batch::{Batch, Expect, Op};
 pub use error::{StoreError, limits};
 pub use key::{Key, LogKey, OwnedKey, OwnedLogKey};
-pub use log::{Direction, Entry, LogQuery, NotASeq, Seq, Summary};
+pub use log::{Direction, Entry, LogQuery, Seq, Summary};
 pub use memory::Micros;
 
 use bytes::Bytes;

@@ -128,6 +128,7 @@ pub(super) const TITLES: &[(u16, &str)] = &[
     (425, "Moderated Message Retraction"),
     (428, "Fallback Indication"),
     (430, "Inbox"),
+    (431, "Full Text Search in MAM"),
     (433, "Extended Channel Search"),
     (435, "Reminders"),
     (438, "Best practices for password hashing and storage"),
@@ -165,4 +166,7 @@ pub(super) const TITLES: &[(u16, &str)] = &[
     (492, "Chat notification settings"),
     (493, "OAuth Client Login"),
     (494, "Client Access Management"),
+    (500, "MUC Slow Mode"),
+    (502, "MUC Activity Indicator"),
+    (513, "Explicit Mentions"),
 ];

@@ -5,6 +5,7 @@ use crate::context::{Act, Cx, Host};
 use crate::feature::Halt;
 use crate::registry::Registry;
 use crate::service::{Resident, Service};
+use crate::spoken::RoomSpoke;
 use crate::store::memory::Memory;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub struct Hosted {
     pub host: Host,
     pub store: Memory,
     pub clock: Arc<StillClock>,
+    /// What absent members were told of rooms.
+    pub told: Vec<RoomSpoke>,
     service: Box<dyn Service>,
     awake: BTreeMap<BareJid, Box<dyn Resident>>,
 }
@@ -26,9 +29,10 @@ impl Hosted {
         let clock = Arc::new(StillClock::default());
         let time = clock.clone();
         Hosted {
-            host: Host { domain: BareJid::parse(DOMAIN).unwrap(), registry: Registry::new(Vec::new()).unwrap() },
+            host: Host::new(BareJid::parse(DOMAIN).unwrap(), Registry::new(Vec::new()).unwrap(), &[0; 32]),
             store: Memory::new(Arc::new(move || time.micros())),
             clock,
+            told: Vec::new(),
             service,
             awake: BTreeMap::new(),
         }
@@ -45,12 +49,20 @@ impl Hosted {
         let resident = self.awake.entry(address.clone()).or_insert_with(|| self.service.wake(&address));
         let mut cx = Cx::new(&self.host, &self.store, &*self.clock, &CheapPasswords);
         let outcome = now_or_never(resident.receive(&mut cx, stanza.clone()));
+        while resident.has_more() {
+            now_or_never(resident.go_on(&mut cx)).expect("what is left can be sent");
+        }
         now_or_never(cx.commit_staged()).expect("what is staged can be committed");
+        let told = &mut self.told;
         let routed = |act| match act {
-            Act::Route(stanza) | Act::RoutePast(stanza) => stanza,
+            Act::Route(stanza) | Act::RoutePast(stanza) => Some(stanza),
+            Act::Tell(spoke) => {
+                told.push(*spoke);
+                None
+            }
             other => panic!("a service has no sessions: {other:?}"),
         };
-        let mut sent: Vec<Stanza> = cx.out.into_iter().map(routed).collect();
+        let mut sent: Vec<Stanza> = cx.out.into_iter().filter_map(routed).collect();
         if resident.is_idle() {
             self.awake.remove(&address);
         }
@@ -58,6 +70,19 @@ impl Hosted {
             Ok(()) | Err(Halt::Silent(_)) => {}
             Err(halt) => sent.extend(stanza.error(&error_of(halt))),
         }
+        sent
+    }
+
+    /// The server is about to stop: what residents say last.
+    pub fn stops(&mut self) -> Vec<Stanza> {
+        let mut cx = Cx::new(&self.host, &self.store, &*self.clock, &CheapPasswords);
+        for resident in self.awake.values_mut() {
+            now_or_never(resident.stopping(&mut cx)).expect("a resident can say goodbye");
+        }
+        now_or_never(cx.commit_staged()).expect("what is staged can be committed");
+        let sent = cx.out.into_iter();
+        let sent = sent.filter_map(|act| if let Act::Route(stanza) = act { Some(stanza) } else { None }).collect();
+        self.awake.clear();
         sent
     }
 

@@ -18,7 +18,10 @@ use crate::accounts::{self, AccountRecord, Passwords};
 use crate::context::{Act, Cx, Host};
 use crate::delivery::{Delivery, Incoming};
 use crate::feature::{Answer, At, Feature, Halt, Hook, Outcome, Request, Scope};
+use crate::reach::Reach;
 use crate::registry::Registry;
+use crate::spoken::RoomSpoke;
+use crate::state::States;
 use crate::store::memory::Memory;
 use crate::store::{Batch, Seq};
 use std::collections::BTreeMap;
@@ -40,6 +43,8 @@ pub struct World {
     /// The network address that requests come from.
     pub address: Option<IpAddr>,
     accounts: BTreeMap<String, Account>,
+    /// What features remember of the connection of a stranger.
+    early: States,
     sessions: u64,
     acts: Vec<String>,
     /// What sessions were given and have not confirmed.
@@ -52,11 +57,12 @@ impl World {
         let clock = Arc::new(StillClock::default());
         let time = clock.clone();
         World {
-            host: Host { domain: BareJid::parse(DOMAIN).unwrap(), registry: Registry::new(features).unwrap() },
+            host: Host::new(BareJid::parse(DOMAIN).unwrap(), Registry::new(features).unwrap(), &[0; 32]),
             store: Memory::new(Arc::new(move || time.micros())),
             clock,
             address: None,
             accounts: BTreeMap::new(),
+            early: States::default(),
             sessions: 0,
             acts: Vec::new(),
             given: Vec::new(),
@@ -123,6 +129,22 @@ impl World {
     /// A request on a stream that is not authenticated, and its answer.
     pub fn stranger_asks(&mut self, request: &str) -> String {
         self.request(None, Scope::Stream, &stanza(request))
+    }
+
+    /// The stranger's connection rests, and the next one to ask is another.
+    pub fn stranger_leaves(&mut self) -> States {
+        std::mem::take(&mut self.early)
+    }
+
+    /// The stranger of this connection goes on.
+    pub fn stranger_returns(&mut self, connection: States) {
+        self.early = connection;
+    }
+
+    /// The subscription between an account whose roster is in memory and a contact, and whether the account has asked for more.
+    pub fn subscription(&mut self, user: &str, contact: &str) -> Option<(&'static str, bool)> {
+        let state = self.account(user).roster.as_ref()?.get(contact)?.subscription;
+        Some((state.name(), state.pending_out))
     }
 
     /// A message comes for an account: its delivery is decided and the hooks run.
@@ -304,6 +326,34 @@ impl World {
         outcome.expect("no hook stops an answer");
     }
 
+    /// A room has an account hear what was said in it.
+    pub fn hears_of(&mut self, spoke: &RoomSpoke) {
+        let outcome = self.hook(Hook::RoomSpoke, spoke.member.as_str(), async |feature, cx, account| {
+            feature.room_spoke(cx, account, spoke).await
+        });
+        outcome.expect("no hook minds");
+    }
+
+    /// The connection of a session is gone, and the session waits to be resumed; that much its client has not acknowledged.
+    pub fn loses_its_connection(&mut self, full: &str, waiting: &[&str]) {
+        let id = self.session(full);
+        let waiting: Vec<Stanza> = waiting.iter().map(|text| stanza(text)).collect();
+        *self.account(full).session_mut(id).expect("the session exists").states.of() = Reach::Asleep;
+        let outcome = self.hook(Hook::SessionAsleep, full, async |feature, cx, account| {
+            feature.session_asleep(cx, account, id, &waiting).await
+        });
+        outcome.expect("no hook minds");
+    }
+
+    /// The client of a session that waited to be resumed is back.
+    pub fn resumes(&mut self, full: &str) {
+        let id = self.session(full);
+        *self.account(full).session_mut(id).expect("the session exists").states.of() = Reach::Connected;
+        let outcome = self
+            .hook(Hook::SessionAwake, full, async |feature, cx, account| feature.session_awake(cx, account, id).await);
+        outcome.expect("no hook minds");
+    }
+
     /// An account falls asleep: what features remember of it is gone.
     pub fn falls_asleep(&mut self, user: &str) {
         let account = self.account(user);
@@ -331,9 +381,10 @@ impl World {
     fn request(&mut self, owner: Option<&str>, scope: Scope, stanza: &Stanza) -> String {
         let sender = stanza.from.as_ref().filter(|from| from.domain() == DOMAIN && from.is_full()).cloned();
         let session = sender.map(|from| self.session(from.as_str()));
+        let mut early = std::mem::take(&mut self.early);
         let answer = self.with(owner, async |cx, account| {
             let at = match scope {
-                Scope::Stream => At::Stream,
+                Scope::Stream => At::Stream(&mut early),
                 Scope::Server => At::Server(owner.is_some().then_some(account)),
                 Scope::Own => At::Own(account),
                 Scope::Other => At::Other(account),
@@ -345,6 +396,7 @@ impl World {
             };
             feature.iq(cx, at, &Request { stanza, child, session }).await
         });
+        self.early = early;
         let reply = match answer {
             Ok(Answer::Done) => stanza.result(None),
             Ok(Answer::Result(element)) => stanza.result(Some(&element)),
@@ -428,6 +480,7 @@ fn describe(account: &Account, act: &Act) -> String {
         Act::Push(id, stanza) | Act::Give(id, stanza, _) => format!("{} gets {}", name(id), canonical_stanza(stanza)),
         Act::Close(id, condition) => format!("{} is closed: {}", name(id), condition.name()),
         Act::Available(id) => format!("{} is available", name(id)),
+        Act::Tell(spoke) => format!("{} hears of {}", spoke.member, canonical_stanza(&spoke.message)),
         Act::RemoveAccount => format!("{} is removed", account.user),
     }
 }

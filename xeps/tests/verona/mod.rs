@@ -76,10 +76,8 @@ enum Step {
 impl Verona {
     /// With an account for each of these bare JIDs, and these features on both servers.
     pub fn new(users: &[&str], features: fn() -> Vec<Box<dyn Feature>>) -> Self {
-        let host = |domain| Host {
-            domain: BareJid::parse(domain).unwrap(),
-            registry: Registry::new(features()).unwrap_or_else(|error| panic!("{error}")),
-        };
+        let registry = || Registry::new(features()).unwrap_or_else(|error| panic!("{error}"));
+        let host = |domain| Host::new(BareJid::parse(domain).unwrap(), registry(), &[0; 32]);
         let account = |user: &&str| (user.to_string(), Account::new(BareJid::parse(user).unwrap()));
         Verona {
             store: Memory::at(1_000_000),

@@ -83,7 +83,7 @@ impl Server {
             hash,
             variant,
             plus_offered: context.offered.iter().copied().any(Mechanism::binds_channel),
-            offer: downgrade::offer(context.offered, &context.bindings),
+            offer: downgrade::offer(context.protected, &context.bindings),
             bindings: context.bindings,
             nonce,
             host: context.host.to_owned(),

@@ -30,6 +30,7 @@ impl Conversation {
         let context = Context {
             bindings: self.bindings,
             offered: &[],
+            protected: &[],
             certificate_identities: Vec::new(),
             nonce: [0; NONCE_LEN],
             host: "example.com",

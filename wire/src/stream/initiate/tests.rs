@@ -148,6 +148,7 @@ fn policy(federation: FederationPolicy) -> Policy {
     Policy {
         domain: domain("b.example"),
         tls: true,
+        carried: false,
         require_tls: true,
         mechanisms: Arc::from([Mechanism::External]),
         attempts: 3,

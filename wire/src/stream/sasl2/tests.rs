@@ -86,6 +86,7 @@ fn policy() -> Policy {
     Policy {
         domain: "example.org".parse().unwrap(),
         tls: true,
+        carried: false,
         require_tls: false,
         mechanisms: Arc::from([Mechanism::ScramSha1Plus, Mechanism::ScramSha1, Mechanism::Plain]),
         attempts: 3,
@@ -359,4 +360,24 @@ fn scram_is_protected_against_downgrades() {
     play.stream.keys(None);
     let first = challenge(play.hears());
     assert!(first.ends_with(&expected), "{first}");
+}
+
+/// Web clients that know only the old profile may take no attribute but those of RFC 5802.
+#[test]
+fn a_carried_stream_sends_the_hash_with_sasl2_only() {
+    let carried = || Policy { carried: true, ..policy() };
+    let challenge = |play: &mut Play| {
+        let heard = play.hears();
+        let (_, encoded) = heard.split_once("<challenge").and_then(|(_, rest)| rest.split_once('>')).unwrap();
+        String::from_utf8(BASE64.decode(encoded.split('<').next().unwrap()).unwrap()).unwrap()
+    };
+    let mut play = Play::opened_with(true, OPEN, carried()).0;
+    play.begins_scram();
+    assert!(challenge(&mut play).contains(",h="));
+    let mut play = Play::opened_with(true, OPEN, carried()).0;
+    let auth = BASE64.encode("n,,n=juliet,r=abc");
+    play.says(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-1'>{auth}</auth>"));
+    play.stream.keys(None);
+    let first = challenge(&mut play);
+    assert!(first.ends_with(",i=4096"), "{first}");
 }

@@ -9,8 +9,10 @@ use crate::mam;
 use crate::muc::effects::Effects;
 use crate::muc::ns;
 use crate::muc::privileges::{Privilege, may};
-use crate::muc::records::archive;
+use crate::muc::records::{ACTIVITY, archive};
 use crate::muc::room::Taken;
+use crate::stanza_id::{self, Ids};
+use crate::store::{Expect, Key};
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Child, Condition, Stanza, StanzaError};
 use wire::xml::Element;
@@ -31,6 +33,7 @@ impl Room {
             // XEP-0425 section 5: that is the room's to say.
             return Err(Condition::Forbidden.into());
         }
+        self.not_too_fast(fx, &who, stanza)?;
         self.retract(fx, &who.id, stanza)?;
         if new_subject {
             self.set_subject(fx, &who, stanza);
@@ -38,7 +41,9 @@ impl Room {
         let mut message = stanza.clone();
         (message.from, message.to) = (Some(who.address.clone()), None);
         message.retain(|child| !is_forged(child, &self.address));
+        self.filter_mentions(&mut message, who.role());
         message.push(&occupant_id(&who));
+        self.count_message(fx, &message);
         self.publish(fx, message, new_subject);
         Ok(())
     }
@@ -46,13 +51,15 @@ impl Room {
     /// Archives a message if it is worth it, and sends it to everybody.
     pub(super) fn publish(&mut self, fx: &mut Effects, mut message: Stanza, is_subject: bool) {
         if is_worth_keeping(&message) {
-            let id = Element::new("stanza-id", ns::SID)
-                .with_attr("by", self.address.as_str())
-                .with_attr("id", fx.seq.to_string());
-            message.push(&id);
+            message.push(&stanza_id::element(&fx.ids, &self.address, fx.seq));
             self.keep(fx, &message, is_subject);
+            self.broadcast(fx, &message);
+            if !is_subject {
+                self.tell_absent_members(fx, &message);
+            }
+        } else {
+            self.broadcast(fx, &message);
         }
-        self.broadcast(fx, &message);
     }
 
     /// Sends a message, which has no recipient yet, to everybody: serialised once, and shared.
@@ -77,6 +84,20 @@ impl Room {
         }
     }
 
+    /// XEP-0502 section 4: what is said counts, and not what is corrected. The counters are kept when an hour is over.
+    fn count_message(&mut self, fx: &mut Effects, message: &Stanza) {
+        let says = message.has_child("body", wire::ns::CLIENT) && !message.has_child("replace", ns::REPLACE);
+        if says && self.activity.count(fx.now) {
+            self.save_activity(fx);
+        }
+    }
+
+    pub(super) fn save_activity(&self, fx: &mut Effects) {
+        if self.options.persistent {
+            fx.changes.put(Key::new(self.address.as_str(), ACTIVITY, ""), self.activity.encode(), Expect::Any);
+        }
+    }
+
     /// XEP-0424: who has written a message may retract it. What the archive does not know is for clients to judge.
     fn retract(&mut self, fx: &mut Effects, author: &str, stanza: &Stanza) -> Taken {
         if stanza.child("retract", ns::RETRACT).is_none() {
@@ -91,12 +112,12 @@ impl Room {
             }
             fx.changes.amend(archive(&self.address), seq, mam::encode(&tombstone(&original, &retracted)));
         }
-        self.forget_recent(stanza, author);
+        self.forget_recent(&fx.ids, stanza, author);
         Ok(())
     }
 
-    fn forget_recent(&mut self, stanza: &Stanza, author: &str) {
-        let id = super::refers_to(stanza);
+    fn forget_recent(&mut self, ids: &Ids, stanza: &Stanza, author: &str) {
+        let id = super::refers_to(stanza, ids);
         self.recent.retain(|(seq, message)| Some(*seq) != id || author_id(message).as_deref() != Some(author));
     }
 }

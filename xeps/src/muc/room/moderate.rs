@@ -22,7 +22,7 @@ impl Room {
         if moderate.child("retract", ns::RETRACT).is_none() {
             return Err(Condition::BadRequest.into());
         }
-        let Some(seq) = super::refers_to(stanza) else { return Err(Condition::ItemNotFound.into()) };
+        let Some(seq) = super::refers_to(stanza, &fx.ids) else { return Err(Condition::ItemNotFound.into()) };
         let reason = moderate.child("reason", ns::MODERATE).map(Element::text);
         let reason = reason.map(|reason| Element::new("reason", ns::RETRACT).with_text(reason));
         let moderator = self.occupants.of(from.as_str());
@@ -32,7 +32,7 @@ impl Room {
         self.bury(fx, seq, &moderated, reason.as_ref())?;
 
         let retract = Element::new("retract", ns::RETRACT)
-            .with_attr("id", seq.to_string())
+            .with_attr("id", fx.ids.of(seq))
             .with_child(moderated)
             .maybe_child(reason);
         let message = Stanza::new(MessageType::Groupchat)

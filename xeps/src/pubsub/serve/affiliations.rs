@@ -9,7 +9,7 @@ use super::super::{NS, OWNER, affiliates};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
-use crate::store::{Batch, Expect};
+use crate::store::Batch;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::IqType;
 use wire::stanza::{Condition, Stanza, StanzaError};
@@ -68,7 +68,7 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
         return refuse(cx, ask.stanza, &original);
     }
     if node.owners != before {
-        node.save(&mut batch, Expect::Any);
+        node.save(&mut batch);
     }
     cx.commit(batch).await?;
     for (who, affiliation) in &changes {

@@ -1,8 +1,8 @@
 //! Configuring and purging nodes (XEP-0060 sections 8.2, 8.3 and 8.5).
 
 use super::super::access::enter;
-use super::super::config::{AccessModel, NodeConfig};
-use super::super::fault::unsupported;
+use super::super::config::{AccessModel, NodeConfig, NodeType};
+use super::super::fault::{fault, unsupported};
 use super::super::forms::{Submission, configuration, submitted};
 use super::super::node::Node;
 use super::super::notify::{self, News, announce};
@@ -12,7 +12,7 @@ use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
 use crate::form::FormType;
-use crate::store::{Batch, Expect};
+use crate::store::Batch;
 use wire::stanza::Condition;
 use wire::xml::Element;
 
@@ -20,36 +20,51 @@ use wire::xml::Element;
 const PAGE: usize = 500;
 
 pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
-    let node = ask.own_node(cx, venue).await?;
+    let mut node = ask.own_node(cx, venue).await?;
+    node.load_links(cx.store).await?;
     let form = configuration(&node.config, venue.rules(), FormType::Form);
     let configure = Element::new("configure", OWNER).with_attr("node", &node.name).with_child(form);
     Ok(Answer::Result(Element::new("pubsub", OWNER).with_child(configure)))
 }
 
-/// Section 8.3.
-pub fn default(venue: &dyn Venue) -> Result<Answer, Halt> {
-    let form = configuration(&venue.rules().defaults, venue.rules(), FormType::Form);
+/// Section 8.3, and XEP-0248 section 7.3 for collections.
+pub fn default(venue: &dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
+    let mut config = venue.rules().defaults.clone();
+    if let Some(kind) = ask.what.attr("type") {
+        config.node_type = kind.parse().map_err(|_| Condition::BadRequest)?;
+    }
+    if config.node_type == NodeType::Collection && venue.rules().children == 0 {
+        return Err(unsupported("collections"));
+    }
+    let form = configuration(&config, venue.rules(), FormType::Form);
     let default = Element::new("default", OWNER).with_child(form);
     Ok(Answer::Result(Element::new("pubsub", OWNER).with_child(default)))
 }
 
 pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let mut node = ask.own_node(cx, venue).await?;
+    node.load_links(cx.store).await?;
     let form = ask.what.children().next().ok_or(Condition::BadRequest)?;
     let Submission::Changed(config) = submitted(form, &node.config, venue.rules())? else { return Ok(Answer::Done) };
     if config == node.config {
         return Ok(Answer::Done);
     }
+    if config.node_type == NodeType::Leaf && node.config.node_type == NodeType::Collection {
+        return Err(fault(Condition::NotAllowed, "invalid-options"));
+    }
     let before = std::mem::replace(&mut node.config, config);
     let mut batch = Batch::new();
-    node.save(&mut batch, Expect::Any);
+    let links = (before.parents.as_slice(), before.children.as_slice());
+    let changes = node.link(cx, venue.rules(), ask.from, links, &mut batch).await?;
+    node.save(&mut batch);
     cx.commit(batch).await?;
     follow(cx, venue, &node, &before).await?;
+    notify::announce_changes(cx, venue, &changes).await?;
     if node.config.notify_config {
         let form = configuration(&node.config, venue.rules(), FormType::Result);
         let body = Element::new("configuration", EVENT).with_attr("node", &node.name);
         let body = if node.config.deliver_payloads { body.with_child(form) } else { body };
-        announce(cx, venue, &node, News { body, publisher: None }).await?;
+        announce(cx, venue, &node, News::of_node(body)).await?;
     }
     Ok(Answer::Done)
 }
@@ -57,7 +72,7 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
 /// What a new configuration changes about what there is: items that are kept no longer, subscribers who have lost access.
 async fn follow(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, before: &NodeConfig) -> Result<(), Halt> {
     let (old, new) = (venue.rules().kept(before), venue.rules().kept(&node.config));
-    if before.persist_items && !node.config.persist_items {
+    if before.keeps_items() && !node.config.keeps_items() {
         node.purge(cx.store).await?;
     } else if new < old {
         node.trim(cx.store, new.into()).await?;
@@ -93,14 +108,14 @@ async fn shut_out(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node) -> Result
 /// Section 8.5.
 pub async fn purge(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let node = ask.own_node(cx, venue).await?;
-    if !node.config.persist_items {
+    if !node.config.keeps_items() {
         return Err(unsupported("persistent-items"));
     }
     let position = node.purge(cx.store).await?;
     cx.written = cx.written.max(position);
     if node.config.notify_retract {
         let body = Element::new("purge", EVENT).with_attr("node", &node.name);
-        announce(cx, venue, &node, News { body, publisher: None }).await?;
+        announce(cx, venue, &node, News::of_items(body, None)).await?;
     }
     Ok(Answer::Done)
 }

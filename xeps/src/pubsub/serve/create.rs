@@ -5,13 +5,13 @@ use super::super::config::NodeConfig;
 use super::super::fault::fault;
 use super::super::forms::{Submission, submitted};
 use super::super::node::Node;
-use super::super::notify::{News, announce, answer};
+use super::super::notify::{News, announce, announce_changes, announce_first, answer};
 use super::super::venue::Venue;
 use super::super::{EVENT, NS, affiliates};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
-use crate::store::{Batch, Expect};
+use crate::store::Batch;
 use wire::jid::Jid;
 use wire::stanza::{Condition, StanzaError};
 use wire::xml::Element;
@@ -33,8 +33,14 @@ pub async fn create(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Re
         return Err(Condition::Conflict.into());
     }
     let mut batch = Batch::new();
-    make(cx, venue, ask.from, name.clone(), config, &mut batch).await?;
+    let node = make(cx, venue, ask.from, name.clone(), config, &mut batch).await?;
+    let mut changes = node.link(cx, venue.rules(), ask.from, (&[], &[]), &mut batch).await?;
     cx.commit(batch).await?;
+    let body = Element::new("create", EVENT).with_attr("node", &name);
+    announce(cx, venue, &node, News::of_node(body)).await?;
+    // That it is new in its own collections has just been said.
+    changes.retain(|change| change.node.name != name);
+    announce_changes(cx, venue, &changes).await?;
     match given {
         Some(_) => Ok(Answer::Done),
         None => Ok(Answer::Result(answer(Element::new("create", NS).with_attr("node", name)))),
@@ -73,13 +79,17 @@ pub async fn make(
         return Err(fault(Condition::NotAllowed, "max-nodes-exceeded"));
     }
     let (at, uid, created) = (venue.at().clone(), cx.clock.id(), cx.clock.now());
-    let mut node = Node { at, name, uid, creator: creator.clone(), created, owners: Vec::new(), config };
+    let mut node = Node::new(at, name, uid, creator.clone(), created, config);
     node.affiliate(batch, &creator, Affiliation::Owner);
-    node.save(batch, Expect::Absent);
+    node.save(batch);
     Ok(node)
 }
 
 pub async fn delete(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
+    // XEP-0248 section 7.4.3.1: without a name it would be the root.
+    if venue.rules().children > 0 && ask.what.attr("node").is_none() {
+        return Err(Condition::NotAllowed.into());
+    }
     let node = ask.own_node(cx, venue).await?;
     let mut body = Element::new("delete", EVENT).with_attr("node", &node.name);
     if let Some(redirect) = ask.what.children().find(|child| child.name() == "redirect") {
@@ -87,7 +97,7 @@ pub async fn delete(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Re
         body.push(Element::new("redirect", EVENT).with_attr("uri", uri));
     }
     if node.config.notify_delete {
-        announce(cx, venue, &node, News { body, publisher: None }).await?;
+        announce_first(cx, venue, &node, News::of_node(body)).await?;
     }
     remove(cx, &node).await?;
     Ok(Answer::Done)
@@ -108,8 +118,10 @@ pub async fn remove(cx: &mut Cx<'_>, node: &Node) -> Result<(), Halt> {
             break;
         }
     }
+    node.forget_affiliates(cx).await?;
     let mut batch = Batch::new();
-    node.forget_affiliates(cx.store, &mut batch).await?;
+    node.unlink(cx.store, &mut batch).await?;
+    node.forget_owners(&mut batch);
     node.erase(&mut batch);
     cx.commit(batch).await?;
     Ok(())

@@ -1,5 +1,6 @@
 //! Retrieving items (XEP-0060 section 6.5).
 
+use super::super::config::{AccessModel, NodeType};
 use super::super::fault::{fault, unsupported};
 use super::super::item::{Item, Items};
 use super::super::node::Node;
@@ -15,6 +16,9 @@ use wire::xml::Element;
 pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let node = ask.node(cx, venue).await?;
     admit(cx, venue, ask, &node).await?;
+    if node.config.node_type == NodeType::Collection {
+        return super::collection::items(cx, venue, ask, &node).await;
+    }
     if !node.config.persist_items {
         return Err(unsupported("persistent-items"));
     }
@@ -47,7 +51,7 @@ fn newest_only(page: &Page, found: &Items, ask: &Ask<'_>) -> bool {
 /// Whether the asker gets items at all.
 async fn admit(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, node: &Node) -> Result<(), Halt> {
     let (affiliation, relation) = ask.standing(cx, venue, node).await?;
-    let by_subscription = node.config.access_model == super::super::config::AccessModel::Authorize;
+    let by_subscription = node.config.access_model == AccessModel::Authorize;
     let subscribed = by_subscription && ask.is_subscribed(cx, node).await?;
     access::retrieve(&node.config, affiliation, &relation, subscribed)?;
     if let Some(subid) = ask.what.attr("subid") {

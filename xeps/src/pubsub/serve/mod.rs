@@ -1,6 +1,7 @@
 //! Requests to nodes: which one it is, and who asks.
 
 mod affiliations;
+mod collection;
 mod configure;
 mod create;
 mod items;
@@ -25,8 +26,8 @@ use crate::context::Cx;
 use crate::feature::{Answer, Halt};
 use crate::store::StoreError;
 use wire::jid::Jid;
-use wire::stanza::{Condition, IqType, Kind, Stanza, StanzaError};
-use wire::xml::Element;
+use wire::stanza::{Child, Condition, ErrorType, IqType, Kind, Stanza, StanzaError, UNLIMITED, content_scope};
+use wire::xml::{Element, Event, Reader};
 
 /// A request, taken apart.
 pub struct Ask<'a> {
@@ -62,10 +63,11 @@ pub async fn serve(cx: &mut Cx<'_>, venue: &mut dyn Venue, stanza: &Stanza) -> R
         (NS, true, "create") => create::create(cx, venue, &ask).await,
         (NS, true, "configure") => Err(Condition::BadRequest.into()),
         (OWNER, false, "configure") => configure::get(cx, venue, &ask).await,
-        (OWNER, false, "default") => configure::default(venue),
+        (OWNER, false, "default") => configure::default(venue, &ask),
         (OWNER, false, "subscriptions") => subscribers::get(cx, venue, &ask).await,
         (OWNER, false, "affiliations") => affiliations::get(cx, venue, &ask).await,
         (OWNER, true, "configure") => configure::set(cx, venue, &ask).await,
+        (OWNER, true, "collection") => collection::change(cx, venue, &ask).await,
         (OWNER, true, "delete") => create::delete(cx, venue, &ask).await,
         (OWNER, true, "purge") => configure::purge(cx, venue, &ask).await,
         (OWNER, true, "subscriptions") => subscribers::set(cx, venue, &ask).await,
@@ -77,8 +79,28 @@ pub async fn serve(cx: &mut Cx<'_>, venue: &mut dyn Venue, stanza: &Stanza) -> R
         Halt::Broken(StoreError::TooLarge { what, .. }) => {
             StanzaError::new(Condition::NotAcceptable).with_text(format!("{what} is too long")).into()
         }
+        // Two have changed the same at the same time.
+        Halt::Broken(StoreError::Conflict) => {
+            StanzaError::new(Condition::ResourceConstraint).with_type(ErrorType::Wait).into()
+        }
         halt => halt,
     })
+}
+
+/// The node that a request names, read from its beginning: what is published is not looked at.
+pub fn node_of(root: &Child<'_>) -> Option<String> {
+    if !matches!(root.ns, NS | OWNER) {
+        return root.element()?.attr("node").map(str::to_owned);
+    }
+    let mut reader = Reader::new(root.xml, content_scope(), &UNLIMITED);
+    reader.next().ok()?;
+    loop {
+        match reader.next().ok()?? {
+            Event::Start(what) => return what.to_element().attr("node").map(str::to_owned),
+            Event::Text(_) => {}
+            Event::End { .. } => return None,
+        }
+    }
 }
 
 impl Ask<'_> {

@@ -1,6 +1,7 @@
 //! The options of a subscription (XEP-0060 sections 6.3 and 6.4).
 
 use super::super::NS;
+use super::super::config::NodeType;
 use super::super::node::Node;
 use super::super::notify::answer;
 use super::super::subscription::{Options, Subscription};
@@ -20,7 +21,7 @@ pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
         .with_attr("node", &node.name)
         .with_attr("jid", subscription.jid.as_str())
         .with_attr("subid", &subscription.subid)
-        .with_child(subscription.options.form(FormType::Form));
+        .with_child(subscription.options.form(FormType::Form, node.config.node_type));
     Ok(Answer::Result(answer(options)))
 }
 
@@ -48,12 +49,13 @@ async fn meant(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<
     Ok((node, subscription))
 }
 
-/// Section 6.4: the same for every node.
+/// Section 6.4: the same for every node of a type.
 pub async fn default(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let name = ask.what.attr("node");
-    if name.is_some() {
-        ask.node(cx, venue).await?;
-    }
-    let form = Options::default().form(FormType::Form);
+    let node_type = match name {
+        Some(_) => ask.node(cx, venue).await?.config.node_type,
+        None => NodeType::Leaf,
+    };
+    let form = Options::default().form(FormType::Form, node_type);
     Ok(Answer::Result(answer(Element::new("default", NS).maybe_attr("node", name).with_child(form))))
 }

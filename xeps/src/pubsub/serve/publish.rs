@@ -1,7 +1,7 @@
 //! Publishing (XEP-0060 section 7.1).
 
-use super::super::config::{NodeConfig, PublishModel, WhenFull};
-use super::super::fault::fault;
+use super::super::config::{NodeConfig, NodeType, PublishModel, WhenFull};
+use super::super::fault::{fault, unsupported};
 use super::super::forms::{meets, preconditions};
 use super::super::item::{Item, LONGEST_ID};
 use super::super::node::Node;
@@ -25,7 +25,7 @@ pub async fn publish(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> R
     let Some(mut item) = parse(ask.what, &node.config)? else {
         cx.commit(batch).await?;
         let body = Element::new("items", super::super::EVENT).with_attr("node", &node.name);
-        announce(cx, venue, &node, News { body, publisher: Some(ask.from) }).await?;
+        announce(cx, venue, &node, News::of_items(body, Some(ask.from))).await?;
         return Ok(Answer::Done);
     };
     if item.id.is_empty() {
@@ -42,10 +42,10 @@ pub async fn publish(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> R
 
     if node.config.notify_retract && !gone.is_empty() {
         let body = notify::retraction(&node, gone.iter().map(String::as_str));
-        announce(cx, venue, &node, News { body, publisher: Some(ask.from) }).await?;
+        announce(cx, venue, &node, News::of_items(body, Some(ask.from))).await?;
     }
     let body = notify::items(&node, [&item]);
-    announce(cx, venue, &node, News { body, publisher: Some(ask.from) }).await?;
+    announce(cx, venue, &node, News::of_items(body, Some(ask.from))).await?;
     let published = Element::new("item", NS).with_attr("id", &item.id);
     Ok(Answer::Result(answer(Element::new("publish", NS).with_attr("node", &node.name).with_child(published))))
 }
@@ -54,7 +54,7 @@ pub async fn publish(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> R
 async fn node_for(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, batch: &mut Batch) -> Result<Node, Halt> {
     let name = ask.node_name()?;
     let options = ask.root.child("publish-options", NS);
-    let Some(node) = Node::load(cx.store, venue.at(), name, venue.rules()).await? else {
+    let Some(mut node) = Node::load(cx.store, venue.at(), name, venue.rules()).await? else {
         if !venue.rules().auto_create {
             return Err(Condition::ItemNotFound.into());
         }
@@ -70,11 +70,15 @@ async fn node_for(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, batch: 
         }
         return make(cx, venue, ask.from, name.to_owned(), config, batch).await;
     };
+    if node.config.node_type == NodeType::Collection {
+        return Err(unsupported("publish"));
+    }
     let affiliation = node.affiliation(cx.store, ask.from.bare_str()).await?;
     let by_subscription = node.config.publish_model == PublishModel::Subscribers && !affiliation.publishes();
     let subscribed = by_subscription && ask.is_subscribed(cx, &node).await?;
     access::publish(&node.config, affiliation, subscribed)?;
     if let Some(options) = options {
+        node.load_links(cx.store).await?;
         meets(options, &node.config, venue.rules())?;
     }
     Ok(node)

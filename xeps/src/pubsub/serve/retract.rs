@@ -17,7 +17,7 @@ pub async fn retract(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> R
         ask.what.children_named("item", NS).map(|item| item.attr("id").filter(|id| !id.is_empty())).collect();
     let ids = ids.filter(|ids| !ids.is_empty()).ok_or_else(|| fault(Condition::BadRequest, "item-required"))?;
     let node = ask.node(cx, venue).await?;
-    if !node.config.persist_items {
+    if !node.config.keeps_items() {
         return Err(unsupported("persistent-items"));
     }
     let who = ask.from.bare_str();
@@ -35,7 +35,7 @@ pub async fn retract(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> R
     let asked = ask.what.attr("notify").is_some_and(|notify| flag(notify) == Ok(true));
     if asked || node.config.notify_retract {
         let body = notify::retraction(&node, ids);
-        announce(cx, venue, &node, News { body, publisher: Some(ask.from) }).await?;
+        announce(cx, venue, &node, News::of_items(body, Some(ask.from))).await?;
     }
     Ok(Answer::Done)
 }

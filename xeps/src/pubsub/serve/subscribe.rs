@@ -2,6 +2,7 @@
 
 use super::super::NS;
 use super::super::access::{self, Entry};
+use super::super::config::NodeType;
 use super::super::fault::fault;
 use super::super::node::Node;
 use super::super::notify::{self, answer};
@@ -39,6 +40,11 @@ pub async fn subscribe(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) ->
         // Section 6.1.6: the state as it is.
         Some(old) if !venue.rules().multi_subscribe => return Ok(confirmation(&node, old, show_options)),
         _ => {}
+    }
+    // XEP-0248 section 6.1.3.
+    let twice = |old: &Subscription| old.jid == jid && old.options.scope.overlaps(options.scope);
+    if node.config.node_type == NodeType::Collection && all.iter().any(twice) {
+        return Err(Condition::Conflict.into());
     }
     if all.len() >= venue.rules().config.max_subscriptions {
         return Err(fault(Condition::PolicyViolation, "too-many-subscriptions"));
@@ -86,7 +92,9 @@ pub async fn follow(
 fn confirmation(node: &Node, subscription: &Subscription, with_options: bool) -> Answer {
     let mut root = answer(subscription.to_element(NS, Some(&node.name)));
     if with_options {
-        root.push(Element::new("options", NS).with_child(subscription.options.form(FormType::Result)));
+        root.push(
+            Element::new("options", NS).with_child(subscription.options.form(FormType::Result, node.config.node_type)),
+        );
     }
     Answer::Result(root)
 }

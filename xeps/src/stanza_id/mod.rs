@@ -3,6 +3,10 @@
 //! A `<stanza-id/>` in the name of an entity of this server can be trusted everywhere inside: forged ones are taken out at the
 //! door, before any feature sees the message (section 3, rule 2).
 
+mod ids;
+
+pub use ids::Ids;
+
 use crate::store::Seq;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Child, Stanza};
@@ -17,15 +21,15 @@ pub const NS: &str = "urn:xmpp:sid:0";
 pub struct Sent(pub Option<Seq>);
 
 /// The element that tells the id of a message in the archive of `by`.
-pub fn element(by: &BareJid, id: Seq) -> Element {
-    Element::new("stanza-id", NS).with_attr("id", id.to_string()).with_attr("by", by.as_str())
+pub fn element(ids: &Ids, by: &BareJid, entry: Seq) -> Element {
+    Element::new("stanza-id", NS).with_attr("id", ids.of(entry)).with_attr("by", by.as_str())
 }
 
 /// The id that the archive of `by` has given the message already.
-pub fn given(message: &Stanza, by: &BareJid) -> Option<Seq> {
+pub fn given(message: &Stanza, by: &BareJid) -> Option<String> {
     let ours = |child: &Child<'_>| {
         let element = child.element().filter(|_| child.is("stanza-id", NS))?;
-        element.attr("id").filter(|_| is_by(&element, by))?.parse().ok()
+        element.attr("id").filter(|_| is_by(&element, by)).map(str::to_owned)
     };
     message.children().find_map(|child| ours(&child))
 }
@@ -46,13 +50,14 @@ mod tests {
 
     #[test]
     fn an_id_is_found_by_its_giver() {
+        let ids = Ids::new(&[7; 32]);
         let juliet = BareJid::parse("juliet@example.org").unwrap();
         let message = stanza(
             "<message><body>Hi</body><stanza-id xmlns='urn:xmpp:sid:0' by='room@example.net' id='1'/></message>",
         );
         assert_eq!(given(&message, &juliet), None);
-        let message = message.with_child(&element(&juliet, Seq(7)));
-        assert_eq!(given(&message, &juliet), Some(Seq(7)));
+        let message = message.with_child(&element(&ids, &juliet, Seq(7)));
+        assert_eq!(given(&message, &juliet).and_then(|id| ids.entry(&id)), Some(Seq(7)));
         let givers: Vec<_> = message.children().filter_map(|child| giver(&child)).map(|jid| jid.to_string()).collect();
         assert_eq!(givers, ["room@example.net", "juliet@example.org"]);
     }
