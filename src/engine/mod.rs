@@ -15,6 +15,7 @@
 
 mod admit;
 mod awake;
+mod expiry;
 mod hibernate;
 mod hooks;
 mod outbox;

@@ -108,6 +108,10 @@ async fn serve(
         let (engine, patience) = (engine.clone(), config.limits.session.wake_after.get());
         async move { engine.wake_restored(patience).await }
     });
+    let expiring = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.expire_forever().await }
+    });
     let reloading = tokio::spawn(reload_at_hangup(shared.clone(), config.clone()));
     let certificates = config.hosts.keys().map(|d| shared.tls.host(Some(d.as_str())).certificate().clone()).collect();
     eprintln!("{}", banner(&config, &Facts { source, listening, certificates, accounts }));
@@ -121,6 +125,7 @@ async fn serve(
     reloading.abort();
     sleepers.abort();
     waking.abort();
+    expiring.abort();
     let _ = stop.send(true);
     take_down(&engine, &shared, carrying).await;
     accepting.shutdown().await;
