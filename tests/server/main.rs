@@ -25,5 +25,6 @@ mod stanzas;
 mod streams;
 mod torture;
 mod trace;
+mod unifiedpush;
 mod uploads;
 mod web;
