@@ -170,5 +170,8 @@ pub(super) const TITLES: &[(u16, &str)] = &[
     (492, "Chat notification settings"),
     (493, "OAuth Client Login"),
     (494, "Client Access Management"),
+    (500, "MUC Slow Mode"),
     (501, "Pubsub Stories"),
+    (502, "MUC Activity Indicator"),
+    (513, "Explicit Mentions"),
 ];

@@ -1,10 +1,11 @@
 //! What is searched for, and what is searched: the words of a text (Unicode annex 29), as they are in lower case and in one form
 //! (NFKC). A message is its bodies; what only stands in for an encrypted text (XEP-0380) says nothing.
 
+use crate::encrypted::is_encrypted;
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 use wire::ns;
-use wire::stanza::{Child, Condition, Stanza, StanzaError};
+use wire::stanza::{Condition, Stanza, StanzaError};
 
 /// Words of one search at most.
 const MOST: usize = 16;
@@ -42,7 +43,7 @@ impl Words {
 
 /// Calls back with each word of a message, as often as it is there.
 pub fn each_of(message: &Stanza, mut call: impl FnMut(&str)) {
-    if message.children().any(|child| is_encrypted(&child)) {
+    if is_encrypted(message) {
         return;
     }
     message.children().filter(|child| child.is("body", ns::CLIENT)).for_each(|body| each(&body.text(), &mut call));
@@ -51,16 +52,6 @@ pub fn each_of(message: &Stanza, mut call: impl FnMut(&str)) {
 fn each(text: &str, call: impl FnMut(&str)) {
     let one_form = if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase().nfkc().collect() };
     one_form.unicode_words().for_each(call);
-}
-
-/// XEP-0380, XEP-0384 in its versions, XEP-0373.
-fn is_encrypted(child: &Child<'_>) -> bool {
-    matches!(
-        (child.name, child.ns),
-        ("encryption", "urn:xmpp:eme:0")
-            | ("encrypted", "urn:xmpp:omemo:2" | "eu.siacs.conversations.axolotl")
-            | ("openpgp", "urn:xmpp:openpgp:0")
-    )
 }
 
 #[cfg(test)]
