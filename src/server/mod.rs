@@ -2,6 +2,7 @@
 
 mod admin;
 mod assemble;
+mod channels;
 mod invitations;
 mod ports;
 mod rooms;
