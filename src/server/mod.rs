@@ -90,7 +90,7 @@ async fn serve(
         federation.zip(lines).map(|(federation, lines)| tokio::spawn(carry_all(shared.clone(), federation, lines)));
     engine.restore_sessions().await.map_err(|error| format!("the store cannot be used: {error}"))?;
     let port = listeners.https_port().unwrap_or_default();
-    let web = Arc::new(Web::new(shared.clone(), config.clone(), uploads, port));
+    let web = Arc::new(Web::new(shared.clone(), config.clone(), uploads, port)?);
     let listening = listeners.addresses();
     let (health, watched_health) = watch::channel(Health::Starting);
     let mut accepting = listeners.start(&shared, &web, metrics, watched_health)?;
