@@ -76,10 +76,13 @@ pub async fn give(
     // What an id stands for never changes.
     let tag = format!("\"{id}\"");
     let field = |name| headers.get(name).and_then(|tags| tags.to_str().ok());
+    let fields = request.headers_mut();
     if field(header::IF_RANGE).is_some_and(|known| known != tag) {
         // RFC 9110 section 13.1.5: of anything else the client has a part, it needs all.
-        request.headers_mut().remove(header::RANGE);
+        fields.remove(header::RANGE);
     }
+    // These are judged here, by the tag that is told.
+    [header::IF_RANGE, header::IF_MATCH, header::IF_NONE_MATCH].iter().for_each(|name| drop(fields.remove(name)));
     let mut response = if field(header::IF_NONE_MATCH).is_some_and(|tags| tags.trim() == "*" || tags.contains(&tag)) {
         StatusCode::NOT_MODIFIED.into_response()
     } else if field(header::IF_MATCH).is_some_and(|tags| tags.trim() != "*" && !tags.contains(&tag)) {
