@@ -61,6 +61,9 @@ pub struct SessionLimits {
     /// How long a session waits for its client to come back when the connection has broken (XEP-0198), unless the client
     /// wants it to be shorter. Zero: sessions end with their connections.
     pub resumption: Period,
+    /// After a start of the server: how long the clients of such sessions have to come back by themselves, before those for
+    /// which something waits are woken by push (XEP-0357).
+    pub wake_after: Period,
 }
 
 impl Default for SessionLimits {
@@ -70,6 +73,7 @@ impl Default for SessionLimits {
             ping_timeout: Period::seconds(30),
             outbox: Size::bytes(4 << 20),
             resumption: Period::seconds(600),
+            wake_after: Period::seconds(30),
         }
     }
 }

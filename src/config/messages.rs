@@ -13,11 +13,13 @@ pub struct Archive {
     pub expiry: Period,
     /// Messages of one user; with more, the oldest are removed.
     pub max_messages: u32,
+    /// Whether users can search their archives and those of rooms for words (XEP-0431).
+    pub search: bool,
 }
 
 impl Default for Archive {
     fn default() -> Self {
-        Self { default: ArchivePolicy::Always, expiry: Period::days(365), max_messages: 1_000_000 }
+        Self { default: ArchivePolicy::Always, expiry: Period::days(365), max_messages: 1_000_000, search: true }
     }
 }
 

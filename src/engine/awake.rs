@@ -91,6 +91,17 @@ impl Lane {
         self.outlets.iter().filter(asleep).map(|outlet| outlet.id)
     }
 
+    /// Those of them from before a restart of the server that lack something which lies in the store.
+    pub fn restored(&self) -> impl Iterator<Item = SessionId> {
+        let lacks = |outlet: &&Outlet| {
+            let resumable = outlet.resumable.as_ref().filter(|resumable| resumable.rest.is_some());
+            resumable
+                .and_then(|resumable| resumable.restored.as_ref())
+                .is_some_and(|restored| !restored.lost.is_empty())
+        };
+        self.outlets.iter().filter(lacks).map(|outlet| outlet.id)
+    }
+
     /// Queues a stanza for a session.
     pub fn push(&mut self, id: SessionId, parcel: Parcel) -> Result<(), NotTaken> {
         self.outlet(id).ok_or(NotTaken)?.push(parcel)

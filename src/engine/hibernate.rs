@@ -10,6 +10,7 @@ mod record;
 mod restore;
 mod resumable;
 mod sleepers;
+mod wake;
 
 pub use persist::Handled;
 pub use resumable::{Rest, Resumable};
@@ -39,6 +40,13 @@ pub enum NotResumed {
     Failed(Failed),
     /// The client claims to have more than it was given.
     TooHigh(TooHigh),
+}
+
+/// Why a connection has let go of a session.
+enum Let {
+    /// The client goes on with it on another one.
+    TakenUp,
+    Down,
 }
 
 /// How long an old connection gets to let go of its session.
@@ -145,23 +153,40 @@ impl Engine {
         if let Err(error) = self.store_count(&mut client).await {
             error!(%error, "the store failed: how far a client has come is not noted");
         }
-        {
+        let mut road = Road::new(None, client.address, Position::default());
+        let over = {
             let mut lane = client.entry.lane().await;
-            if let Some(outlet) = lane.outlet(client.id)
-                && !outlet.outbox.is_ending()
-                && let Some(resumable) = &mut outlet.resumable
-            {
-                outlet.outbox.rest();
-                let deadline = Instant::now() + resumable.max;
-                resumable.rest = Some(Rest { suspended, address: client.address, written: client.written, deadline });
-                self.sleepers.add(deadline, client.id, client.entry.clone());
-                resumable.let_go.notify_one();
-                debug!(jid = %client.jid, max = resumable.max.as_secs(), "the session waits for its client");
-                reaches(&mut lane, client.id, Reach::Asleep);
-                return;
+            match self.lay_to_rest(&mut lane, &client, suspended) {
+                // It need not be woken.
+                Ok(Let::TakenUp) => None,
+                Ok(Let::Down) => {
+                    self.falls_asleep(&mut lane, &client.entry, client.id, &mut road).await;
+                    None
+                }
+                Err(suspended) => Some(suspended),
             }
+        };
+        match over {
+            None => self.travel(&mut road).await,
+            Some(suspended) => self.unbind(client, suspended.into_unacknowledged()).await,
         }
-        self.unbind(client, suspended.into_unacknowledged()).await;
+    }
+
+    /// Keeps what is left of a session's stream with its outlet; gives it back when the session has ended meanwhile.
+    fn lay_to_rest(&self, lane: &mut Lane, client: &Client, suspended: Suspended) -> Result<Let, Suspended> {
+        let Some(outlet) = lane.outlet(client.id) else { return Err(suspended) };
+        let Some(resumable) = outlet.resumable.as_mut().filter(|_| !outlet.outbox.is_ending()) else {
+            return Err(suspended);
+        };
+        let why = if outlet.outbox.is_taken_up() { Let::TakenUp } else { Let::Down };
+        outlet.outbox.rest();
+        let deadline = Instant::now() + resumable.max;
+        resumable.rest = Some(Rest { suspended, address: client.address, written: client.written, deadline });
+        self.sleepers.add(deadline, client.id, client.entry.clone());
+        resumable.let_go.notify_one();
+        debug!(jid = %client.jid, max = resumable.max.as_secs(), "the session waits for its client");
+        reaches(lane, client.id, Reach::Asleep);
+        Ok(why)
     }
 
     /// A client that has authenticated as this user wants to go on with a stream that broke. What it has handled is known
@@ -194,6 +219,7 @@ impl Engine {
             let rest = outlet.resumable.as_mut().and_then(|resumable| resumable.rest.as_mut()).ok_or_else(unknown)?;
             let receipts = rest.suspended.acknowledge(wish.h).map_err(NotResumed::TooHigh)?;
             self.confirm(&mut lane, &entry, id, Some(wish.h), &receipts, &mut road).await;
+            self.awakes(&mut lane, &entry, id, &mut road).await;
         }
         self.travel(&mut road).await;
         // Nothing is waited for behind this: who gives up on the connection would give up the session.

@@ -124,6 +124,16 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// Whether its connection was told to let go because the client goes on with the session on another one.
+    pub fn is_taken_up(&self) -> bool {
+        self.state.lock().detach.as_ref().is_some_and(|error| error.condition == StreamCondition::Conflict)
+    }
+
+    /// What waits, in order.
+    pub fn peek(&self) -> Vec<Stanza> {
+        self.state.lock().waiting.iter().map(|parcel| parcel.stanza.clone()).collect()
+    }
+
     /// The session may outlive its connection.
     pub fn keep(&self) {
         self.state.lock().keeping = Keeping::Resumable;

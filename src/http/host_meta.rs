@@ -88,7 +88,8 @@ mod tests {
         config.listen.c2s_tls.addresses = vec!["[::]:5223".parse().unwrap()];
         config.listen.s2s_tls.addresses = vec!["[::]:5270".parse().unwrap()];
         let domain = "bücher.example".parse().unwrap();
-        let host = WebHost { domain, url: "https://web.example:8443".into(), upload: None, registers: false };
+        let host =
+            WebHost { domain, url: "https://web.example:8443".into(), upload: None, endpoints: None, registers: false };
         let web = links(&host).into_iter().map(|(rel, href)| json!({ "rel": rel, "href": href })).collect();
         let addresses = ["192.0.2.7".parse().unwrap()];
         let meta = complete(&config, &host, web, &addresses);

@@ -7,11 +7,14 @@
 //! bosh        XEP-0124, XEP-0206: a stream over requests         streams of all kinds are driven alike
 //! upload      XEP-0363: files come and go
 //!   files     where they lie: a directory, or an S3-compatible store
+//! unifiedpush what other people's servers push to apps on users' devices
 //! host_meta   XEP-0156: where all this is
+//! atom        open channels as feeds
 //! page        what a person sees at /
 //! invite      XEP-0401: what somebody who is invited sees
 //! ```
 
+mod atom;
 mod bosh;
 mod files;
 mod host_meta;
@@ -19,6 +22,7 @@ mod invite;
 mod origin;
 mod page;
 mod serve;
+mod unifiedpush;
 mod upload;
 mod websocket;
 
@@ -35,7 +39,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::cors::{Any, CorsLayer};
-use xeps::upload as slots;
+use unifiedpush::Endpoints;
+use xeps::{unifiedpush as unified, upload as slots};
 
 /// What all requests share.
 pub struct Web {
@@ -56,18 +61,20 @@ struct WebHost {
     /// Scheme, name, and port.
     url: String,
     upload: Option<slots::Config>,
+    endpoints: Option<Endpoints>,
     /// Whether an invitation lets somebody make an account.
     registers: bool,
 }
 
 impl Web {
-    /// `uploads` are the settings that the services of the same name were given, by host.
+    /// `uploads` are the settings that the services of the same name were given, by host; `endpoints` those of UnifiedPush.
     ///
     /// Errors: the object store cannot be used as it is configured.
     pub fn new(
         shared: Arc<Shared>,
         config: Arc<Config>,
         mut uploads: HashMap<String, slots::Config>,
+        mut endpoints: HashMap<String, unified::Config>,
         port: u16,
     ) -> Result<Web, String> {
         let files = match &config.http.s3 {
@@ -84,7 +91,10 @@ impl Web {
             if let Some(upload) = &upload {
                 names.entry(upload.domain.as_str().to_owned()).or_insert_with(|| domain.as_str().to_owned());
             }
-            hosts.insert(domain.as_str().to_owned(), WebHost { domain: domain.clone(), url, upload, registers });
+            let endpoints =
+                endpoints.remove(domain.as_str()).map(|config| Endpoints::new(config, host.unifiedpush.pushes));
+            let host = WebHost { domain: domain.clone(), url, upload, endpoints, registers };
+            hosts.insert(domain.as_str().to_owned(), host);
         }
         let bosh = bosh::Sessions::new(config.http.bosh_sessions as usize);
         Ok(Web { shared, config, hosts, names, files, bosh })
@@ -137,7 +147,10 @@ fn router(web: Arc<Web>) -> Router {
         .route("/.well-known/host-meta.json", get(host_meta::json))
         .route("/xmpp-websocket", get(websocket::open))
         .route("/http-bind", get(bosh::hint).post(bosh::request))
+        .route("/channels/{node}", get(atom::feed))
         .route("/upload/{id}/{name}", put(upload::take).get(upload::give))
+        .route("/up", get(unifiedpush::describe))
+        .route("/up/{token}", get(unifiedpush::describe).post(unifiedpush::take))
         .layer(DefaultBodyLimit::disable())
         .layer(cors)
         .with_state(web)

@@ -11,8 +11,8 @@ use super::verify::Claim;
 use super::{Federation, domain_name};
 use crate::config::DomainName;
 use crate::net::{Io, Moved, Shared, random, server_limits};
-use crate::s2s::resumption::{Ticket, left};
-use managed::Acks;
+use crate::s2s::acks::Acks;
+use crate::s2s::resumption::{Resting, Ticket, left};
 use rustls::pki_types::CertificateDer;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -27,7 +27,9 @@ use wire::jid::BareJid;
 use wire::sasl::{ChannelBindings, Mechanism, SaslError};
 use wire::stanza::Stanza;
 use wire::stream::dialback::Verdict;
-use wire::stream::{Event, FederationPolicy, Header, Policy, Role, Stream, StreamCondition, StreamError, Timeouts};
+use wire::stream::{
+    Closed, Event, FederationPolicy, Header, Policy, Role, Stream, StreamCondition, StreamError, Timeouts,
+};
 use xeps::store::Position;
 
 /// Takes a connection from another server through its life. `direct`: TLS begins with the first byte.
@@ -50,12 +52,18 @@ pub async fn serve(shared: &Arc<Shared>, federation: &Arc<Federation>, socket: T
         carriers: Vec::new(),
         wake: Arc::default(),
         aloft: Aloft::default(),
-        certified: None,
+        speaks_from: None,
         ticket: None,
         written: Position::default(),
         acks: Acks::default(),
+        counted: 0,
+        noted: 0,
     };
-    incoming.run(direct, patience).await;
+    let resting = incoming.run(direct, patience).await;
+    drop(incoming);
+    if let Some(resting) = resting {
+        resting.watch(shared, federation).await;
+    }
 }
 
 /// Bytes of answers that wait for a peer. Stanzas are taken from lines only when nothing waits: more than this is an attack.
@@ -83,27 +91,34 @@ struct Incoming<'a> {
     /// Wakes this task when one of them has something.
     wake: Arc<Notify>,
     aloft: Aloft,
-    /// Who a certificate has proved the peer to be, and to whom.
-    certified: Option<Pair>,
+    /// From when on the peer may be sent stanzas, once that is known.
+    speaks_from: Option<Instant>,
     /// Set when the stream may be resumed.
     ticket: Option<Ticket>,
     /// The latest write that the peer's stanzas have caused.
     written: Position,
     acks: Acks,
+    /// The count of the peer's stanzas that the store has, and the number of pairs.
+    counted: u32,
+    noted: usize,
 }
 
 impl Incoming<'_> {
-    async fn run(&mut self, direct: bool, patience: Duration) {
+    /// What is left of the stream, if that is to be watched.
+    async fn run(&mut self, direct: bool, patience: Duration) -> Option<Resting> {
         if direct && !self.begin_tls(direct, patience).await {
-            return;
+            return None;
         }
-        let closed = self.drive(patience).await;
-        self.rest(!closed);
-        debug!(closed, "the stream has ended");
-        if closed {
+        let end = self.drive(patience).await;
+        debug!(?end, managed = self.stream.is_managed(), "the stream has ended");
+        let resting = if end == End::Broken { self.rest().await } else { None };
+        // Who has closed the stream in good order has read, or is about to read, all that is written.
+        let mut unknown = self.take_unacknowledged();
+        if end != End::Broken {
             bid_farewell(&mut self.io, &mut self.stream).await;
             if self.stream.output().is_empty() {
                 self.aloft.landed();
+                unknown.retain(|_| end != End::Closed);
             }
         }
         for carrier in self.carriers.drain(..) {
@@ -112,11 +127,13 @@ impl Incoming<'_> {
                 give_back(self.shared, carrier.abandon(), &closing_time()).await;
             }
         }
+        give_back(self.shared, unknown, &broken()).await;
         give_back(self.shared, std::mem::take(&mut self.aloft).lost(), &broken()).await;
+        resting
     }
 
-    /// Reads, answers and writes until the stream is over. False: the connection is gone.
-    async fn drive(&mut self, patience: Duration) -> bool {
+    /// Reads, answers and writes until the stream is over.
+    async fn drive(&mut self, patience: Duration) -> End {
         let mut stopping = self.shared.stopping.clone();
         loop {
             while let Some(event) = self.stream.poll_event() {
@@ -125,19 +142,22 @@ impl Incoming<'_> {
                     match self.handle(now, patience).await {
                         Next::Go => {}
                         Next::Then(next) => event = Some(next),
-                        Next::Over => return true,
-                        Next::Gone => return false,
+                        Next::Over(end) => return end,
                     }
                 }
             }
             if self.stream.output().len() > UNREAD {
                 info!("the peer asks and asks and does not read the answers: the connection is given up");
-                return false;
+                return End::Broken;
             }
-            self.carry();
+            let speaks_from = self.speaks_from();
+            if speaks_from.is_some_and(|from| from <= Instant::now()) {
+                self.carry();
+            }
             let deliver = self.federation.config.timeouts.deliver.get();
             let waiting = self.carriers.iter().filter_map(Carrier::next_deadline).min();
-            let deadlines = [self.stream.poll_timeout(), self.aloft.deadline(deliver), waiting];
+            let settled = speaks_from.filter(|from| *from > Instant::now());
+            let deadlines = [self.stream.poll_timeout(), self.aloft.deadline(deliver), waiting, settled];
             let due = deadlines.into_iter().flatten().min();
             let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400));
             let writing = !self.stream.output().is_empty();
@@ -145,17 +165,18 @@ impl Incoming<'_> {
                 moved = self.io.exchange(&mut self.stream) => match moved {
                     Ok(Moved::Out) => {}
                     Ok(Moved::In(count)) => self.slow_down(count).await,
-                    Ok(Moved::End) | Err(_) => return false,
+                    Ok(Moved::End) | Err(_) => return End::Broken,
                 },
                 safe = self.acks.safe(), if self.acks.is_waiting() => {
-                    if !self.answer_ack(safe) {
-                        return true;
+                    if !self.answer_ack(safe).await {
+                        return End::Failed;
                     }
                 }
-                () = left(self.ticket.as_ref()) => return false,
+                () = left(self.ticket.as_ref()) => return End::Broken,
                 Some(done) = self.claims.join_next() => {
                     if let Ok((claim, verdict)) = done {
                         self.answer(&claim, verdict);
+                        self.note().await;
                     }
                 }
                 () = self.wake.notified(), if !writing => {}
@@ -166,17 +187,18 @@ impl Incoming<'_> {
                     }
                     if self.aloft.deadline(deliver).is_some_and(|deadline| deadline <= now) {
                         info!("the peer reads nothing: the connection is given up");
-                        return false;
+                        return End::Broken;
                     }
                     if let Some(Event::Closed(closed)) = self.stream.handle_timeout(now) {
+                        // Who owes an answer for so long may be back on another connection.
                         debug!(?closed, "closed");
-                        return true;
+                        return if self.stream.is_resumable() { End::Broken } else { End::Failed };
                     }
                 }
                 () = stopped(&mut stopping) => {
-                    self.last_ack().await;
+                    self.last_acks().await;
                     self.stream.fail(StreamCondition::SystemShutdown);
-                    return true;
+                    return End::Failed;
                 }
             }
         }
@@ -187,7 +209,7 @@ impl Incoming<'_> {
             Event::Header(header) => self.header(&header).await,
             Event::StartTls => match self.begin_tls(false, patience).await {
                 true => Next::Go,
-                false => Next::Gone,
+                false => Next::Over(End::Broken),
             },
             Event::Authorize(identity) => self.authorize(&identity),
             Event::AuthenticationFailed { condition, reason } => {
@@ -199,8 +221,11 @@ impl Incoming<'_> {
                 Next::Go
             }
             Event::Stanza(stanza) => {
+                // Who has something to say has nothing to settle any more.
+                self.speaks_from.as_mut().into_iter().for_each(|from| *from = Instant::now().min(*from));
                 // On the heap, so that an idle connection does not keep room for it.
-                let written = Box::pin(arrived(self.shared, self.federation, stanza)).await;
+                let count = self.count(&stanza);
+                let written = Box::pin(arrived(self.shared, self.federation, stanza, count)).await;
                 self.written = self.written.max(written);
                 Next::Go
             }
@@ -210,17 +235,17 @@ impl Incoming<'_> {
                 Next::Go
             }
             Event::Enable(wish) => {
-                self.enable(&wish);
+                self.enable(&wish).await;
                 Next::Go
             }
             Event::Resume(resume) => Box::pin(self.resume(&resume)).await,
-            Event::AckWanted => {
-                self.want_ack();
-                Next::Go
-            }
+            Event::AckWanted => match self.want_ack().await {
+                Ok(()) => Next::Go,
+                Err(failure) => Next::Then(self.not_stored(&failure)),
+            },
             Event::Closed(closed) => {
                 debug!(?closed, "closed");
-                Next::Over
+                Next::Over(if closed == Closed::ByPeer { End::Closed } else { End::Failed })
             }
             // Of clients and components only.
             _ => Next::Go,
@@ -323,9 +348,6 @@ impl Incoming<'_> {
 
     /// Takes over the lines back to the peer, and writes what is in them (XEP-0288).
     fn carry(&mut self) {
-        if !self.stream.is_established() || !self.stream.is_bidirectional() {
-            return;
-        }
         if self.carriers.len() < self.proved.len() {
             for pair in &self.proved {
                 if self.carriers.iter().all(|carrier| carrier.pair() != pair) {
@@ -339,9 +361,19 @@ impl Incoming<'_> {
         self.aloft.landed();
         let now = Instant::now();
         for carrier in &self.carriers {
+            if self.stream.is_full() {
+                break;
+            }
             let loaded: &[Stanza] = self.aloft.load(carrier, now);
             self.shared.meters.stanzas_out.increment(loaded.len() as u64);
             loaded.iter().for_each(|stanza| self.stream.send(stanza));
+        }
+        // What waits in the output is bounded by the window, far below what would end the stream.
+        self.stream.request_acks(now);
+        // What was kept for the peer counts like what is in a line.
+        self.carriers.iter().take(1).for_each(|carrier| carrier.hold(self.stream.kept()));
+        if self.stream.is_managed() {
+            self.aloft.kept();
         }
     }
 
@@ -370,8 +402,17 @@ enum Next {
     Go,
     /// Another event, to be handled at once.
     Then(Event),
-    /// The stream is over; what it still has to say is to be written.
-    Over,
+    /// The stream is over.
+    Over(End),
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The peer has closed it.
+    Closed,
+    /// One side has ended it with an error; what it still has to say is to be written.
+    Failed,
     /// The connection is gone.
-    Gone,
+    Broken,
 }

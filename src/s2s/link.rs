@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::debug;
 use wire::stanza::{Condition, ErrorType, Stanza, StanzaError};
-use xeps::store::Position;
+use xeps::store::{Batch, Position};
 
 /// What is taken from a line at a time. When the connection breaks meanwhile, nobody knows how much of it has arrived.
 const BATCH: usize = 64 * 1024;
@@ -40,6 +40,11 @@ impl Aloft {
         *self = Aloft::default();
     }
 
+    /// The stream keeps what it was handed itself; only the time counts.
+    pub fn kept(&mut self) {
+        self.stanzas = Vec::new();
+    }
+
     /// When a peer that reads nothing counts as gone.
     pub fn deadline(&self, patience: Duration) -> Option<Instant> {
         self.since.map(|since| since + patience)
@@ -52,15 +57,17 @@ impl Aloft {
 }
 
 /// A stanza from another server goes onto the road, unless its domain has been shut out meanwhile. Its addresses have been
-/// checked by the stream. Returns what has to be durable before it may be acknowledged.
-pub async fn arrived(shared: &Shared, federation: &Federation, stanza: Stanza) -> Position {
+/// checked by the stream. `count` is stored with what it leaves behind. Returns what has to be durable before it may be
+/// acknowledged.
+pub async fn arrived(shared: &Shared, federation: &Federation, stanza: Stanza, count: Batch) -> Position {
     shared.meters.stanzas_in.increment(1);
     match &stanza.from {
         Some(_) if federation.pings.answered(&stanza) => Position::default(),
-        Some(from) if federation.lists.permit(from.domain()) => shared.engine.receive_from_outside(stanza).await,
+        Some(from) if federation.lists.permit(from.domain()) => shared.engine.receive_counted(stanza, count).await,
         _ => {
             debug!("a stanza of a denied domain is dropped");
-            Position::default()
+            let counted = shared.engine.store.commit(count).await;
+            counted.map(|committed| committed.position).unwrap_or_default()
         }
     }
 }

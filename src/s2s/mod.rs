@@ -9,6 +9,7 @@
 //! A slow or hostile server hurts nobody else: what waits for it is bounded in number, bytes and time, what it sends is
 //! slowed down to its rate, and every line and every stream has a task of its own.
 
+mod acks;
 mod backoff;
 mod certificate;
 mod dane;
@@ -59,6 +60,7 @@ use tokio::sync::{Semaphore, mpsc};
 use wire::jid::BareJid;
 use wire::stanza::{Condition, Stanza, StanzaError};
 use wire::stream::Audience;
+use xeps::store::{Store, StoreError};
 
 /// What all streams with other servers share.
 pub struct Federation {
@@ -131,6 +133,14 @@ impl Federation {
             }
             Full::Time => link::closing_time(),
         })
+    }
+
+    /// Brings back what other servers may go on with after a restart. To be called before anybody connects.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn restore(&self, store: &dyn Store) -> Result<(), StoreError> {
+        self.resumables.restore(store).await
     }
 
     /// Reads the file of denied domains again.

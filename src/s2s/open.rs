@@ -310,7 +310,7 @@ impl Attempt<'_> {
                         return Err(closed_early(&closed));
                     }
                     // Nothing flows before the stream is established.
-                    Some(Initiated::Stanza(_)) => {}
+                    Some(Initiated::Stanza(_) | Initiated::AckWanted) => {}
                 }
             }
             if io.exchange(&mut initiator).await.map_err(unreachable)? == Moved::End {

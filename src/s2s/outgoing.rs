@@ -2,8 +2,9 @@
 //! nothing for long, and tell senders what could not be delivered.
 //!
 //! Where the peer manages the stream (XEP-0198), what it has not acknowledged when the connection breaks goes first on the
-//! next one.
+//! next one. A stream that goes both ways is opened again even if nothing is left to say: the peer may have something left.
 
+use super::acks::Acks;
 use super::backoff::Backoff;
 use super::link::{Aloft, arrived, broken, closing_time, give_back, stopped, too_late};
 use super::open::{Link, Opened, Trouble, bid_farewell, open};
@@ -14,16 +15,21 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-use tokio::time::sleep_until;
-use tracing::{Instrument, debug, info};
+use tokio::time::{interval, sleep_until};
+use tracing::{Instrument, debug, error, info};
 use wire::stanza::Stanza;
 use wire::stream::management::Suspended;
 use wire::stream::{Closed, Initiated, Purpose};
+use xeps::store::{Batch, Position};
+
+/// How often the store forgets incoming streams that are over.
+const CLEANING: Duration = Duration::from_secs(60);
 
 /// Gives every line that wants one a task, until the server stops; then waits until all streams are closed.
 pub async fn carry_all(shared: Arc<Shared>, federation: Arc<Federation>, mut lines: Lines) {
     let mut stopping = shared.stopping.clone();
     let mut tasks = JoinSet::new();
+    let mut cleaning = interval(CLEANING);
     loop {
         tokio::select! {
             line = lines.0.recv() => {
@@ -34,6 +40,12 @@ pub async fn carry_all(shared: Arc<Shared>, federation: Arc<Federation>, mut lin
                 tasks.spawn(task.run().instrument(span));
             }
             Some(_) = tasks.join_next() => {}
+            now = cleaning.tick() => {
+                let cleaned = federation.resumables.clean(shared.engine.store.as_ref(), now.into_std()).await;
+                if let Err(error) = cleaned {
+                    error!(%error, "the store failed: streams that are over stay in it");
+                }
+            }
             () = stopped(&mut stopping) => break,
         }
     }
@@ -57,6 +69,22 @@ struct Left {
     suspended: Suspended,
     /// How long it waits for the next stream.
     until: Instant,
+    /// Whether stanzas came back on the stream, and the latest write that they have caused.
+    both_ways: bool,
+    written: Position,
+}
+
+impl Left {
+    fn into_stanzas(self) -> Vec<Stanza> {
+        self.suspended.into_unacknowledged().into_iter().map(|sent| sent.stanza).collect()
+    }
+}
+
+/// What comes back on a stream that goes both ways.
+struct Back {
+    acks: Acks,
+    /// The latest write that it has caused.
+    written: Position,
 }
 
 /// A stream that lived so long was worth its connection; the next one may be opened at once.
@@ -125,7 +153,7 @@ impl Task {
         if taken.is_some() {
             self.carrier.hold(0);
         }
-        taken.into_iter().flat_map(|left| left.suspended.into_unacknowledged()).map(|sent| sent.stanza).collect()
+        taken.into_iter().flat_map(Left::into_stanzas).collect()
     }
 
     /// Waits before the next attempt; meanwhile nothing may wait for too long, and a refusal stands.
@@ -170,9 +198,12 @@ impl Task {
     /// Carries the line until the stream ends.
     async fn carry(&self, mut link: Link) {
         let mut aloft = Aloft::default();
-        let (former, until) = self.left.lock().take().map(|left| (left.suspended, left.until)).unzip();
+        let left = self.left.lock().take();
+        let until = left.as_ref().map(|left| left.until);
+        let mut back = Back { acks: Acks::default(), written: Position::default() };
+        let former = self.former(left, &link, &mut back).await;
         link.initiator.manage(former);
-        let closed = self.drive(&mut link, &mut aloft).await;
+        let closed = self.drive(&mut link, &mut aloft, &mut back).await;
         debug!(?closed, managed = link.initiator.is_managed(), "the stream has ended");
         // A stream that has acknowledged nothing buys no time: else a peer that never does would be sent the same forever.
         let until = until.filter(|_| !link.initiator.has_acknowledged());
@@ -181,8 +212,18 @@ impl Task {
             aloft.landed();
         }
         // Whoever answers our closing tag has read all that came before it.
+        let both_ways = link.initiator.is_bidirectional();
         let left = link.initiator.suspend().filter(|_| closed != Some(Closed::Answered));
-        *self.left.lock() = left.map(|suspended| Left { suspended, until });
+        let left = left.map(|suspended| Left { suspended, until, both_ways, written: back.written });
+        // What a peer has closed, it has nothing left on.
+        let left = left.filter(|left| closed.is_none() || left.suspended.unacknowledged().len() > 0);
+        match left {
+            // Nobody can find out how much of it has arrived, and it must not come twice.
+            Some(left) if left.suspended.id().is_empty() => {
+                give_back(&self.shared, left.into_stanzas(), &broken()).await
+            }
+            left => *self.left.lock() = left,
+        }
         if closed.is_some() {
             bid_farewell(&mut link.io, &mut link.initiator).await;
             if link_is_flushed(&link) {
@@ -192,8 +233,21 @@ impl Task {
         give_back(&self.shared, aloft.lost(), &broken()).await;
     }
 
+    /// What a former stream has left for this one. What came back on it is on disk by then: the peer will be told that it was
+    /// taken.
+    async fn former(&self, left: Option<Left>, link: &Link, back: &mut Back) -> Option<Suspended> {
+        let left = left?;
+        back.written = left.written;
+        let safe = self.shared.engine.store.durable(left.written).await;
+        if safe.is_ok() && left.both_ways == link.initiator.is_bidirectional() {
+            return Some(left.suspended);
+        }
+        give_back(&self.shared, left.into_stanzas(), &broken()).await;
+        None
+    }
+
     /// None: the connection is gone.
-    async fn drive(&self, link: &mut Link, aloft: &mut Aloft) -> Option<Closed> {
+    async fn drive(&self, link: &mut Link, aloft: &mut Aloft, back: &mut Back) -> Option<Closed> {
         let timeouts = &self.federation.config.timeouts;
         let (idle, patience) = (timeouts.idle.get(), timeouts.deliver.get());
         let mut stopping = self.shared.stopping.clone();
@@ -202,8 +256,11 @@ impl Task {
         loop {
             while let Some(event) = link.initiator.poll_event() {
                 match event {
-                    // It came on a stream that goes both ways, and is not counted.
-                    Initiated::Stanza(stanza) => drop(arrived(&self.shared, &self.federation, stanza).await),
+                    Initiated::Stanza(stanza) => {
+                        let written = Box::pin(arrived(&self.shared, &self.federation, stanza, Batch::new())).await;
+                        back.written = back.written.max(written);
+                    }
+                    Initiated::AckWanted => self.want_ack(link, back),
                     Initiated::Closed(closed) => return Some(closed),
                     // The other events belong to negotiation, which is over.
                     _ => {}
@@ -236,6 +293,17 @@ impl Task {
                     }
                     Ok(Moved::End) | Err(_) => return None,
                 },
+                safe = back.acks.safe(), if back.acks.is_waiting() => {
+                    let Some((h, again)) = back.acks.take() else { continue };
+                    if let Err(failure) = safe {
+                        error!(error = %failure, "the store failed: nothing can be acknowledged any more");
+                        return None;
+                    }
+                    link.initiator.acknowledge(h);
+                    if again {
+                        self.want_ack(link, back);
+                    }
+                }
                 () = self.carrier.ready(), if !writing => {}
                 () = sleep_until(due.into()) => {
                     let now = Instant::now();
@@ -256,9 +324,21 @@ impl Task {
                     if link.initiator.is_ready() {
                         self.load(link, aloft, Instant::now());
                     }
+                    if let Some(h) = link.initiator.received()
+                        && self.shared.engine.store.durable(back.written).await.is_ok()
+                    {
+                        link.initiator.acknowledge(h);
+                    }
                     link.initiator.close(Instant::now());
                 }
             }
+        }
+    }
+
+    /// The peer wants to know how many of the stanzas that came back are safe.
+    fn want_ack(&self, link: &Link, back: &mut Back) {
+        if let Some(h) = link.initiator.received() {
+            back.acks.want(&self.shared.engine.store, h, back.written);
         }
     }
 

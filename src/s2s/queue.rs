@@ -45,6 +45,15 @@ impl Queue {
         Ok(())
     }
 
+    /// Puts back what was taken, before everything else. It waits no longer than what comes next.
+    pub fn put_back(&mut self, stanzas: Vec<Stanza>, now: Instant) {
+        let deadline = self.next_deadline().unwrap_or(now + self.bounds.patience);
+        for stanza in stanzas.into_iter().rev() {
+            self.bytes += stanza.weight();
+            self.waiting.push_front(Waiting { stanza, deadline });
+        }
+    }
+
     /// Takes the first stanzas, as many as come to about `bytes`, at least one if there is one.
     pub fn take(&mut self, bytes: usize) -> Vec<Stanza> {
         let (mut taken, mut sum) = (Vec::new(), 0);
@@ -127,6 +136,19 @@ mod tests {
         assert_eq!(ids(&queue.take(1)), ["1"], "at least one, however large");
         assert_eq!(ids(&queue.take(usize::MAX)), ["2", "3"]);
         assert!(queue.is_empty());
+        assert_eq!(queue.bytes(), 0);
+    }
+
+    #[test]
+    fn what_is_put_back_goes_first_and_waits_no_longer() {
+        let (mut queue, start) = (queue(10, usize::MAX), Instant::now());
+        for id in ["1", "2", "3"] {
+            queue.push(stanza(id), start).unwrap();
+        }
+        let (taken, bytes) = (queue.take(stanza("1").weight() * 2), queue.bytes());
+        queue.put_back(taken, start + PATIENCE / 2);
+        assert!(queue.bytes() > bytes);
+        assert_eq!(ids(&queue.expired(start + PATIENCE)), ["1", "2", "3"]);
         assert_eq!(queue.bytes(), 0);
     }
 

@@ -53,7 +53,7 @@ pub struct Remotes {
 struct Line {
     queue: Mutex<Queue>,
     /// Wakes whoever carries the line.
-    wake: Arc<Notify>,
+    wake: Mutex<Arc<Notify>>,
 }
 
 impl Remotes {
@@ -72,7 +72,7 @@ impl Remotes {
         let mut lines = self.lines.lock();
         if let Some(line) = lines.get(&pair) {
             self.push(line, stanza, now).map_err(|_| Full::Room)?;
-            line.wake.notify_one();
+            line.wake.lock().notify_one();
             return Ok(());
         }
         if lines.len() >= self.limits.lines {
@@ -101,7 +101,7 @@ impl Remotes {
     }
 
     fn line(&self, wake: Arc<Notify>) -> Arc<Line> {
-        Arc::new(Line { queue: Mutex::new(Queue::new(self.limits.line)), wake })
+        Arc::new(Line { queue: Mutex::new(Queue::new(self.limits.line)), wake: Mutex::new(wake) })
     }
 
     fn push(&self, line: &Line, stanza: Stanza, now: Instant) -> Result<(), Stanza> {
@@ -137,7 +137,13 @@ impl Carrier {
 
     /// Waits until something may have come. Cancel safe.
     pub async fn ready(&self) {
-        self.line.wake.notified().await;
+        let wake = self.line.wake.lock().clone();
+        wake.notified().await;
+    }
+
+    /// Has somebody else woken when something comes.
+    pub fn wakes(&self, wake: Arc<Notify>) {
+        *self.line.wake.lock() = wake;
     }
 
     pub fn is_empty(&self) -> bool {
@@ -147,6 +153,14 @@ impl Carrier {
     /// See [`Queue::take`].
     pub fn take(&self, bytes: usize) -> Vec<Stanza> {
         self.change(|queue| queue.take(bytes))
+    }
+
+    /// See [`Queue::put_back`].
+    pub fn put_back(&self, stanzas: Vec<Stanza>, now: Instant) {
+        let mut queue = self.line.queue.lock();
+        let before = queue.bytes();
+        queue.put_back(stanzas, now);
+        self.remotes.bytes.fetch_add(queue.bytes() - before, Ordering::Relaxed);
     }
 
     /// See [`Queue::expired`].
@@ -206,7 +220,7 @@ impl Drop for Carrier {
         }
         // A line of its own for the task: the notifications of this one belong to the stream that carried it.
         let queue = std::mem::replace(&mut *self.line.queue.lock(), Queue::new(self.remotes.limits.line));
-        let line = Arc::new(Line { queue: Mutex::new(queue), wake: Arc::default() });
+        let line = Arc::new(Line { queue: Mutex::new(queue), wake: Mutex::default() });
         lines.insert(self.pair.clone(), line.clone());
         drop(lines);
         self.remotes.give_to_a_task(self.pair.clone(), line);
@@ -257,6 +271,31 @@ mod tests {
         assert!(wanted.try_recv().is_err(), "the stream carries it");
         drop(stream);
         assert_eq!(ids(&wanted.try_recv().unwrap().drain()), ["1"]);
+    }
+
+    #[test]
+    fn another_stream_can_take_a_line_over_with_what_was_not_acknowledged() {
+        let (remotes, mut wanted) = Remotes::new(limits(10, usize::MAX, 10));
+        let [first, second]: [Arc<Notify>; 2] = Default::default();
+        let line = remotes.carry(pair("b.example"), first).unwrap();
+        for id in ["1", "2", "3"] {
+            remotes.send(pair("b.example"), stanza(id), Instant::now()).unwrap();
+        }
+        let sent = line.take(1);
+        line.put_back(sent, Instant::now());
+        line.wakes(second.clone());
+        remotes.send(pair("b.example"), stanza("4"), Instant::now()).unwrap();
+        assert!(is_ready(second.notified()), "the new stream is woken");
+        assert_eq!(ids(&line.take(usize::MAX)), ["1", "2", "3", "4"]);
+        drop(line);
+        assert!(wanted.try_recv().is_err());
+        assert_eq!(remotes.bytes.load(Ordering::Relaxed), 0);
+    }
+
+    /// Whether a future is ready at once.
+    fn is_ready(future: impl Future<Output = ()>) -> bool {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        std::pin::pin!(future).poll(&mut cx).is_ready()
     }
 
     #[test]

@@ -70,6 +70,10 @@ scenarios! {
         a_component_that_is_away_is_missed
         a_wrong_secret_attaches_nothing
     }
+    encryption {
+        one_who_is_offline_reads_it_later
+        two_who_are_online_whisper
+    }
     friends {
         a_contact_that_cannot_be_is_refused
         a_removed_contact_is_gone_on_both_sides

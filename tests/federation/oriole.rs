@@ -91,7 +91,7 @@ fn a_bad_certificate_is_no_proof_in_either_direction() {
 }
 
 /// A log line without its colours.
-fn strip(line: &str) -> String {
+pub fn strip(line: &str) -> String {
     let mut text = String::new();
     let mut rest = line;
     while let Some(start) = rest.find('\u{1b}') {

@@ -304,3 +304,47 @@ fn what_is_no_bosh_request_is_told_so() {
     }
     assert_eq!(body.attr("type"), Some("terminate"), "{body:?}");
 }
+
+/// An open channel is a feed for everybody; what else there is cannot be told from what there is not.
+#[test]
+fn an_open_channel_is_a_feed() {
+    let server = server();
+    server.add_user("juliet");
+    let mut juliet = server.log_in("juliet", "balcony");
+    let mut asks = |what: &str| {
+        let what = format!("<pubsub xmlns='http://jabber.org/protocol/pubsub'>{what}</pubsub>");
+        let answer = juliet.iq("set", Some(&format!("pubsub.{DOMAIN}")), &what);
+        assert_eq!(answer.attr("type"), Some("result"), "{answer:?}");
+    };
+    let field = |name: &str, value: &str| format!("<field var='pubsub#{name}'><value>{value}</value></field>");
+    let with = |fields: &str| format!("<configure><x xmlns='jabber:x:data' type='submit'>{fields}</x></configure>");
+    asks(&format!("<create node='letters/to romeo'/>{}", with(&field("title", "Letters &lt;script/&gt;"))));
+    asks(&format!("<create node='diary'/>{}", with(&field("access_model", "whitelist"))));
+    let entry = "<entry xmlns='http://www.w3.org/2005/Atom'><title>Good night</title></entry>";
+    for node in ["letters/to romeo", "diary"] {
+        asks(&format!("<publish node='{node}'><item id='1'>{entry}</item></publish>"));
+    }
+    asks("<publish node='letters/to romeo'><item id='2'><mood xmlns='urn:example:mood'/></item></publish>");
+
+    let path = "/channels/letters%2Fto%20romeo";
+    let answer = get(&server, path);
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/atom+xml; charset=utf-8")));
+    let feed: Element = answer.text().parse().unwrap();
+    let atom = "http://www.w3.org/2005/Atom";
+    let entries: Vec<String> =
+        feed.children_named("entry", atom).map(|entry| entry.child("title", atom).unwrap().text()).collect();
+    assert_eq!(
+        (feed.child("title", atom).unwrap().text().as_str(), entries),
+        ("Letters <script/>", vec!["Good night".to_owned()])
+    );
+    assert!(answer.text().contains("/channels/letters%2Fto%20romeo'") && !answer.text().contains("mood"));
+
+    let tag = answer.header("etag").unwrap();
+    let again = http(server.web(), &format!("GET {path} HTTP/1.1\r\nIf-None-Match: {tag}"), b"");
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    asks(&format!("<publish node='letters/to romeo'><item id='3'>{entry}</item></publish>"));
+    assert_eq!(http(server.web(), &format!("GET {path} HTTP/1.1\r\nIf-None-Match: {tag}"), b"").status, 200);
+    for hidden in ["/channels/diary", "/channels/nothing", "/channels/"] {
+        assert_eq!(get(&server, hidden).status, 404, "{hidden}");
+    }
+}

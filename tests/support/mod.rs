@@ -5,6 +5,7 @@
 
 pub mod certificate;
 pub mod client;
+pub mod component;
 pub mod log;
 pub mod login;
 pub mod random;

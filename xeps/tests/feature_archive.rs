@@ -398,3 +398,36 @@ fn a_client_is_told_with_its_login_how_far_the_archive_goes() {
     assert!(bound.contains(&metadata), "{bound}");
     assert_eq!(late(&mut world, CHAMBER), ["fleeting"], "it reads the rest from there");
 }
+
+const TEXT: &str = "{urn:xmpp:fulltext:0}fulltext";
+
+#[test]
+fn an_archive_is_searched_for_words() {
+    let mut world = world();
+    world.arrives(&from_romeo("1", "<body>O, wilt thou leave me so unsatisfied?</body>"));
+    world
+        .sends(BALCONY, "<message to='romeo@example.net' type='chat' id='2'><body>What satisfaction?</body></message>")
+        .unwrap();
+    for (text, found) in [("Wilt THOU", 1), ("satisfaction", 1), ("satis", 0), ("", 2), ("...", 0)] {
+        let (results, fin) = query(&mut world, CHAMBER, &field(TEXT, text));
+        assert_eq!(results.len(), found, "{text}");
+        assert!(fin.contains("complete='true'"), "{fin}");
+    }
+    let form = world.asks(BALCONY, &format!("<iq type='get' id='f'><query xmlns='{MAM}'/></iq>"));
+    assert!(form.contains(&format!("<field type='text-single' var='{TEXT}'/>")), "{form}");
+    let info = world.asks(BALCONY, "<iq type='get' id='i'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+    assert!(info.contains("<feature var='urn:xmpp:fulltext:0'/>"), "{info}");
+}
+
+#[test]
+fn where_archives_are_not_searched_nothing_speaks_of_it() {
+    let mut settings = Settings::new(Timestamp::UNIX_EPOCH);
+    settings.archive.search = mam::Search::Off;
+    let mut world = world_with(settings);
+    let inside = field(TEXT, "thou");
+    let answer = world.asks(BALCONY, &format!("<iq type='set' id='q'><query xmlns='{MAM}'>{inside}</query></iq>"));
+    assert_eq!(condition(&answer), "feature-not-implemented");
+    let form = world.asks(BALCONY, &format!("<iq type='get' id='f'><query xmlns='{MAM}'/></iq>"));
+    let info = world.asks(BALCONY, "<iq type='get' id='i'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+    assert!(!form.contains("fulltext") && !info.contains("fulltext") && info.contains(MAM));
+}

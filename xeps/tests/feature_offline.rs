@@ -234,3 +234,143 @@ fn nobody_stamps_in_the_name_of_the_server() {
     let expected = late(BALCONY, &message("", &format!("<body>x</body>{foreign}")), "2026-01-01T00:00:00.000Z");
     assert_eq!(world.acts(), [expected]);
 }
+
+const OFFLINE: &str = "http://jabber.org/protocol/offline";
+
+/// A question of a session about Juliet's queue.
+fn discovers(world: &mut World, session: &str, what: &str) -> String {
+    let query = format!("<query xmlns='http://jabber.org/protocol/disco#{what}' node='{OFFLINE}'/>");
+    world.asks(session, &format!("<iq type='get' id='d'>{query}</iq>"))
+}
+
+/// The nodes of what waits for Juliet.
+fn nodes(world: &mut World) -> Vec<String> {
+    let answer = discovers(world, BALCONY, "items");
+    answer.split(" node='").skip(2).map(|rest| rest.split('\'').next().unwrap().to_owned()).collect()
+}
+
+fn offline(world: &mut World, kind: &str, inside: &str) -> String {
+    world.asks(BALCONY, &format!("<iq type='{kind}' id='o'><offline xmlns='{OFFLINE}'>{inside}</offline></iq>"))
+}
+
+fn world_with_three() -> World {
+    let mut world = world();
+    for id in 1..=3 {
+        world.message_comes(&message(&format!("id='m{id}'"), "<body>Hist!</body>"));
+        world.wait(Duration::from_secs(1));
+    }
+    world
+}
+
+#[test]
+fn a_client_learns_how_many_messages_wait_and_from_whom() {
+    let mut world = world_with_three();
+    let info = discovers(&mut world, BALCONY, "info");
+    assert!(info.contains("<identity category='automation' type='message-list'/>"), "{info}");
+    assert!(info.contains("<field var='number_of_messages'><value>3</value></field>"), "{info}");
+    let items = discovers(&mut world, BALCONY, "items");
+    assert_eq!(items.matches("<item jid='juliet@example.org' name='romeo@example.net/orchard' node='").count(), 3);
+    let mut sorted = nodes(&mut world);
+    sorted.sort();
+    assert_eq!(nodes(&mut world), sorted);
+    assert_eq!(stored(&world), 3);
+}
+
+#[test]
+fn whoever_asks_is_not_flooded_and_nobody_else_while_the_session_lasts() {
+    for what in ["info", "items"] {
+        let mut world = world_with_three();
+        discovers(&mut world, BALCONY, what);
+        world.becomes_available(BALCONY, 0);
+        world.becomes_available(CHAMBER, 0);
+        assert!(world.acts().is_empty(), "{what}");
+        world.leaves(BALCONY);
+        assert!(!world.acts().iter().any(|act| act.contains("<message")));
+        let mut world = world.with_session("juliet@example.org/garden");
+        world.becomes_available("juliet@example.org/garden", 0);
+        assert_eq!(world.acts().len(), 3, "what was not removed waits for the next session");
+    }
+}
+
+#[test]
+fn messages_are_viewed_and_stay() {
+    let mut world = world_with_three();
+    let nodes = nodes(&mut world);
+    let item = |node: &str| format!("<item action='view' node='{node}'/>");
+    assert_eq!(offline(&mut world, "get", &format!("{}{}", item(&nodes[2]), item(&nodes[0]))), "");
+    let acts = world.acts();
+    let marked = format!("<offline xmlns='{OFFLINE}'><item node='{}'/></offline></message>", nodes[2]);
+    assert!(acts[0].contains("id='m3'") && acts[0].ends_with(&marked) && acts[0].contains("<delay "), "{}", acts[0]);
+    assert!(acts[1].contains("id='m1'") && acts.len() == 3, "{acts:?}");
+    assert_eq!(acts[2], format!("{BALCONY} gets <iq id='o' to='{BALCONY}' type='result'/>"));
+    assert_eq!(stored(&world), 3);
+    let answer = offline(&mut world, "get", &format!("{}{}", item(&nodes[0]), item("00000000000000000001")));
+    assert!(answer.contains("item-not-found") && world.acts().is_empty(), "{answer}");
+}
+
+#[test]
+fn messages_are_removed_all_that_are_named_or_none() {
+    let mut world = world_with_three();
+    let nodes = nodes(&mut world);
+    let item = |node: &str| format!("<item action='remove' node='{node}'/>");
+    let answer = offline(&mut world, "set", &format!("{}{}", item(&nodes[0]), item("x")));
+    assert!(answer.contains("item-not-found") && stored(&world) == 3, "{answer}");
+    let answer = offline(&mut world, "set", &format!("{}{}", item(&nodes[0]), item(&nodes[2])));
+    assert!(answer.contains("type='result'"), "{answer}");
+    assert_eq!(self::nodes(&mut world), [nodes[1].clone()]);
+}
+
+#[test]
+fn all_messages_are_fetched_and_purged() {
+    let mut world = world_with_three();
+    assert_eq!(offline(&mut world, "get", "<fetch/>"), "");
+    assert_eq!((world.acts().len(), stored(&world)), (4, 3));
+    world.becomes_available(BALCONY, 0);
+    assert!(world.acts().is_empty(), "whoever fetches is not flooded either");
+    assert!(offline(&mut world, "set", "<purge/>").contains("type='result'"));
+    assert_eq!(stored(&world), 0);
+    let empty = discovers(&mut world, BALCONY, "items");
+    assert!(
+        empty.contains(&format!("<query xmlns='http://jabber.org/protocol/disco#items' node='{OFFLINE}'/>")),
+        "{empty}"
+    );
+}
+
+#[test]
+fn nobody_else_looks_into_the_queue() {
+    let mut world = world_with_three().with_account("nurse", "secret").with_session("nurse@example.org/house");
+    for to in ["juliet@example.org", "nobody@example.org"] {
+        let ask = |kind: &str, inside: &str| {
+            format!("<iq type='{kind}' id='o' to='{to}'><offline xmlns='{OFFLINE}'>{inside}</offline></iq>")
+        };
+        assert!(world.asks("nurse@example.org/house", &ask("get", "<fetch/>")).contains("forbidden"));
+        assert!(world.asks("nurse@example.org/house", &ask("set", "<purge/>")).contains("forbidden"));
+    }
+    let query = format!("<query xmlns='http://jabber.org/protocol/disco#info' node='{OFFLINE}'/>");
+    let mut ask = |to: &str| {
+        let answer = world.asks("nurse@example.org/house", &format!("<iq type='get' id='d' to='{to}'>{query}</iq>"));
+        answer.replace(to, "")
+    };
+    assert_eq!(ask("juliet@example.org"), ask("nobody@example.org"), "a stranger cannot tell");
+    let mut world = world_with_three().with_account("nurse", "secret").with_session("nurse@example.org/house");
+    world = world.with_subscriber("juliet@example.org", "nurse@example.org");
+    let ask = format!("<iq type='get' id='d' to='juliet@example.org'>{query}</iq>");
+    assert!(world.asks("nurse@example.org/house", &ask).contains("forbidden"));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let mut world = world_with_three();
+    for (kind, inside) in [
+        ("get", ""),
+        ("set", ""),
+        ("get", "<purge/>"),
+        ("set", "<fetch/>"),
+        ("get", "<item action='remove' node='x'/>"),
+        ("set", "<item action='view' node='x'/>"),
+    ] {
+        let answer = offline(&mut world, kind, inside);
+        assert!(answer.contains("bad-request"), "{kind} {inside}: {answer}");
+    }
+    assert_eq!(stored(&world), 3);
+}

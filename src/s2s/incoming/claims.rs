@@ -59,9 +59,7 @@ impl Incoming<'_> {
         }
         info!(from = %domain, to = %local, how = "External", "connected");
         Span::current().record("jid", domain.as_str());
-        let pair = Pair { local, remote: domain.jid().clone() };
-        self.certified = Some(pair.clone());
-        self.proved.insert(pair);
+        self.proved.insert(Pair { local, remote: domain.jid().clone() });
         self.stream.authorized_server(domain.jid().clone());
         Next::Go
     }

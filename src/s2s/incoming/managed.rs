@@ -2,60 +2,56 @@
 //! disk, and what was counted outlives the connection.
 
 use super::{Incoming, Next};
-use crate::s2s::resumption::{Broken, NotTaken, PATIENCE};
-use std::pin::Pin;
-use std::time::Instant;
+use crate::net::Io;
+use crate::s2s::link::{broken, give_back};
+use crate::s2s::remotes::Carrier;
+use crate::s2s::resumption::{Broken, Claimant, NotTaken, PATIENCE, Resting, record};
+use std::time::{Duration, Instant};
 use tracing::{debug, error, info};
-use wire::stanza::Condition;
+use wire::stanza::{Condition, Kind, Stanza};
 use wire::stream::management::{Enable, Grant, Resume};
-use wire::stream::{StreamCondition, StreamError};
-use xeps::store::StoreError;
+use wire::stream::{Event, StreamCondition, StreamError};
+use xeps::store::{Batch, StoreError};
 
-/// The answer to requests for acknowledgement, while it waits for the disk. Stanzas flow meanwhile.
-#[derive(Default)]
-pub struct Acks {
-    waiting: Option<Waiting>,
-    /// There was another request in the meantime.
-    again: bool,
-}
+/// How long nothing is sent to a peer that may still say what is to become of a stream that broke.
+const SETTLING: Duration = Duration::from_secs(3);
 
-struct Waiting {
-    h: u32,
-    durable: Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>,
-}
-
-impl Acks {
-    pub fn is_waiting(&self) -> bool {
-        self.waiting.is_some()
-    }
-
-    /// Returns when what is waited for is on disk, or never will be. Cancel safe.
-    pub async fn safe(&mut self) -> Result<(), StoreError> {
-        match &mut self.waiting {
-            Some(waiting) => waiting.durable.as_mut().await,
-            None => std::future::pending().await,
-        }
-    }
-}
+/// How long a peer is listened to for its last acknowledgement.
+const LAST: Duration = Duration::from_secs(2);
 
 impl Incoming<'_> {
-    /// The peer wants its stanzas counted.
-    pub(super) fn enable(&mut self, wish: &Enable) {
-        let id = self.shared.engine.clock.id();
-        if let Some(pair) = self.certified.clone().filter(|_| wish.resume) {
-            self.ticket = self.federation.resumables.begin(pair, id.clone(), Instant::now());
+    /// From when on stanzas may go back to the peer; None: never, or not yet.
+    pub(super) fn speaks_from(&mut self) -> Option<Instant> {
+        if !self.stream.is_established() || !self.stream.is_bidirectional() {
+            return None;
         }
+        let now = Instant::now();
+        let settled = if self.stream.may_yet_be_managed() { now + SETTLING } else { now };
+        Some(*self.speaks_from.get_or_insert(settled))
+    }
+
+    /// The peer wants its stanzas counted. What a former stream has left for it goes first on this one.
+    pub(super) async fn enable(&mut self, wish: &Enable) {
+        let id = self.shared.engine.clock.id();
+        // What is said without TLS can be read, and cut, by others.
+        let resumable = wish.resume && matches!(self.io, Io::Tls(_));
+        if let Some(pair) = self.proved.iter().next().filter(|_| resumable) {
+            self.ticket = self.federation.resumables.begin(pair.clone(), id.clone(), Instant::now());
+        }
+        self.note().await;
         let grant = self.ticket.as_ref().map(|_| Grant { id, max: PATIENCE });
         self.stream.enabled(grant.as_ref());
+        for broken in self.federation.resumables.inherit(&self.claimant()) {
+            let lines = broken.into_lines(Instant::now());
+            self.adopt(lines);
+        }
+        self.speaks_from = Some(Instant::now());
     }
 
     /// The peer wants to go on with a stream that broke. What was counted there must be on disk before that is told.
     pub(super) async fn resume(&mut self, resume: &Resume) -> Next {
-        let taken = match &self.certified {
-            Some(pair) => self.federation.resumables.take(pair, &resume.previd).await,
-            None => Err(NotTaken::Unknown),
-        };
-        let (Broken { mut suspended, written }, ticket) = match taken {
+        let taken = self.federation.resumables.take(&self.claimant(), &resume.previd).await;
+        let (Broken { mut suspended, written, carriers, given_up, .. }, ticket) = match taken {
             Ok(taken) => taken,
             Err(NotTaken::Unknown) => {
                 self.stream.not_managed(Condition::ItemNotFound);
@@ -64,66 +60,154 @@ impl Incoming<'_> {
             // A refusal would make the peer send again what the other connection is still at.
             Err(NotTaken::Held) => return self.fail(StreamCondition::ResourceConstraint),
         };
-        if let Err(too_high) = suspended.acknowledge(resume.h) {
+        if given_up {
+            suspended.believe(resume.h);
+        } else if let Err(too_high) = suspended.acknowledge(resume.h) {
+            give_back(self.shared, stanzas(suspended.into_unacknowledged()), &broken()).await;
             return Next::Then(self.stream.fail_too_high(too_high));
         }
         if let Err(failure) = self.shared.engine.store.durable(written).await {
+            give_back(self.shared, stanzas(suspended.into_unacknowledged()), &broken()).await;
             return Next::Then(self.not_stored(&failure));
         }
         info!(h = suspended.received(), "the peer goes on with a stream that broke");
         self.written = self.written.max(written);
+        self.counted = suspended.received();
         self.ticket = Some(ticket);
+        self.adopt(carriers);
         self.stream.resumed(suspended);
+        self.note().await;
+        self.speaks_from = Some(Instant::now());
         Next::Go
     }
 
-    /// The peer wants to know how many of its stanzas are safe.
-    pub(super) fn want_ack(&mut self) {
-        let Some(h) = self.stream.received() else { return };
-        if self.acks.is_waiting() {
-            self.acks.again = true;
-            return;
+    fn claimant(&self) -> Claimant<'_> {
+        Claimant { proved: &self.proved, both_ways: self.stream.is_bidirectional() }
+    }
+
+    fn adopt(&mut self, lines: Vec<Carrier>) {
+        lines.iter().for_each(|line| line.wakes(self.wake.clone()));
+        self.carriers.extend(lines);
+    }
+
+    /// Has the store know the stream, with all that was proved on it by now, if it may be taken up again.
+    pub(super) async fn note(&mut self) {
+        let Some(ticket) = self.ticket.as_ref().filter(|_| self.noted < self.proved.len()) else { return };
+        let mut batch = Batch::new();
+        record::put_stream(&mut batch, ticket.id(), &self.proved, self.stream.is_bidirectional());
+        record::put_count(&mut batch, ticket.id(), self.counted);
+        match self.shared.engine.store.commit(batch).await {
+            Ok(_) => self.noted = self.proved.len(),
+            // It cannot be taken up after a restart then; nothing that was acknowledged is lost by that.
+            Err(error) => error!(%error, "the store failed: a stream of another server is not noted"),
         }
-        let (store, written) = (self.shared.engine.store.clone(), self.written);
-        let durable = Box::pin(async move { store.durable(written).await });
-        self.acks.waiting = Some(Waiting { h, durable });
+    }
+
+    /// What goes with whatever a stanza of the peer stores at its recipient, so that it is counted if and only if that is
+    /// there. Others than messages may be done twice without harm.
+    pub(super) fn count(&mut self, stanza: &Stanza) -> Batch {
+        let mut batch = Batch::new();
+        if let (Some(ticket), Some(h), Kind::Message(_)) = (&self.ticket, self.stream.received(), stanza.kind) {
+            record::put_count(&mut batch, ticket.id(), h);
+            self.counted = h;
+        }
+        batch
+    }
+
+    /// Has the store know how many stanzas were handled. What they stored was stored before, so that it is on disk when this
+    /// is.
+    async fn store_count(&mut self) -> Result<(), StoreError> {
+        let (Some(ticket), Some(h)) = (&self.ticket, self.stream.received()) else { return Ok(()) };
+        if h != self.counted {
+            let mut batch = Batch::new();
+            record::put_count(&mut batch, ticket.id(), h);
+            self.written = self.written.max(self.shared.engine.store.commit(batch).await?.position);
+            self.counted = h;
+        }
+        Ok(())
+    }
+
+    /// The peer wants to know how many of its stanzas are safe.
+    pub(super) async fn want_ack(&mut self) -> Result<(), StoreError> {
+        self.store_count().await?;
+        if let Some(h) = self.stream.received() {
+            self.acks.want(&self.shared.engine.store, h, self.written);
+        }
+        Ok(())
     }
 
     /// False: the store has failed, and the stream is over.
-    pub(super) fn answer_ack(&mut self, safe: Result<(), StoreError>) -> bool {
-        let Some(Waiting { h, .. }) = self.acks.waiting.take() else { return true };
-        if let Err(failure) = safe {
-            self.not_stored(&failure);
-            return false;
+    pub(super) async fn answer_ack(&mut self, safe: Result<(), StoreError>) -> bool {
+        let Some((h, again)) = self.acks.take() else { return true };
+        let mut done = safe;
+        if done.is_ok() {
+            self.stream.acknowledge(h);
+            if again {
+                done = self.want_ack().await;
+            }
         }
-        self.stream.acknowledge(h);
-        if std::mem::take(&mut self.acks.again) {
-            self.want_ack();
+        if let Err(failure) = &done {
+            self.not_stored(failure);
         }
-        true
+        done.is_ok()
     }
 
-    /// Before the server stops and forgets what it has counted, the peer is told.
-    pub(super) async fn last_ack(&mut self) {
-        if let Some(h) = self.stream.received()
+    /// Before the server stops and forgets what it has counted, the peer is told, and asked for what it has.
+    pub(super) async fn last_acks(&mut self) {
+        if self.store_count().await.is_ok()
+            && let Some(h) = self.stream.received()
             && self.shared.engine.store.durable(self.written).await.is_ok()
         {
             self.stream.acknowledge(h);
         }
+        let told = async {
+            self.stream.ask(Instant::now());
+            while self.stream.kept() > 0 && self.io.exchange(&mut self.stream).await.is_ok() {
+                // What else comes is not counted as taken care of: its sender learns that.
+                while let Some(event) = self.stream.poll_event() {
+                    if let Event::Closed(_) = event {
+                        return;
+                    }
+                }
+            }
+        };
+        // Who does not answer in time is not waited for.
+        let _ = tokio::time::timeout(LAST, told).await;
     }
 
-    /// The stream has ended. If it broke, its peer may take it up again.
-    pub(super) fn rest(&mut self, broke: bool) {
-        let Some(ticket) = self.ticket.take().filter(|_| broke) else { return };
-        if let Some(suspended) = self.stream.suspend() {
-            debug!(h = suspended.received(), "the stream may be taken up again");
-            ticket.rest(Broken { suspended, written: self.written }, Instant::now());
+    /// The connection is gone: what its peer may take up is kept, and is to be watched if there is something for that.
+    pub(super) async fn rest(&mut self) -> Option<Resting> {
+        if let Err(failure) = self.store_count().await {
+            self.not_stored(&failure);
+            self.ticket = None;
         }
+        let ticket = self.ticket.take()?;
+        let suspended = self.stream.suspend()?;
+        debug!(h = suspended.received(), "the stream may be taken up again");
+        self.carriers.iter().for_each(|carrier| carrier.hold(0));
+        let broken = Broken {
+            suspended,
+            written: self.written,
+            pairs: std::mem::take(&mut self.proved),
+            both_ways: self.stream.is_bidirectional(),
+            carriers: std::mem::take(&mut self.carriers),
+            given_up: false,
+        };
+        ticket.rest(broken, Instant::now())
     }
 
-    fn not_stored(&mut self, failure: &StoreError) -> wire::stream::Event {
+    /// Takes what the peer was sent on a managed stream and has not acknowledged.
+    pub(super) fn take_unacknowledged(&mut self) -> Vec<Stanza> {
+        stanzas(self.stream.take_unacknowledged())
+    }
+
+    pub(super) fn not_stored(&mut self, failure: &StoreError) -> Event {
         error!(error = %failure, "the store failed: nothing can be acknowledged any more");
         let text = "what you sent may not have been stored";
         self.stream.fail(StreamError::with_text(StreamCondition::InternalServerError, text))
     }
+}
+
+fn stanzas(sent: Vec<wire::stream::management::Sent>) -> Vec<Stanza> {
+    sent.into_iter().map(|sent| sent.stanza).collect()
 }

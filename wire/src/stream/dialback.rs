@@ -117,13 +117,9 @@ impl Stream {
         if !federation.pairs.settle(from, to) || matches!(self.phase, Phase::Closing | Phase::Closed) {
             return;
         }
-        if *verdict == Verdict::Valid {
-            federation.pairs.add(from.clone(), to.clone());
-        }
-        let limits = federation.limits;
         put(&mut self.out, &verdict.write(addressed("result", to, from)));
-        if *verdict == Verdict::Valid && matches!(self.phase, Phase::Negotiating(_)) {
-            self.establish(limits);
+        if *verdict == Verdict::Valid {
+            self.establish_for(from.clone(), to.clone());
         }
     }
 

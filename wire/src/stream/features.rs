@@ -88,7 +88,13 @@ struct Row {
     forbids: Facts,
 }
 
-const TABLE: [Row; 12] = [
+impl Row {
+    fn holds(&self, facts: Facts) -> bool {
+        facts.all_of(self.needs) && !facts.any_of(self.forbids)
+    }
+}
+
+const TABLE: [Row; 13] = [
     Row { feature: StreamFeature::StartTls, needs: Facts::TLS_POSSIBLE, forbids: Facts(1 | 8) },
     Row { feature: StreamFeature::Mechanisms, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::Authentication, needs: Facts(4 | 1 | 128), forbids: Facts(8 | 16) },
@@ -99,13 +105,15 @@ const TABLE: [Row; 12] = [
     Row { feature: StreamFeature::Bind, needs: Facts::AUTHENTICATED, forbids: Facts(16 | 256) },
     Row { feature: StreamFeature::Session, needs: Facts::AUTHENTICATED, forbids: Facts(16 | 256) },
     Row { feature: StreamFeature::Management, needs: Facts(8 | 512), forbids: Facts::NONE },
+    // No features follow on dialback, so it is told beforehand (XEP-0198 section 3 has it begin after dialback).
+    Row { feature: StreamFeature::Management, needs: Facts(4 | 16 | 32 | 512), forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::ClientState, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
     Row { feature: StreamFeature::Late, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
 ];
 
 /// Whether the feature may be used now.
 pub(super) fn available(feature: StreamFeature, facts: Facts) -> bool {
-    TABLE.iter().any(|row| row.feature == feature && facts.all_of(row.needs) && !facts.any_of(row.forbids))
+    TABLE.iter().any(|row| row.feature == feature && row.holds(facts))
 }
 
 /// What there is to offer to one peer.
@@ -122,7 +130,7 @@ pub(super) struct Offer<'a> {
 pub(super) fn advertise(facts: Facts, offer: &Offer<'_>) -> Element {
     let Offer { policy, mechanisms, bindings, .. } = offer;
     let mut features = Element::new("features", ns::STREAM);
-    for row in TABLE.iter().filter(|row| available(row.feature, facts)) {
+    for row in TABLE.iter().filter(|row| row.holds(facts)) {
         match row.feature {
             StreamFeature::StartTls => {
                 let required = policy.require_tls.then(|| Element::new("required", ns::TLS));
@@ -192,7 +200,7 @@ mod tests {
     #[test]
     fn tls_first_then_authentication_then_binding() {
         let offered =
-            |facts: Facts| TABLE.iter().map(|row| row.feature).filter(|f| available(*f, facts)).collect::<Vec<_>>();
+            |facts: Facts| TABLE.iter().filter(|row| row.holds(facts)).map(|row| row.feature).collect::<Vec<_>>();
         use StreamFeature::*;
         assert_eq!(offered(Facts::TLS_POSSIBLE), [StartTls]);
         assert_eq!(offered(Facts::TLS_POSSIBLE | Facts::PROTECTED), [StartTls, Mechanisms, Early]);
@@ -202,7 +210,10 @@ mod tests {
         let server = Facts::TLS | Facts::PROTECTED | Facts::SERVER | Facts::DIALBACK | Facts::BIDI;
         assert_eq!(offered(server), [Mechanisms, ChannelBinding, Dialback, Bidi]);
         assert_eq!(offered(server | Facts::AUTHENTICATED), [Dialback]);
-        assert_eq!(offered(server | Facts::MANAGED), [Mechanisms, ChannelBinding, Dialback, Bidi], "not yet");
+        let before = [Mechanisms, ChannelBinding, Dialback, Bidi, Management];
+        assert_eq!(offered(server | Facts::MANAGED), before, "after dialback there are no features any more");
+        let strict = Facts::TLS | Facts::PROTECTED | Facts::SERVER | Facts::MANAGED;
+        assert_eq!(offered(strict), [Mechanisms, ChannelBinding], "not yet");
         assert_eq!(offered(server | Facts::MANAGED | Facts::AUTHENTICATED), [Dialback, Management]);
     }
 }

@@ -24,7 +24,7 @@ pub struct FederationPolicy {
     pub dialback: bool,
     /// Whether stanzas may be sent back on the same stream (XEP-0288).
     pub bidi: bool,
-    /// Whether a stream that goes one way, from a peer that was authenticated by SASL, is managed (XEP-0198).
+    /// Whether the peer may have the stream managed once it has proved a domain (XEP-0198).
     pub management: bool,
 }
 
@@ -72,9 +72,6 @@ impl Stream {
         if let Some(federation) = &mut self.federation {
             federation.bidi = true;
         }
-        if let Phase::Negotiating(negotiation) = &mut self.phase {
-            negotiation.both_ways = true;
-        }
     }
 
     /// The certificate was accepted and the stream opened anew: the pair may speak.
@@ -82,12 +79,22 @@ impl Stream {
         let Phase::Negotiating(negotiation) = &self.phase else { return };
         let (Some(peer), Some(policy)) = (negotiation.user.clone(), &negotiation.policy) else { return };
         let domain = policy.domain.clone();
-        let managed = negotiation.may(StreamFeature::Management);
+        self.establish_for(peer, domain);
+    }
+
+    /// A pair has proved itself: it may speak, and the first one has stanzas flow.
+    pub(super) fn establish_for(&mut self, from: BareJid, to: BareJid) {
+        let managed = match &self.phase {
+            Phase::Negotiating(negotiation) => Some(negotiation.may(StreamFeature::Management)),
+            _ => None,
+        };
         let Some(federation) = &mut self.federation else { return };
-        federation.pairs.add(peer, domain);
-        federation.managed = managed;
-        let limits = federation.limits;
-        self.establish(limits);
+        federation.pairs.add(from, to);
+        if let Some(managed) = managed {
+            federation.managed = managed;
+            let limits = federation.limits;
+            self.establish(limits);
+        }
     }
 
     /// Answers a stanza of another server that broke a rule. It cannot go back the way it came; and one whose recipient

@@ -235,14 +235,25 @@ impl Initiator {
 
     fn child(&mut self, child: Result<TopLevel, Unreadable>) -> Option<Initiated> {
         match child {
-            Ok(TopLevel::Stanza(stanza)) if self.phase == Phase::Established && self.bidi => self.came_back(stanza),
+            Ok(TopLevel::Stanza(stanza)) if self.hears() => {
+                self.managed.count_received();
+                self.came_back(stanza)
+            }
             Ok(TopLevel::Stanza(_)) => Some(self.fail(StreamCondition::NotAuthorized)),
             Ok(TopLevel::Element(element)) => self.element(&element),
             Err(Unreadable::Xml(error)) => Some(self.fail(StreamError::from(&error))),
             Err(Unreadable::From) => Some(self.fail(StreamCondition::InvalidFrom)),
             // The peer is told nothing: an answer would need a stream of its own.
-            Err(Unreadable::Rejected(_)) => None,
+            Err(Unreadable::Rejected(_)) => {
+                self.managed.count_received();
+                None
+            }
         }
+    }
+
+    /// Whether stanzas may come back. Behind our closing tag too: the peer may not have seen it (RFC 6120 section 4.4).
+    fn hears(&self) -> bool {
+        self.bidi && matches!(self.phase, Phase::Established | Phase::Closing)
     }
 
     /// XEP-0288 section 2.1: the peer speaks for the domain we have connected to, and to the one we have shown.
@@ -266,8 +277,7 @@ impl Initiator {
             (Phase::Features, ns::STREAM, "features") => self.features(element),
             // After EXTERNAL, features say that the new stream has begun; what else is on offer is not needed.
             (Phase::Accepted, ns::STREAM, "features") => {
-                // On a stream that goes both ways, each side would have to wait for the other to resume it.
-                self.managed.offered = !self.bidi && element.child("sm", management::NS).is_some();
+                self.managed.offered = element.child("sm", management::NS).is_some();
                 self.established(How::External)
             }
             (Phase::Established | Phase::Closing, management::NS, _) => self.manages(element),
@@ -333,6 +343,8 @@ impl Initiator {
             super::put(&mut self.out, &Element::new("bidi", BIDI));
             self.bidi = true;
         }
+        // By dialback nothing more is offered afterwards.
+        self.managed.offered = features.child("sm", management::NS).is_some();
         let mechanisms = features.child("mechanisms", ns::SASL);
         let external = mechanisms.is_some_and(|all| all.children().any(|one| one.text().trim() == "EXTERNAL"));
         if external && self.outgoing.external && self.outgoing.secured {

@@ -5,8 +5,8 @@
 //! those stanzas had to store is on disk. So is what becomes of a broken stream: [`Stream::suspend`] takes out of it what a
 //! later one is resumed with. The machine only asks: [`Event::Enable`], [`Event::Resume`].
 //!
-//! Another server is offered it when SASL has said who it is, on a stream that goes one way. The initiating side of such a stream
-//! is in `stream/initiate/managed.rs`.
+//! Another server may use it when SASL or dialback has said who it is. The initiating side of such a stream is in
+//! `stream/initiate/managed.rs`.
 
 mod counts;
 mod elements;
@@ -77,7 +77,7 @@ impl Stream {
     /// Sends again what the peer has not acknowledged (section 5).
     pub fn resend(&mut self) {
         let Some(management) = &mut self.management else { return };
-        management.requested = false;
+        management.requested = None;
         management.oldest = None;
         management.unacknowledged.iter().for_each(|sent| sent.stanza.write(&mut self.out));
     }
@@ -134,11 +134,18 @@ impl Stream {
         None
     }
 
+    /// Asks for an acknowledgement of what waits for one, whatever has been asked before.
+    pub fn ask(&mut self, now: Instant) {
+        if self.kept() > 0 && self.is_established() {
+            self.request(now);
+        }
+    }
+
     /// Asks for an acknowledgement. A request is as good as a ping, a live peer answers it; and unlike a ping it is no
     /// stanza, which the peer would count.
     pub(super) fn request(&mut self, now: Instant) {
         if let Some(management) = &mut self.management {
-            management.requested = true;
+            management.requested = Some(now);
             self.out.extend_from_slice(format!("<r xmlns='{NS}'/>").as_bytes());
             self.timers.ping(now);
         }
@@ -148,6 +155,21 @@ impl Stream {
     /// was written counts as delivered.
     pub fn take_unacknowledged(&mut self) -> Vec<Sent> {
         self.management.take().map(|management| management.unacknowledged.into()).unwrap_or_default()
+    }
+
+    /// Whether so much waits for acknowledgement that nothing more should be sent to another server.
+    pub fn is_full(&self) -> bool {
+        self.management.as_ref().is_some_and(|management| management.is_full())
+    }
+
+    /// Bytes of stanzas that wait for acknowledgement.
+    pub fn kept(&self) -> usize {
+        self.management.as_ref().map_or(0, |management| management.bytes())
+    }
+
+    /// Whether the peer was offered to manage the stream and has not begun to.
+    pub fn may_yet_be_managed(&self) -> bool {
+        self.management.is_none() && self.may_be_managed()
     }
 
     /// The stream error for a count that is too high (section 6).

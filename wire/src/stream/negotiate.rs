@@ -92,8 +92,6 @@ pub(super) struct Negotiation {
     pub request: Option<Box<Authenticate>>,
     /// A session was bound along with a login by SASL2.
     pub bound: bool,
-    /// The stream is for stanzas both ways (XEP-0288).
-    pub both_ways: bool,
     /// Set when the peer was authorised.
     pub user: Option<BareJid>,
 }
@@ -133,7 +131,6 @@ impl Negotiation {
             token_mechanism: None,
             request: None,
             bound: false,
-            both_ways: false,
             user: None,
         }
     }
@@ -154,7 +151,7 @@ impl Negotiation {
             .with(Facts::BOUND, self.bound)
             .with(Facts::DIALBACK, policy.federation.is_some_and(|treated| treated.dialback))
             .with(Facts::BIDI, policy.federation.is_some_and(|treated| treated.bidi))
-            .with(Facts::MANAGED, policy.federation.is_none_or(|treated| treated.management && !self.both_ways))
+            .with(Facts::MANAGED, policy.federation.is_none_or(|treated| treated.management))
     }
 
     pub fn may(&self, feature: StreamFeature) -> bool {

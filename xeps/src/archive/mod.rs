@@ -18,7 +18,7 @@ use crate::catch_up::CatchUp;
 use crate::context::Cx;
 use crate::delivery::{Delivery, Incoming};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
-use crate::mam::{self, Bounds, EXTENDED, GROUPCHAT_FIELD, NS, Query};
+use crate::mam::{self, Bounds, EXTENDED, FULL_TEXT, GROUPCHAT_FIELD, NS, Query, Search};
 use crate::stanza_id;
 use crate::store::{Batch, Expect, Key, LogQuery, Seq, Store, StoreError};
 use crate::stored::{element_from_bytes, element_to_bytes};
@@ -38,6 +38,24 @@ const PAGE_BYTES: usize = 512 << 10;
 const TEND_EVERY: u32 = 64;
 
 static ABOUT: About = About {
+    account_features: &[
+        NS,
+        EXTENDED,
+        GROUPCHAT_FIELD,
+        FULL_TEXT,
+        stanza_id::NS,
+        "urn:xmpp:message-retract:1#tombstone",
+    ],
+    ..COMMON
+};
+
+/// Of archives that cannot be searched.
+static WITHOUT_SEARCH: About = About {
+    account_features: &[NS, EXTENDED, GROUPCHAT_FIELD, stanza_id::NS, "urn:xmpp:message-retract:1#tombstone"],
+    ..COMMON
+};
+
+const COMMON: About = About {
     name: "archive",
     xeps: &[
         Xep { number: 59, version: "1.0", coverage: Coverage::Partial, note: "for archives; no pages by index" },
@@ -54,9 +72,14 @@ static ABOUT: About = About {
             coverage: Coverage::Complete,
             note: "tombstones for the latest 500 messages with a correspondent",
         },
+        Xep {
+            number: 431,
+            version: "0.2.0",
+            coverage: Coverage::Complete,
+            note: "whole words; of encrypted messages nothing",
+        },
         Xep { number: 441, version: "0.2.0", coverage: Coverage::Complete, note: "" },
     ],
-    account_features: &[NS, EXTENDED, GROUPCHAT_FIELD, stanza_id::NS, "urn:xmpp:message-retract:1#tombstone"],
     iq: &[
         IqKey::get(Scope::Own, "query", NS),
         IqKey::set(Scope::Own, "query", NS),
@@ -84,12 +107,13 @@ pub struct Config {
     /// For users who have not chosen (XEP-0441).
     pub default: Policy,
     pub retention: Retention,
+    pub search: Search,
 }
 
 impl Default for Config {
     fn default() -> Self {
         let retention = Retention { expiry: Duration::from_secs(365 * 24 * 3600), max_messages: 1_000_000 };
-        Config { default: Policy::Always, retention }
+        Config { default: Policy::Always, retention, search: Search::Offered }
     }
 }
 
@@ -201,7 +225,7 @@ impl Archive {
         if asked.attr("node").is_some() {
             return Err(Condition::ItemNotFound.into());
         }
-        let query = Query::parse(&asked, &cx.host.ids)?;
+        let query = Query::parse(&asked, &cx.host.ids, self.config.search)?;
         let user = account.user.clone();
         let log = mam::log(user.as_str());
         self.config.retention.enforce(cx, log).await?;
@@ -232,7 +256,10 @@ impl Archive {
 #[async_trait]
 impl Feature for Archive {
     fn about(&self) -> &'static About {
-        &ABOUT
+        match self.config.search {
+            Search::Offered => &ABOUT,
+            Search::Off => &WITHOUT_SEARCH,
+        }
     }
 
     async fn message_sent(
@@ -305,7 +332,7 @@ impl Feature for Archive {
         let At::Own(account) = at else { return Err(Condition::Forbidden.into()) };
         match (request.child.name, request.is_set()) {
             ("query", true) => self.query(cx, account, request).await,
-            ("query", false) => Ok(Answer::Result(mam::form())),
+            ("query", false) => Ok(Answer::Result(mam::form(self.config.search))),
             ("metadata", _) => self.metadata(cx, account).await,
             (_, true) => self.set_prefs(cx, account, &request.element()?).await,
             (_, false) => Ok(Answer::Result(self.prefs(cx.store, account).await?.to_element())),

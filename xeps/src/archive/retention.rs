@@ -4,6 +4,7 @@
 //! nothing but disk.
 
 use crate::context::Cx;
+use crate::mam;
 use crate::store::{LogKey, LogQuery, Seq, StoreError, Summary};
 use std::time::Duration;
 use wire::datetime::Timestamp;
@@ -44,7 +45,7 @@ impl Retention {
         match expired.max(crowded) {
             None => Ok(archive),
             Some(up_to) => {
-                let position = cx.store.trim(log, up_to).await?;
+                let position = mam::trim(cx.store, log, up_to).await?;
                 cx.written = cx.written.max(position);
                 cx.store.summary(log).await
             }

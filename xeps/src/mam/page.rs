@@ -2,6 +2,7 @@
 //! for one that tells whether there are more: the tenth page costs what the first one does, however long the archive is.
 
 use super::query::Query;
+use super::{decode_stanza, search};
 use crate::feature::Halt;
 use crate::store::{Direction, Entry, LogKey, LogQuery, Seq, Store, StoreError};
 use wire::jid::Jid;
@@ -49,7 +50,15 @@ pub async fn fetch(store: &dyn Store, log: LogKey<'_>, query: &Query, bounds: Bo
     let limit = query.max.unwrap_or(usize::MAX).min(bounds.max);
     let mut page = match &query.ids {
         Some(ids) => chosen(store, log, query, ids, range, limit).await?,
-        None => consecutive(store, log, query, range, limit, bounds.bytes).await?,
+        None => {
+            let mut gathering = Gathering { entries: Vec::new(), bytes: 0, limit, max_bytes: bounds.bytes };
+            let wanted = range.wanted(query);
+            let complete = match &query.words {
+                Some(words) => search::find(store, log, words, wanted, &mut gathering).await?,
+                None => consecutive(store, log, wanted, &mut gathering).await?,
+            };
+            Page { entries: gathering.entries, complete, ..Page::default() }
+        }
     };
     if query.backward {
         page.entries.reverse();
@@ -79,6 +88,37 @@ impl Range {
         let after = [query.after, query.page_after, start].into_iter().flatten().fold(expired, Seq::max);
         let before = [query.before, query.page_before, end].into_iter().flatten().fold(Seq::MAX, Seq::min);
         Range { after, before }
+    }
+
+    /// What of the log is wanted, in the direction of paging.
+    fn wanted<'a>(&self, query: &'a Query) -> LogQuery<'a> {
+        let direction = if query.backward { Direction::Backward } else { Direction::Forward };
+        let wanted = LogQuery { direction, tag: query.with.as_ref().map(Jid::as_str), ..LogQuery::forward(0) };
+        wanted.after(self.after).before(self.before)
+    }
+}
+
+/// A page that is being filled.
+pub(super) struct Gathering {
+    entries: Vec<Entry>,
+    bytes: usize,
+    limit: usize,
+    max_bytes: usize,
+}
+
+impl Gathering {
+    /// Takes one more entry, or not: then the page is full, and there is more than is on it.
+    pub(super) fn takes(&mut self, entry: Entry) -> bool {
+        self.bytes = self.bytes.saturating_add(entry.value.len());
+        let fits = self.entries.len() < self.limit && (self.bytes <= self.max_bytes || self.entries.is_empty());
+        if fits {
+            self.entries.push(entry);
+        }
+        fits
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 }
 
@@ -113,6 +153,11 @@ async fn chosen(
             && entry.seq < range.before
             && with.is_none_or(|with| entry.tags.iter().any(|tag| tag == with))
     });
+    if let Some(words) = &query.words {
+        let messages = entries.iter().map(decode_stanza).collect::<Result<Vec<_>, _>>()?;
+        let mut found = messages.iter().map(|message| words.are_in(message));
+        entries.retain(|_| found.next().unwrap_or_default());
+    }
     if query.backward {
         entries.reverse();
     }
@@ -121,37 +166,29 @@ async fn chosen(
     Ok(Page { entries, complete, ..Page::default() })
 }
 
-/// The entries from one end of the range, in the direction of paging.
+/// Gathers the entries from one end of the range, in the direction of paging. True when these were all.
 async fn consecutive(
     store: &dyn Store,
     log: LogKey<'_>,
-    query: &Query,
-    range: Range,
-    limit: usize,
-    max_bytes: usize,
-) -> Result<Page, StoreError> {
-    let direction = if query.backward { Direction::Backward } else { Direction::Forward };
-    let mut wanted = LogQuery { direction, tag: query.with.as_ref().map(Jid::as_str), ..LogQuery::forward(0) };
-    wanted = wanted.after(range.after).before(range.before);
-    let (mut entries, mut bytes) = (Vec::new(), 0_usize);
+    mut wanted: LogQuery<'_>,
+    gathering: &mut Gathering,
+) -> Result<bool, StoreError> {
     loop {
         // One more than fits tells whether there are more.
-        wanted.limit = limit.saturating_sub(entries.len()).saturating_add(1).min(CHUNK);
+        wanted.limit = gathering.limit.saturating_sub(gathering.entries.len()).saturating_add(1).min(CHUNK);
         let chunk = store.read(log, wanted).await?;
         let exhausted = chunk.len() < wanted.limit;
         for entry in chunk {
-            bytes = bytes.saturating_add(entry.value.len());
-            if entries.len() >= limit || (bytes > max_bytes && !entries.is_empty()) {
-                return Ok(Page { entries, complete: false, ..Page::default() });
-            }
-            match direction {
+            match wanted.direction {
                 Direction::Forward => wanted.after = Some(entry.seq),
                 Direction::Backward => wanted.before = Some(entry.seq),
             }
-            entries.push(entry);
+            if !gathering.takes(entry) {
+                return Ok(false);
+            }
         }
         if exhausted {
-            return Ok(Page { entries, complete: true, ..Page::default() });
+            return Ok(true);
         }
     }
 }

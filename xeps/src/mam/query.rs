@@ -1,6 +1,7 @@
 //! What a query asks for (XEP-0313 section 4), and the form that says what may be asked.
 
 use super::NS;
+use super::search::{self, Search, Words};
 use crate::form::{Field, Form, FormType};
 use crate::rsm;
 use crate::stanza_id::Ids;
@@ -31,6 +32,8 @@ pub struct Query {
     pub before: Option<Seq>,
     /// Only these messages.
     pub ids: Option<Vec<Seq>>,
+    /// Only messages with all these words (XEP-0431).
+    pub words: Option<Words>,
     /// Messages of the page at most.
     pub max: Option<usize>,
     /// The message before the page.
@@ -48,7 +51,7 @@ impl Query {
     ///
     /// Errors: `feature-not-implemented` for a field that is not known (section 4.1.5), `item-not-found` for an id that can be
     /// in no archive of ours (sections 4.1.3 and 4.3.2), `bad-request` for what is malformed.
-    pub fn parse(query: &Element, ids: &Ids) -> Result<Query, StanzaError> {
+    pub fn parse(query: &Element, ids: &Ids, search: Search) -> Result<Query, StanzaError> {
         let page = rsm::Request::parse(query)?;
         if page.index.is_some() {
             // XEP-0059 section 2.6: it would have to count.
@@ -65,14 +68,14 @@ impl Query {
             ..Query::default()
         };
         if let Some(x) = query.child("x", crate::form::NS) {
-            parsed.filter(x, ids)?;
+            parsed.filter(x, ids, search)?;
         }
         Ok(parsed)
     }
 
     /// Whether the archive's order alone decides what is returned: nothing in between is left out.
     pub fn is_gapless(&self) -> bool {
-        self.with.is_none() && self.ids.is_none()
+        self.with.is_none() && self.ids.is_none() && self.words.is_none()
     }
 
     /// Whether nothing but the page is asked for.
@@ -80,7 +83,7 @@ impl Query {
         self.is_gapless() && (self.start, self.end).eq(&(None, None)) && (self.after, self.before).eq(&(None, None))
     }
 
-    fn filter(&mut self, x: &Element, ids: &Ids) -> Result<(), StanzaError> {
+    fn filter(&mut self, x: &Element, ids: &Ids, search: Search) -> Result<(), StanzaError> {
         let form = Form::parse(x).filter(|form| form.kind == FormType::Submit && form.form_type() == Some(NS));
         let Some(form) = form else {
             return Err(malformed("the form has to be submitted, and its FORM_TYPE to be this protocol's"));
@@ -99,6 +102,9 @@ impl Query {
                 (Some("before-id"), Some(text)) => self.before = Some(entry(ids, text)?),
                 (Some("after-id"), Some(text)) => self.after = Some(entry(ids, text)?),
                 (Some("ids"), Some(_)) => self.ids = Some(entries(ids, &field.values)?),
+                (Some(search::FIELD), text) if search == Search::Offered => {
+                    self.words = text.filter(|text| !text.is_empty()).map(Words::of).transpose()?;
+                }
                 // Archives of accounts hold no groupchat messages, and those of rooms nothing else: either answer is the same.
                 (Some("include-groupchat"), Some("true" | "1" | "false" | "0")) => {}
                 (Some("include-groupchat"), Some(_)) => return Err(malformed("'include-groupchat' is true or false")),
@@ -113,9 +119,9 @@ impl Query {
 }
 
 /// The `<query/>` that tells which fields there are (section 4.1.5).
-pub fn form() -> Element {
+pub fn form(search: Search) -> Element {
     let field = |var: &str, kind| Field::new(var).kind(kind);
-    let form = Form::new(FormType::Form, NS)
+    let mut form = Form::new(FormType::Form, NS)
         .field(field("with", "jid-single"))
         .field(field("start", "text-single"))
         .field(field("end", "text-single"))
@@ -123,6 +129,9 @@ pub fn form() -> Element {
         .field(field("after-id", "text-single"))
         .field(field("ids", "list-multi"))
         .field(field("include-groupchat", "boolean"));
+    if search == Search::Offered {
+        form = form.field(field(search::FIELD, "text-single"));
+    }
     let mut x = form.to_element();
     for field in x.children_mut().filter(|field| field.attr("var") == Some("ids")) {
         let open = Element::new("open", VALIDATE);
@@ -164,7 +173,7 @@ mod tests {
 
     fn parse(attrs: &str, inside: &str) -> Result<Query, StanzaError> {
         let xml = format!("<query xmlns='urn:xmpp:mam:2' {attrs}>{inside}</query>");
-        Query::parse(&Element::parse(&xml, content_scope(), &UNLIMITED).unwrap(), &ids())
+        Query::parse(&Element::parse(&xml, content_scope(), &UNLIMITED).unwrap(), &ids(), Search::Off)
     }
 
     fn fields(fields: &[(&str, &str)]) -> Result<Query, StanzaError> {
@@ -249,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_form_requires_nothing_and_its_ids_are_open() {
-        let query = form();
+        let query = form(Search::Off);
         let form = query.child("x", crate::form::NS).unwrap();
         let fields: Vec<_> =
             form.children().filter_map(|field| Some((field.attr("var")?, field.attr("type")?))).collect();

@@ -4,7 +4,7 @@ use super::records::archive;
 use super::retention;
 use crate::context::Cx;
 use crate::feature::Halt;
-use crate::mam::{self, Bounds, Query};
+use crate::mam::{self, Bounds, Query, Search};
 use crate::stanza_id::Ids;
 use std::time::Duration;
 use wire::jid::BareJid;
@@ -19,18 +19,18 @@ const PAGE_BYTES: usize = 512 << 10;
 #[derive(Debug)]
 pub enum Ask {
     /// Which fields there are (section 4.1.5).
-    Form,
+    Form(Search),
     /// What there is altogether (section 5).
     Metadata,
     Messages(Box<Query>),
 }
 
 impl Ask {
-    pub fn parse(set: bool, element: &Element, ids: &Ids) -> Result<Ask, StanzaError> {
+    pub fn parse(set: bool, element: &Element, ids: &Ids, search: Search) -> Result<Ask, StanzaError> {
         match (element.name(), set) {
-            ("query", false) => Ok(Ask::Form),
+            ("query", false) => Ok(Ask::Form(search)),
             ("metadata", false) => Ok(Ask::Metadata),
-            ("query", true) => Ok(Ask::Messages(Box::new(Query::parse(element, ids)?))),
+            ("query", true) => Ok(Ask::Messages(Box::new(Query::parse(element, ids, search)?))),
             _ => Err(Condition::BadRequest.into()),
         }
     }
@@ -45,7 +45,7 @@ pub async fn answer(
     ask: Ask,
 ) -> Result<(), Halt> {
     let result = match ask {
-        Ask::Form => mam::form(),
+        Ask::Form(search) => mam::form(search),
         Ask::Metadata => mam::metadata(&cx.store.summary(archive(room)).await?, &cx.host.ids),
         Ask::Messages(query) => {
             let bounds = Bounds { max: PAGE, bytes: PAGE_BYTES, expired: retention::expired(cx.clock.now(), expiry) };

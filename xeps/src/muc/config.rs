@@ -1,6 +1,7 @@
 //! What the operator says about the rooms of a host: who may make them, how large they may grow, how they begin.
 
 use super::options::{Options, Preset};
+use crate::mam::Search;
 use std::time::Duration;
 use wire::jid::BareJid;
 
@@ -34,6 +35,8 @@ pub struct Config {
     pub card_bytes: usize,
     /// How long archives keep messages; None: for ever.
     pub archive_expiry: Option<Duration>,
+    /// Whether archives can be searched.
+    pub search: Search,
 }
 
 /// Who may make rooms.
@@ -72,6 +75,7 @@ impl Config {
             nickname_bytes: 256,
             card_bytes: 256 << 10,
             archive_expiry: None,
+            search: Search::Offered,
         }
     }
 

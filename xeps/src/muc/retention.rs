@@ -1,5 +1,6 @@
 //! How long rooms keep what was said.
 
+use crate::mam;
 use crate::store::{LogKey, Seq, Store, StoreError};
 use std::time::Duration;
 use wire::datetime::Timestamp;
@@ -14,7 +15,7 @@ pub fn expired(now: Timestamp, expiry: Option<Duration>) -> Seq {
 /// Removes what has expired.
 pub async fn enforce(store: &dyn Store, log: LogKey<'_>, up_to: Seq) -> Result<(), StoreError> {
     match store.summary(log).await?.first {
-        Some(first) if first <= up_to => store.trim(log, up_to).await.map(|_| ()),
+        Some(first) if first <= up_to => mam::trim(store, log, up_to).await.map(|_| ()),
         _ => Ok(()),
     }
 }

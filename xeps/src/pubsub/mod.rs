@@ -7,6 +7,7 @@
 pub mod access;
 mod affiliates;
 pub mod affiliation;
+pub mod atom;
 pub mod config;
 pub mod discover;
 pub mod fanout;

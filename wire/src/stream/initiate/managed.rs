@@ -6,6 +6,9 @@
 //!             -> manage(what was left) -> <resume/>  -> <resumed/>  -> what is not covered by its h, send, send ...
 //!                                                    -> <failed/>   -> <enable/> -> <enabled/> -> all that was left, send ...
 //! ```
+//!
+//! On a stream that goes both ways what comes back is counted too. What is safe of it is the driver's to know: it answers
+//! [`Initiated::AckWanted`], and resumes only what it has on disk.
 
 use super::super::management::{self, Management, Suspended, number, too_high};
 use super::super::{StreamCondition, StreamError, put};
@@ -22,8 +25,6 @@ pub(super) struct Managed {
     /// The peer has offered it to the authenticated stream.
     pub offered: bool,
     state: State,
-    /// When the last acknowledgement was asked for.
-    asked: Option<Instant>,
 }
 
 enum State {
@@ -50,6 +51,13 @@ impl Managed {
     pub fn keep(&mut self, stanza: &Stanza) {
         if let State::Counting(management) = &mut self.state {
             management.keep(stanza, None);
+        }
+    }
+
+    /// Counts a stanza from the peer.
+    pub fn count_received(&mut self) {
+        if let State::Counting(management) = &mut self.state {
+            management.count_received();
         }
     }
 
@@ -124,8 +132,7 @@ impl Initiator {
             && self.phase == Phase::Established
             && management.is_request_due(now)
         {
-            management.requested = true;
-            self.managed.asked = Some(now);
+            management.requested = Some(now);
             put(&mut self.out, &Element::new("r", management::NS));
         }
     }
@@ -133,19 +140,36 @@ impl Initiator {
     /// Since when the peer owes an acknowledgement.
     pub fn asked_since(&self) -> Option<Instant> {
         match &self.managed.state {
-            State::Counting(management) if management.requested => self.managed.asked,
+            State::Counting(management) => management.requested,
             _ => None,
         }
     }
 
-    /// Takes out of a stream that has ended what its peer has not acknowledged, for the next one. None: there is nothing.
+    /// The count of stanzas that have come back since the stream was managed: the `h` that [`Initiator::acknowledge`] may give
+    /// once these are safe. None: it is not.
+    pub fn received(&self) -> Option<u32> {
+        match &self.managed.state {
+            State::Counting(management) => Some(management.received),
+            _ => None,
+        }
+    }
+
+    /// Tells the peer that its first `h` stanzas are taken care of. Answers [`Initiated::AckWanted`].
+    pub fn acknowledge(&mut self, h: u32) {
+        if self.is_managed() && self.phase == Phase::Established {
+            put(&mut self.out, &Element::new("a", management::NS).with_attr("h", h.to_string()));
+        }
+    }
+
+    /// Takes out of a stream that has ended what its peer has not acknowledged, for the next one, and the counts of one that
+    /// goes both ways, on which the peer may have something left. None: there is nothing.
     pub fn suspend(&mut self) -> Option<Suspended> {
         let left = match std::mem::take(&mut self.managed.state) {
             State::Off(former) | State::Enabling(former) => former,
             State::Resuming(former) => Some(former),
             State::Counting(management) => Some(Suspended(management)),
         };
-        left.filter(|left| left.unacknowledged().len() > 0)
+        left.filter(|left| left.unacknowledged().len() > 0 || self.bidi && !left.id().is_empty())
     }
 
     fn enable(&mut self, former: Option<Suspended>) {
@@ -170,7 +194,7 @@ impl Initiator {
             ("resumed", State::Resuming(mut former)) => {
                 let acknowledged = h.map(|h| former.acknowledge(h));
                 let mut management = former.0;
-                management.requested = false;
+                management.requested = None;
                 management.oldest = None;
                 if matches!(acknowledged, Some(Ok(_))) {
                     management.unacknowledged.iter().for_each(|sent| sent.stanza.write(&mut self.out));
@@ -190,9 +214,8 @@ impl Initiator {
                 return self.judge_count(acknowledged);
             }
             ("r", State::Counting(management)) => {
-                let h = management.received.to_string();
-                put(&mut self.out, &Element::new("a", management::NS).with_attr("h", h));
                 self.managed.state = State::Counting(management);
+                return Some(Initiated::AckWanted);
             }
             (_, state) => self.managed.state = state,
         }

@@ -94,6 +94,8 @@ pub enum Initiated {
     Looked,
     /// A stanza that came back on a bidirectional stream; the peer speaks for its own domain, to ours.
     Stanza(Stanza),
+    /// The peer asks how many of its stanzas are taken care of. Answer with [`Initiator::acknowledge`], by and by.
+    AckWanted,
     /// The peer does not let us in. The stream is closed.
     Failed(Failure),
     /// It is over: write all output and close the connection.

@@ -98,7 +98,10 @@ impl Play {
                 self.theirs.enabled(wish.resume.then_some(&grant));
             }
             Event::Resume(resume) => match self.kept.take().filter(|kept| kept.id() == resume.previd) {
-                Some(kept) => self.theirs.resumed(kept),
+                Some(mut kept) => {
+                    kept.acknowledge(resume.h).unwrap();
+                    self.theirs.resumed(kept);
+                }
                 None => self.theirs.not_managed(Failed { condition: Condition::ItemNotFound, h: self.remembered }),
             },
             Event::AckWanted => {
@@ -275,7 +278,7 @@ fn one_may_look_without_saying_who_one_is() {
     assert!(!String::from_utf8_lossy(play.ours.output()).contains("a.example"));
     play.run();
     assert!(play.told.contains(&"Looked".to_owned()), "{:?}", play.told);
-    let features = vec!["dialback".to_owned(), "bidi".to_owned()];
+    let features = ["dialback", "bidi", "sm"].map(str::to_owned).to_vec();
     assert_eq!(play.ours.take_offer(), Some(Offer { secured: true, features }));
     assert_eq!(play.ours.take_offer(), None, "once");
 

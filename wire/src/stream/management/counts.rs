@@ -46,8 +46,8 @@ pub(in crate::stream) struct Management {
     bytes: usize,
     /// When the oldest of them was sent.
     pub(in crate::stream) oldest: Option<Instant>,
-    /// A request of ours awaits its answer.
-    pub(in crate::stream) requested: bool,
+    /// Since when a request of ours awaits its answer.
+    pub(in crate::stream) requested: Option<Instant>,
     /// The SM-ID of a stream that may be resumed.
     pub(in crate::stream) id: Option<CompactString>,
 }
@@ -100,7 +100,7 @@ impl Management {
             receipts.extend(sent.receipt);
         }
         self.acknowledged = h;
-        self.requested = false;
+        self.requested = None;
         self.oldest = None;
         if self.unacknowledged.is_empty() {
             self.unacknowledged = VecDeque::new();
@@ -124,12 +124,16 @@ impl Management {
 
     /// When an acknowledgement should be asked for.
     pub fn request_deadline(&self) -> Option<Instant> {
-        if self.requested || self.unacknowledged.is_empty() { None } else { self.oldest?.checked_add(REQUEST_AGE) }
+        if self.requested.is_some() || self.unacknowledged.is_empty() {
+            None
+        } else {
+            self.oldest?.checked_add(REQUEST_AGE)
+        }
     }
 
     /// Whether one should be asked for now.
     pub(in crate::stream) fn is_request_due(&mut self, now: Instant) -> bool {
-        if self.requested || self.unacknowledged.is_empty() {
+        if self.requested.is_some() || self.unacknowledged.is_empty() {
             return false;
         }
         let oldest = *self.oldest.get_or_insert(now);
@@ -188,6 +192,13 @@ impl Suspended {
     /// Adds a stanza that the peer has to be sent: it was before, or should have been.
     pub fn add(&mut self, sent: &Sent) {
         self.0.keep(&sent.stanza, sent.receipt);
+    }
+
+    /// Takes out what the peer has not acknowledged, in order: nobody will send it. From here on only the peer knows what of it
+    /// has arrived; see [`Suspended::believe`].
+    pub fn give_up(&mut self) -> Vec<Sent> {
+        self.0.bytes = 0;
+        std::mem::take(&mut self.0.unacknowledged).into()
     }
 
     /// What the peer has not acknowledged, in order.

@@ -85,7 +85,9 @@ fn where_nothing_is_managed_what_was_left_is_the_drivers() {
     let mut play = managed();
     say(&mut play, 0..2);
     let former = play.ours.suspend();
-    let mut play = Play::new(outgoing(), terms(false, true, &[]));
+    let mut unmanaged = terms(false, true, &[]);
+    unmanaged.federation.management = false;
+    let mut play = Play::new(outgoing(), unmanaged);
     play.run();
     assert_eq!(play.told, ["tls", "Established(Dialback)"]);
     play.ours.manage(former);
@@ -103,16 +105,94 @@ fn a_stream_that_breaks_while_it_is_resumed_has_lost_nothing() {
     assert_eq!(heard(&play), [0, 1, 2]);
 }
 
-#[test]
-fn a_stream_both_ways_is_not_managed() {
-    let mut play = Play::new(Outgoing { bidi: true, ..outgoing() }, terms(true, true, &["a.example"]));
+/// A stream that goes both ways, proved by a certificate or by dialback.
+fn both_ways(certified: bool) -> Play {
+    let proven: &[&str] = if certified { &["a.example"] } else { &[] };
+    let mut play = Play::new(Outgoing { bidi: true, ..outgoing() }, terms(true, true, proven));
     play.run();
-    assert!(!play.ours.managed.offered);
     play.ours.manage(None);
-    assert!(play.ours.is_ready() && !play.ours.is_managed());
-    // Nor if the peer insists.
-    play.theirs.read(b"<enable xmlns='urn:xmpp:sm:3'/>", play.now);
-    assert!(matches!(play.theirs.poll_event(), Some(Event::Closed(Closed::WithError(_)))));
+    play.run();
+    assert!(play.ours.is_managed() && play.theirs.is_managed() && play.theirs.is_bidirectional());
+    play
+}
+
+fn answer(play: &mut Play, texts: std::ops::Range<u32>) {
+    texts.for_each(|number| {
+        play.theirs.send(&message("juliet@b.example", "romeo@a.example/x").with_id(number.to_string()));
+    });
+}
+
+#[test]
+fn both_directions_of_a_stream_go_on_where_it_broke() {
+    for (certified, arrived) in [(true, 0), (true, 4), (false, 0), (false, 4)] {
+        let mut play = both_ways(certified);
+        say(&mut play, 0..arrived);
+        answer(&mut play, 100..100 + arrived);
+        play.run();
+        say(&mut play, arrived..9);
+        answer(&mut play, 100 + arrived..109);
+        let mut next = both_ways_again(play, certified);
+        next.run();
+        assert!(next.ours.is_ready() && next.ours.is_managed());
+        let (mut there, mut back): (Vec<_>, Vec<_>) = heard(&next).into_iter().partition(|number| *number < 100);
+        assert_eq!(there, (0..9).collect::<Vec<_>>());
+        assert_eq!(back, (100..109).collect::<Vec<_>>());
+        say(&mut next, 9..10);
+        answer(&mut next, 109..110);
+        next.run();
+        (there, back) = heard(&next).into_iter().partition(|number| *number < 100);
+        assert_eq!((there.len(), back.len()), (10, 10));
+    }
+}
+
+fn both_ways_again(mut broken: Play, certified: bool) -> Play {
+    let (former, kept) = (broken.ours.suspend(), broken.theirs.suspend());
+    let proven: &[&str] = if certified { &["a.example"] } else { &[] };
+    let next = Play::new(Outgoing { bidi: true, ..outgoing() }, terms(true, true, proven));
+    let mut play = Play { received: broken.received, ..next };
+    play.kept = kept;
+    play.run();
+    play.ours.manage(former);
+    play
+}
+
+#[test]
+fn what_came_back_is_acknowledged_by_the_driver_and_counts_as_a_reason_to_come_back() {
+    let mut play = both_ways(true);
+    answer(&mut play, 0..3);
+    play.theirs.request_acks(play.now);
+    play.theirs.poll_timeout().into_iter().for_each(|later| drop(play.theirs.request_acks(later)));
+    play.run();
+    assert!(play.told.contains(&"AckWanted".to_owned()), "{:?}", play.told);
+    assert_eq!((play.ours.received(), play.theirs.kept() > 0), (Some(3), true), "the driver knows what is safe");
+    play.ours.acknowledge(2);
+    play.run();
+    assert_eq!(play.theirs.acknowledged(), Some(2));
+    assert_eq!(play.theirs.suspend().map(|kept| kept.unacknowledged().len()), Some(1));
+    let left = play.ours.suspend().expect("the peer may have something left");
+    assert_eq!((left.received(), left.unacknowledged().len()), (3, 0));
+}
+
+#[test]
+fn what_was_on_its_way_when_we_closed_still_comes() {
+    let mut play = both_ways(true);
+    answer(&mut play, 0..1);
+    play.ours.close(play.now);
+    play.run();
+    assert_eq!(heard(&play), [0]);
+    assert!(play.told.contains(&"Closed(Answered)".to_owned()), "{:?}", play.told);
+}
+
+#[test]
+fn what_is_given_up_is_the_peers_to_know() {
+    let mut play = both_ways(true);
+    answer(&mut play, 0..3);
+    let mut kept = play.theirs.suspend().unwrap();
+    assert_eq!(kept.give_up().len(), 3);
+    assert!(kept.covers(2).is_err());
+    kept.believe(2);
+    let Suspended(management) = kept;
+    assert_eq!((management.bytes(), management.acknowledged), (0, 2));
 }
 
 #[test]
@@ -122,7 +202,7 @@ fn nobody_is_managed_before_it_is_known_who_it_is() {
     let header = "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' from='a.example' to='b.example' version='1.0'>";
     stream.read(header.as_bytes(), Instant::now());
     assert!(matches!(stream.poll_event(), Some(Event::Header(_))));
-    stream.open(policy(terms(true, true, &[]).federation));
+    stream.open(policy(terms(true, false, &[]).federation));
     assert!(!String::from_utf8_lossy(stream.output()).contains("urn:xmpp:sm:3"));
     stream.written(usize::MAX);
     for wish in ["<enable xmlns='urn:xmpp:sm:3'/>", "<resume xmlns='urn:xmpp:sm:3' previd='some-id' h='0'/>"] {
@@ -179,7 +259,8 @@ fn a_peer_that_does_not_say_whether_it_manages_is_left() {
 fn a_request_of_the_peer_is_answered() {
     let mut play = managed();
     play.ours.read(b"<r xmlns='urn:xmpp:sm:3'/>", play.now);
-    assert!(play.ours.poll_event().is_none());
+    assert!(matches!(play.ours.poll_event(), Some(Initiated::AckWanted)));
+    play.ours.acknowledge(0);
     assert!(String::from_utf8_lossy(play.ours.output()).contains("h='0'"));
 }
 

@@ -5,27 +5,29 @@
 //! that breaks in between loses it. Meanwhile no other session is given it; when the session ends, the next one is.
 //!
 //! A queue is bounded in messages and bytes; when it is full the sender is told. What is too old is dropped when the queue is
-//! next touched.
+//! next touched. A client may also look through the queue itself ([`retrieval`], XEP-0013).
+
+mod retrieval;
+mod rules;
 
 use crate::account::{Account, Session, SessionId};
 use crate::catch_up::CatchUp;
 use crate::context::Cx;
 use crate::delivery::{Delivery, Incoming};
-use crate::feature::{About, Coverage, Feature, Halt, Hook, Outcome, Xep};
+use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::stanza_id;
-use crate::store::{Batch, Entry, LogKey, LogQuery, Seq, StoreError};
+use crate::store::{Batch, Entry, LogKey, LogQuery, Seq, StoreError, Summary};
 use crate::stored::{stanza_from_bytes, stanza_to_bytes};
 use async_trait::async_trait;
+use rules::{Worth, judge};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use wire::datetime::Timestamp;
-use wire::stanza::{Child, Condition, MessageType, Stanza, StanzaError};
+use wire::jid::Jid;
+use wire::stanza::{Condition, Stanza, StanzaError};
 use wire::xml::Element;
 
 const KIND: &str = "offline";
-const HINTS: &str = "urn:xmpp:hints";
-const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
-const STANZA_IDS: &str = "urn:xmpp:sid:0";
 const DELAY: &str = "urn:xmpp:delay";
 /// Messages that are read at once.
 const PAGE: usize = 100;
@@ -33,6 +35,12 @@ const PAGE: usize = 100;
 static ABOUT: About = About {
     name: "offline",
     xeps: &[
+        Xep {
+            number: 13,
+            version: "1.3",
+            coverage: Coverage::Complete,
+            note: "an answer carries 1 MiB of messages at most",
+        },
         Xep { number: 160, version: "1.0.1", coverage: Coverage::Complete, note: "" },
         Xep {
             number: 203,
@@ -47,8 +55,23 @@ static ABOUT: About = About {
             note: "<no-store/> and <store/> for offline messages of type normal and chat",
         },
     ],
-    server_features: &["msgoffline"],
-    hooks: &[Hook::MessageReceived, Hook::SessionAvailable, Hook::SessionConfirmed, Hook::SessionEnded, Hook::Recall],
+    server_features: &["msgoffline", retrieval::NS],
+    iq: &[
+        IqKey::get(Scope::Own, "offline", retrieval::NS),
+        IqKey::set(Scope::Own, "offline", retrieval::NS),
+        IqKey::get(Scope::Other, "offline", retrieval::NS),
+        IqKey::set(Scope::Other, "offline", retrieval::NS),
+        IqKey::get(Scope::Nobody, "offline", retrieval::NS),
+        IqKey::set(Scope::Nobody, "offline", retrieval::NS),
+    ],
+    hooks: &[
+        Hook::MessageReceived,
+        Hook::SessionAvailable,
+        Hook::SessionConfirmed,
+        Hook::SessionEnded,
+        Hook::Recall,
+        Hook::Nodes,
+    ],
     ..About::NOTHING
 };
 
@@ -80,15 +103,21 @@ impl Offline {
 
     /// Whether one more message of that size fits, after what is too old has been dropped.
     async fn has_room(&self, cx: &mut Cx<'_>, log: LogKey<'_>, bytes: usize) -> Result<bool, StoreError> {
-        let mut summary = cx.store.summary(log).await?;
-        let expired = self.expired(cx.clock.now());
-        if summary.first.is_some_and(|first| first <= expired) {
-            let position = cx.store.trim(log, expired).await?;
-            cx.written = cx.written.max(position);
-            summary = cx.store.summary(log).await?;
-        }
+        let summary = self.drop_expired(cx, log).await?;
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(summary.bytes);
         Ok(summary.entries < self.config.max_messages && bytes <= self.config.max_bytes)
+    }
+
+    /// Drops what is too old, and says what is left.
+    async fn drop_expired(&self, cx: &mut Cx<'_>, log: LogKey<'_>) -> Result<Summary, StoreError> {
+        let summary = cx.store.summary(log).await?;
+        let expired = self.expired(cx.clock.now());
+        if summary.first.is_none_or(|first| first > expired) {
+            return Ok(summary);
+        }
+        let position = cx.store.trim(log, expired).await?;
+        cx.written = cx.written.max(position);
+        cx.store.summary(log).await
     }
 
     /// The newest id that is too old at that time.
@@ -116,7 +145,7 @@ impl Feature for Offline {
                 return Ok(());
             }
         }
-        let log = LogKey::new(account.user.as_str(), KIND);
+        let log = queue(account);
         let message = without_forged_delay(&incoming.stanza, cx.host.domain.as_str());
         let bytes = stanza_to_bytes(&message);
         if self.has_room(cx, log, bytes.len()).await? {
@@ -134,7 +163,8 @@ impl Feature for Offline {
     }
 
     async fn session_available(&self, cx: &mut Cx<'_>, account: &mut Account, session: SessionId) -> Outcome {
-        if wants_messages(account.session(session)) { self.hand_out(cx, account, session).await } else { Ok(()) }
+        let wanted = wants_messages(account.session(session)) && !retrieval::is_under_way(account);
+        if wanted { self.hand_out(cx, account, session).await } else { Ok(()) }
     }
 
     async fn session_confirmed(
@@ -144,7 +174,7 @@ impl Feature for Offline {
         session: SessionId,
         entries: &[Seq],
     ) -> Outcome {
-        let log = LogKey::new(account.user.as_str(), KIND);
+        let log = queue(account);
         let mut batch = Batch::new();
         entries.iter().for_each(|entry| {
             batch.remove(log, *entry);
@@ -166,7 +196,7 @@ impl Feature for Offline {
         session: Option<SessionId>,
         entry: Seq,
     ) -> Result<Option<Stanza>, Halt> {
-        let log = LogKey::new(account.user.as_str(), KIND);
+        let log = queue(account);
         let found = cx.store.read(log, LogQuery::exactly(entry)).await?;
         let Some(message) = found.first() else { return Ok(None) };
         if let Some(session) = session.and_then(|session| account.session_mut(session)) {
@@ -177,7 +207,8 @@ impl Feature for Offline {
 
     /// What the session was given and has not confirmed is for another one, if there is one.
     async fn session_ended(&self, cx: &mut Cx<'_>, account: &mut Account, session: &Session) -> Outcome {
-        if session.states.get::<Given>().is_none_or(|given| given.0.is_empty()) {
+        let is_nothing = session.states.get::<Given>().is_none_or(|given| given.0.is_empty());
+        if is_nothing || retrieval::is_under_way(account) {
             return Ok(());
         }
         match account.sessions.iter().find(|other| wants_messages(Some(other))).map(|other| other.id) {
@@ -185,11 +216,40 @@ impl Feature for Offline {
             None => Ok(()),
         }
     }
+
+    async fn node(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        asker: &Jid,
+        query: &Element,
+    ) -> Result<Option<Element>, Halt> {
+        self.headers(cx, account, asker, query).await
+    }
+
+    async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
+        // XEP-0013 section 4. The same for accounts that do not exist.
+        let At::Own(account) = at else { return Err(Condition::Forbidden.into()) };
+        self.retrieve(cx, account, request).await
+    }
+
+    fn save_session(&self, session: &Session) -> Option<String> {
+        retrieval::is_of(session).then(|| "retrieves".to_owned())
+    }
+
+    fn restore_session(&self, session: &mut Session, _: &str) {
+        session.states.of::<retrieval::Retrieves>();
+    }
 }
 
 /// The messages that a session was given and has not confirmed.
 #[derive(Default)]
 struct Given(BTreeSet<Seq>);
+
+/// The messages that wait for an account.
+fn queue(account: &Account) -> LogKey<'_> {
+    LogKey::new(account.user.as_str(), KIND)
+}
 
 /// RFC 6121 section 8.5.2.1.1: never one with negative priority.
 fn wants_messages(session: Option<&Session>) -> bool {
@@ -199,7 +259,7 @@ fn wants_messages(session: Option<&Session>) -> bool {
 impl Offline {
     /// Gives a session, in order, what no session has been given.
     async fn hand_out(&self, cx: &mut Cx<'_>, account: &mut Account, session: SessionId) -> Outcome {
-        let log = LogKey::new(account.user.as_str(), KIND);
+        let log = queue(account);
         let given = |session: &Session| session.states.get::<Given>().map(|given| given.0.clone()).unwrap_or_default();
         let taken: BTreeSet<Seq> = account.sessions.iter().flat_map(given).collect();
         let caught_up: CatchUp =
@@ -233,42 +293,6 @@ impl Offline {
         }
         Ok(())
     }
-}
-
-/// What to do with a message that nobody is there for.
-#[derive(Debug, PartialEq)]
-enum Worth {
-    Storing,
-    /// The sender should know that it was not delivered.
-    Refusing,
-    /// Neither storing nor an error. The reason is for the debug log.
-    Nothing(&'static str),
-}
-
-/// Section 3, and the hints of XEP-0334.
-fn judge(message: &Stanza) -> Worth {
-    if ![MessageType::Normal, MessageType::Chat].map(Into::into).contains(&message.kind) {
-        return Worth::Refusing;
-    }
-    if message.has_child("no-store", HINTS) {
-        return if has_content(message) {
-            Worth::Refusing
-        } else {
-            Worth::Nothing("a notification that is not to be stored")
-        };
-    }
-    if message.has_child("store", HINTS) || has_content(message) {
-        return Worth::Storing;
-    }
-    Worth::Nothing("only a chat state")
-}
-
-/// Whether there is more in the message than chat states (XEP-0085) and what merely accompanies content.
-fn has_content(message: &Stanza) -> bool {
-    let accompanies = |child: &Child<'_>| {
-        matches!(child.ns, CHAT_STATES | HINTS | STANZA_IDS | DELAY) || child.is("thread", wire::ns::CLIENT)
-    };
-    message.children().any(|child| !accompanies(&child))
 }
 
 /// XEP-0203 section 5: nobody else stamps in the name of this server.
