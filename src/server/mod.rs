@@ -94,7 +94,7 @@ async fn serve(
         federation.restore(store.as_ref()).await.map_err(|error| format!("the store cannot be used: {error}"))?;
     }
     let port = listeners.https_port().unwrap_or_default();
-    let web = Arc::new(Web::new(shared.clone(), config.clone(), over_http.uploads, over_http.endpoints, port));
+    let web = Arc::new(Web::new(shared.clone(), config.clone(), over_http.uploads, over_http.endpoints, port)?);
     let listening = listeners.addresses();
     let (health, watched_health) = watch::channel(Health::Starting);
     let mut accepting = listeners.start(&shared, &web, metrics, watched_health)?;
