@@ -20,10 +20,11 @@ use crate::delivery::{Delivery, Incoming};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::mam::{self, Bounds, EXTENDED, FULL_TEXT, GROUPCHAT_FIELD, NS, Query, Search};
 use crate::stanza_id;
-use crate::store::{Batch, Expect, Key, LogQuery, Seq, Store, StoreError};
+use crate::store::{Batch, Expect, Key, LogKey, LogQuery, Seq, Store, StoreError, Summary};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use async_trait::async_trait;
 use std::time::Duration;
+use wire::datetime::Timestamp;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Condition, MessageType, Stanza};
 use wire::xml::Element;
@@ -97,7 +98,7 @@ const COMMON: About = About {
         IqKey::get(Scope::Nobody, "prefs", NS),
         IqKey::set(Scope::Nobody, "prefs", NS),
     ],
-    hooks: &[Hook::MessageSent, Hook::MessageReceived, Hook::SessionBound, Hook::Recall],
+    hooks: &[Hook::MessageSent, Hook::MessageReceived, Hook::SessionBound, Hook::Recall, Hook::Expiry],
     ..About::NOTHING
 };
 
@@ -136,6 +137,13 @@ impl Archive {
         Archive { config }
     }
 
+    /// Removes what may not stay any longer, and says what is left.
+    async fn look_after(&self, cx: &mut Cx<'_>, log: LogKey<'_>) -> Result<Summary, StoreError> {
+        let (left, written) = self.config.retention.enforce(cx.store, log, cx.clock.now()).await?;
+        cx.written = cx.written.max(written);
+        Ok(left)
+    }
+
     /// Stages the message for the archive. Returns its id there; None if it does not belong there.
     async fn keep(
         &self,
@@ -158,7 +166,7 @@ impl Archive {
         let left = known.until_tended.unwrap_or_else(|| first_tended(id));
         known.until_tended = Some(left.checked_sub(1).unwrap_or(TEND_EVERY));
         if left == 0 {
-            self.config.retention.enforce(cx, log).await?;
+            self.look_after(cx, log).await?;
         }
         if message.has_child("retract", retraction::NS) {
             retraction::bury(cx, log, correspondent, message).await?;
@@ -229,7 +237,7 @@ impl Archive {
         let query = Query::parse(&asked, &cx.host.ids, self.config.search)?;
         let user = account.user.clone();
         let log = mam::log(user.as_str());
-        self.config.retention.enforce(cx, log).await?;
+        self.look_after(cx, log).await?;
         let expired = self.config.retention.expired(cx.clock.now());
         let page = mam::fetch(cx.store, log, &query, Bounds { max: PAGE, bytes: PAGE_BYTES, expired }).await?;
 
@@ -249,7 +257,7 @@ impl Archive {
 
     /// Section 5.
     async fn metadata(&self, cx: &mut Cx<'_>, account: &Account) -> Result<Answer, Halt> {
-        let archive = self.config.retention.enforce(cx, mam::log(account.user.as_str())).await?;
+        let archive = self.look_after(cx, mam::log(account.user.as_str())).await?;
         Ok(Answer::Result(mam::metadata(&archive, &cx.host.ids)))
     }
 }
@@ -320,12 +328,16 @@ impl Feature for Archive {
         _: &Element,
         bound: &mut Element,
     ) -> Outcome {
-        let archive = self.config.retention.enforce(cx, mam::log(account.user.as_str())).await?;
+        let archive = self.look_after(cx, mam::log(account.user.as_str())).await?;
         bound.push(mam::metadata(&archive, &cx.host.ids));
         if let (Some(session), Some(last)) = (account.session_mut(session), archive.last) {
             session.states.of::<CatchUp>().add((Seq::MIN, last));
         }
         Ok(())
+    }
+
+    async fn expire(&self, store: &dyn Store, user: &BareJid, now: Timestamp) -> Result<(), StoreError> {
+        self.config.retention.enforce(store, mam::log(user.as_str()), now).await.map(|_| ())
     }
 
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
