@@ -23,5 +23,6 @@ mod stanzas;
 mod streams;
 mod torture;
 mod trace;
+mod upgrades;
 mod uploads;
 mod web;
