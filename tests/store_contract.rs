@@ -3,26 +3,10 @@
 
 mod store_support;
 
-use oriole::store::EngineKind;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use store_support::{ARCHIVE, Bench, JULIET, NOON, item, play};
-use xeps::store::{Batch, Committed, Expect, Key, LogKey, LogQuery, Position, Seq, Store, StoreError, limits};
-
-macro_rules! contract {
-    ($($case:ident)*) => {
-        contract!(@on model, None, $($case)*);
-        contract!(@on memory, Some(EngineKind::Memory), $($case)*);
-        contract!(@on sled, Some(EngineKind::Sled), $($case)*);
-        contract!(@on fjall, Some(EngineKind::Fjall), $($case)*);
-    };
-    (@on $store:ident, $engine:expr, $($case:ident)*) => {
-        mod $store {
-            use super::*;
-            $(#[test] fn $case() { play($engine, super::$case); })*
-        }
-    };
-}
+use store_support::{ARCHIVE, Bench, JULIET, NOON, batch, commit, item, texts, try_commit};
+use xeps::store::{Batch, Expect, Key, LogKey, LogQuery, Position, Seq, Store, StoreError, limits};
 
 contract! {
     a_record_is_put_replaced_and_deleted
@@ -32,14 +16,8 @@ contract! {
     records_are_listed_in_order_and_in_pages
     a_list_sees_what_is_pending_over_what_is_stored
     owners_and_kinds_do_not_meet
-    a_log_is_read_from_both_ends_and_between_bounds
-    tags_find_their_entries
-    an_amended_entry_keeps_id_and_tags
-    a_removed_entry_is_gone_from_log_tags_and_summary
-    a_trimmed_log_goes_on
     a_forgotten_owner_leaves_nothing_and_may_come_back
     ids_grow_when_the_clock_goes_back
-    a_reserved_id_is_given_once_and_kept_for_its_entry
     what_changes_nothing_takes_no_version
     long_values_come_back_byte_for_byte
     what_is_too_large_is_refused
@@ -47,47 +25,14 @@ contract! {
     writers_at_once_read_their_writes_and_lose_none
 }
 
-fn commit<'a>(store: &'a dyn Store, batch: &mut Batch) -> impl Future<Output = Committed> + Send + use<'a> {
-    let committed = try_commit(store, batch);
-    async { committed.await.expect("committed") }
-}
-
-fn try_commit<'a>(
-    store: &'a dyn Store,
-    batch: &mut Batch,
-) -> impl Future<Output = Result<Committed, StoreError>> + Send + use<'a> {
-    store.commit(std::mem::take(batch))
-}
-
-fn batch(build: impl FnOnce(&mut Batch)) -> Batch {
-    let mut batch = Batch::new();
-    build(&mut batch);
-    batch
-}
-
 async fn value(store: &dyn Store, key: Key<'_>) -> Option<String> {
     let record = store.get(key).await.expect("read")?;
     Some(String::from_utf8(record.value.to_vec()).expect("text"))
 }
 
-async fn texts(store: &dyn Store, query: LogQuery<'_>) -> Vec<String> {
-    let entries = store.read(ARCHIVE, query).await.expect("read");
-    entries.iter().map(|entry| String::from_utf8_lossy(&entry.value).into_owned()).collect()
-}
-
 async fn names(store: &dyn Store, after: Option<&str>, limit: usize) -> Vec<String> {
     let listed = store.list(JULIET, "roster", after, limit).await.expect("listed");
     listed.into_iter().map(|(name, _)| name).collect()
-}
-
-/// Appends the texts, one commit each, and returns their ids.
-async fn append_all(store: &dyn Store, texts: &[(&str, &[&str])]) -> Vec<Seq> {
-    let mut seqs = Vec::new();
-    for (text, tags) in texts {
-        let text = text.to_string();
-        seqs.extend(commit(store, Batch::new().append(ARCHIVE, tags, text)).await.seqs);
-    }
-    seqs
 }
 
 async fn a_record_is_put_replaced_and_deleted(Bench { store, .. }: Bench) {
@@ -249,113 +194,6 @@ async fn owners_and_kinds_do_not_meet(Bench { store, .. }: Bench) {
     }
 }
 
-async fn a_log_is_read_from_both_ends_and_between_bounds(Bench { store, clock }: Bench) {
-    assert!(texts(&*store, LogQuery::forward(9)).await.is_empty());
-    let mut seqs = Vec::new();
-    for (minute, text) in ["a", "b", "c", "d"].into_iter().enumerate() {
-        clock.set(NOON + 60_000_000 * minute as u64);
-        seqs.extend(append_all(&*store, &[(text, &[])]).await);
-    }
-    assert!(seqs[2].micros() >= NOON + 120_000_000 && seqs[2].micros() < NOON + 121_000_000, "an id is a time");
-    let all = LogQuery::forward(9);
-    assert_eq!(texts(&*store, all).await, ["a", "b", "c", "d"]);
-    assert_eq!(texts(&*store, LogQuery::backward(9)).await, ["d", "c", "b", "a"]);
-    assert_eq!(texts(&*store, LogQuery::backward(2)).await, ["d", "c"]);
-    assert_eq!(texts(&*store, LogQuery::forward(2).after(seqs[0])).await, ["b", "c"]);
-    assert_eq!(texts(&*store, LogQuery::backward(2).before(seqs[3])).await, ["c", "b"]);
-    assert_eq!(texts(&*store, all.after(seqs[0]).before(seqs[3])).await, ["b", "c"]);
-    assert_eq!(texts(&*store, all.after(Seq(NOON + 30_000_000)).before(Seq(NOON + 130_000_000))).await, ["b", "c"]);
-    assert_eq!(texts(&*store, LogQuery::exactly(seqs[1])).await, ["b"]);
-    let nothing = [all.after(seqs[3]), all.before(seqs[0]), all.after(seqs[2]).before(seqs[1]), LogQuery::forward(0)];
-    for query in nothing.into_iter().chain([all.after(Seq::MAX), all.before(Seq::MIN), LogQuery::exactly(Seq(7))]) {
-        assert!(texts(&*store, query).await.is_empty(), "{query:?}");
-    }
-    let many = commit(
-        &*store,
-        &mut batch(|batch| {
-            for n in 0..250 {
-                batch.append(ARCHIVE, &[], n.to_string());
-            }
-        }),
-    )
-    .await;
-    store.durable(many.position).await.expect("durable");
-    assert_eq!(texts(&*store, LogQuery::backward(200)).await.last().map(String::as_str), Some("50"));
-    let summary = store.summary(ARCHIVE).await.expect("summary");
-    assert_eq!((summary.entries, summary.bytes), (254, 4 + 640));
-    assert_eq!((summary.first, summary.last), (Some(seqs[0]), many.seqs.last().copied()));
-}
-
-async fn tags_find_their_entries(Bench { store, .. }: Bench) {
-    let (romeo, nurse) = ("romeo@example.net", "nurse@example.org");
-    let texts_and_tags: [(&str, &[&str]); 5] =
-        [("1", &[romeo]), ("2", &[nurse, romeo]), ("3", &[]), ("4", &[nurse, nurse]), ("5", &[romeo, ""])];
-    let seqs = append_all(&*store, &texts_and_tags).await;
-    let with_romeo = LogQuery::forward(9).tag(romeo);
-    assert_eq!(texts(&*store, with_romeo).await, ["1", "2", "5"]);
-    assert_eq!(texts(&*store, LogQuery::backward(2).tag(romeo)).await, ["5", "2"]);
-    assert_eq!(texts(&*store, with_romeo.after(seqs[0]).before(seqs[4])).await, ["2"]);
-    assert_eq!(texts(&*store, LogQuery::forward(1).tag(nurse).after(seqs[1])).await, ["4"]);
-    assert_eq!(texts(&*store, LogQuery::forward(9).tag("")).await, ["5"]);
-    assert!(texts(&*store, LogQuery::forward(9).tag("romeo")).await.is_empty(), "no prefix match");
-    let entries = store.read(ARCHIVE, LogQuery::forward(9)).await.expect("read");
-    assert_eq!(entries[1].tags, [nurse, romeo]);
-    assert_eq!(entries[3].tags, [nurse], "a repeated tag counts once");
-}
-
-async fn an_amended_entry_keeps_id_and_tags(Bench { store, .. }: Bench) {
-    let seqs = append_all(&*store, &[("secret", &["tag"]), ("other", &[])]).await;
-    for durable in [false, true] {
-        let text = format!("retracted {durable}");
-        let amended = commit(&*store, Batch::new().amend(ARCHIVE, seqs[0], text.clone())).await;
-        if durable {
-            store.durable(amended.position).await.expect("durable");
-        }
-        let entries = store.read(ARCHIVE, LogQuery::forward(9).tag("tag")).await.expect("read");
-        assert_eq!(entries.len(), 1);
-        assert_eq!((entries[0].seq, &entries[0].value[..]), (seqs[0], text.as_bytes()));
-        let summary = store.summary(ARCHIVE).await.expect("summary");
-        assert_eq!((summary.entries, summary.bytes), (2, 5 + text.len() as u64));
-    }
-}
-
-async fn a_removed_entry_is_gone_from_log_tags_and_summary(Bench { store, .. }: Bench) {
-    let seqs = append_all(&*store, &[("a", &["x", "y"]), ("b", &["x"]), ("c", &[])]).await;
-    commit(&*store, Batch::new().remove(ARCHIVE, seqs[0]).remove(ARCHIVE, Seq(1))).await;
-    assert_eq!(texts(&*store, LogQuery::forward(9)).await, ["b", "c"]);
-    assert_eq!(texts(&*store, LogQuery::forward(9).tag("x")).await, ["b"]);
-    assert!(texts(&*store, LogQuery::forward(9).tag("y")).await.is_empty());
-    let summary = store.summary(ARCHIVE).await.expect("summary");
-    assert_eq!((summary.entries, summary.bytes, summary.first), (2, 2, Some(seqs[1])));
-    commit(&*store, Batch::new().remove(ARCHIVE, seqs[1]).remove(ARCHIVE, seqs[2])).await;
-    assert_eq!(store.summary(ARCHIVE).await, Ok(Default::default()));
-}
-
-async fn a_trimmed_log_goes_on(Bench { store, .. }: Bench) {
-    let many = commit(
-        &*store,
-        &mut batch(|batch| {
-            for n in 0..700 {
-                batch.append(ARCHIVE, &["tag"], n.to_string());
-            }
-        }),
-    )
-    .await;
-    store.trim(ARCHIVE, Seq(many.seqs[0].0 - 1)).await.expect("trimmed");
-    assert_eq!(store.summary(ARCHIVE).await.expect("summary").entries, 700, "nothing is that old");
-    let position = store.trim(ARCHIVE, many.seqs[599]).await.expect("trimmed");
-    store.durable(position).await.expect("durable");
-    assert_eq!(texts(&*store, LogQuery::forward(1)).await, ["600"]);
-    assert_eq!(texts(&*store, LogQuery::forward(999).tag("tag")).await.len(), 100);
-    let summary = store.summary(ARCHIVE).await.expect("summary");
-    assert_eq!((summary.entries, summary.bytes, summary.first), (100, 300, Some(many.seqs[600])));
-    store.trim(ARCHIVE, Seq::MAX).await.expect("trimmed");
-    assert_eq!(store.summary(ARCHIVE).await, Ok(Default::default()));
-    let seqs = append_all(&*store, &[("again", &[])]).await;
-    assert!(seqs[0] > many.seqs[699]);
-    assert_eq!(texts(&*store, LogQuery::forward(9)).await, ["again"]);
-}
-
 async fn a_forgotten_owner_leaves_nothing_and_may_come_back(Bench { store, .. }: Bench) {
     let other = Key::new("juliet@example.organic", "roster", "romeo");
     commit(
@@ -399,24 +237,6 @@ async fn ids_grow_when_the_clock_goes_back(Bench { store, clock }: Bench) {
     }
     assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
     assert!(seqs[8].micros() >= NOON + 1_000_000, "the clock is followed when it is ahead");
-}
-
-async fn a_reserved_id_is_given_once_and_kept_for_its_entry(Bench { store, .. }: Bench) {
-    let reserved = store.reserve();
-    let other = commit(&*store, Batch::new().append(LogKey::new("other", "log"), &[], "x")).await.seqs[0];
-    assert!(reserved < other && other < store.reserve());
-    let done = commit(
-        &*store,
-        &mut batch(|batch| {
-            batch.append_at(ARCHIVE, reserved, &["tag"], "kept").append(ARCHIVE, &[], "next");
-        }),
-    )
-    .await;
-    assert_eq!(done.seqs.len(), 2);
-    assert_eq!(done.seqs[0], reserved);
-    assert!(done.seqs[1] > other);
-    assert_eq!(texts(&*store, LogQuery::forward(9)).await, ["kept", "next"]);
-    assert_eq!(texts(&*store, LogQuery::forward(9).tag("tag")).await, ["kept"]);
 }
 
 async fn what_changes_nothing_takes_no_version(Bench { store, .. }: Bench) {

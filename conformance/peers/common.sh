@@ -1,6 +1,6 @@
 # Shared by the start scripts of the peers: a temporary directory with a self-signed certificate for `localhost`.
-# With REMOTE=PORT also a name server on port 5453 of that address, as long as the server runs: it says that v1.verona.test to
-# v60.verona.test are other servers, at that port of localhost.
+# With REMOTE=PORT also a name server on port 5453 of that address, as long as the server runs: it says that v1.verona.example to
+# v160.verona.example are other servers, at that port of localhost.
 # Sourced with $1 = the loopback address to listen on; sets addr, dir and leaves key.pem, cert.pem, both.pem in $dir.
 set -eu
 addr=${1:?usage: $0 ADDRESS [DIRECTORY]}
@@ -13,11 +13,11 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -s
 cat "$dir/key.pem" "$dir/cert.pem" > "$dir/both.pem"
 if [ -n "${REMOTE:-}" ]; then
     records=()
-    for n in $(seq 60); do records+=("--srv-host=_xmpp-server._tcp.v$n.verona.test,localhost,$REMOTE"); done
+    for n in $(seq 160); do records+=("--srv-host=_xmpp-server._tcp.v$n.verona.example,localhost,$REMOTE"); done
     # Every other name is unknown; nothing is asked beyond this machine.
     {
         PATH=$PATH:/usr/sbin dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root --no-resolv --no-hosts \
-            --bind-interfaces --listen-address="$addr" --port=5453 --host-record=localhost,127.0.0.1 --address=/#/ "${records[@]}" &
+            --bind-interfaces --listen-address="$addr" --port=5453 --host-record=localhost,127.0.0.1 --local=/example/ --address=/#/ "${records[@]}" &
         names=$!
         while kill -0 $$ 2>/dev/null; do sleep 1; done
         kill $names

@@ -2,7 +2,7 @@
 # Runs ejabberd in the foreground with everything it has switched on, open registration and no rate limits.
 #   ejabberd.sh ADDRESS [DIRECTORY]
 # STARTTLS on 5222, direct TLS on 5223, components c1.localhost to c8.localhost on 5351 to 5358 (secret "secret"), HTTP on 5280,
-# servers on 5269, and with REMOTE=PORT others at that port (see common.sh).
+# HTTPS on 5283, servers on 5269, and with REMOTE=PORT others at that port (see common.sh).
 # PLAINTEXT=1 allows logins without TLS. The administrator is admin@localhost, password "secret".
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -32,7 +32,17 @@ done)
   - port: 5280
     ip: "$addr"
     module: ejabberd_http
-    request_handlers: { /upload: mod_http_upload, /ws: ejabberd_http_ws, /bosh: mod_bosh }
+    request_handlers: { /ws: ejabberd_http_ws, /bosh: mod_bosh }
+  - port: 5283
+    ip: "$addr"
+    module: ejabberd_http
+    tls: true
+    request_handlers:
+      /upload: mod_http_upload
+      /ws: ejabberd_http_ws
+      /bosh: mod_bosh
+      /.well-known/host-meta: mod_host_meta
+      /.well-known/host-meta.json: mod_host_meta
 s2s_use_starttls: optional
 disable_sasl_mechanisms: [ "digest-md5", "X-OAUTH2" ]
 auth_password_format: scram
@@ -56,7 +66,8 @@ modules:
   mod_client_state: {}
   mod_configure: {}
   mod_disco: {}
-  mod_http_upload: { put_url: "http://$addr:5280/upload", docroot: "$dir/upload" }
+  mod_host_meta: { bosh_service_url: "https://$addr:5283/bosh", websocket_url: "wss://$addr:5283/ws" }
+  mod_http_upload: { put_url: "https://$addr:5283/upload", docroot: "$dir/upload", custom_headers: { "Access-Control-Allow-Origin": "*" } }
   mod_last: {}
   mod_mam: { assume_mam_usage: true, default: always }
   mod_muc: { access_create: muc_create, access_persistent: muc_create, default_room_options: { mam: true } }

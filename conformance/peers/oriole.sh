@@ -27,6 +27,6 @@ hosts.localhost = { certificate = "$dir/cert.pem", key = "$dir/key.pem" }
 $(for i in 1 2 3 4 5 6 7 8; do printf 'components."c%d.localhost".secret = "secret"\n' $i; done)
 CFG
 if [ -n "$other" ]; then
-    for n in $(seq 60); do echo "federation.routes.\"v$n.verona.test\" = \"127.0.0.1:$other\""; done >> "$dir/oriole.toml"
+    for n in $(seq 160); do echo "federation.routes.\"v$n.verona.example\" = \"127.0.0.1:$other\""; done >> "$dir/oriole.toml"
 fi
 exec "${ORIOLE:-$here/../../target/release/oriole}" --config "$dir/oriole.toml"

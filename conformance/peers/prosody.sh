@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs Prosody in the foreground with everything it has switched on, open registration and no rate limits.
 #   prosody.sh ADDRESS [DIRECTORY]
-# STARTTLS on 5222, direct TLS on 5223, components on 5347 (c1.localhost to c8.localhost, secret "secret"), HTTP on 5280,
+# STARTTLS on 5222, direct TLS on 5223, components on 5347 (c1.localhost to c8.localhost, secret "secret"), HTTP on 5280, HTTPS on 5283,
 # servers on 5269, and with REMOTE=PORT others at that port (see common.sh).
 # PLAINTEXT=1 allows logins without TLS. The administrator is admin@localhost, password "secret".
 here=$(cd "$(dirname "$0")" && pwd)
@@ -34,7 +34,9 @@ component_ports = { 5347 }
 component_interfaces = { "$addr" }
 http_ports = { 5280 }
 http_interfaces = { "$addr" }
-https_ports = { }
+https_ports = { 5283 }
+https_interfaces = { "$addr" }
+https_ssl = { key = "$dir/key.pem"; certificate = "$dir/cert.pem"; }
 data_path = "$dir"
 pidfile = "$dir/prosody.pid"
 plugin_paths = { "$dir/modules" }
@@ -71,7 +73,7 @@ Component "pubsub.localhost" "pubsub"
     expose_publisher = true
 Component "upload.localhost" "http_file_share"
     http_host = "$addr"
-    http_external_url = "http://$addr:5280/"
+    http_external_url = "https://$addr:5283/"
 $(for i in 1 2 3 4 5 6 7 8; do printf 'Component "c%d.localhost"\n    component_secret = "secret"\n' $i; done)
 Component "proxy.localhost" "proxy65"
     proxy65_address = "$addr"

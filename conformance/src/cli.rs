@@ -107,6 +107,9 @@ struct RunArgs {
     /// Address for XMPP over BOSH, `http://...` or `https://...`.
     #[arg(long)]
     bosh: Option<String>,
+    /// Where the domain's web server is, `https://...` or `http://...` without a path (for `/.well-known/host-meta`).
+    #[arg(long)]
+    web: Option<String>,
     /// Domains that the server under test finds at --remote-listen: the suite is another server for them. Each play uses one
     /// or two; give many, so that a play seldom gets one that another has just used.
     #[arg(long, value_delimiter = ',', num_args = 1.., requires = "remote_listen")]
@@ -120,6 +123,9 @@ struct RunArgs {
     /// Plays at the same time.
     #[arg(long, default_value_t = 16)]
     parallel: usize,
+    /// Specifications whose plays go on one after the other, beside the rest, as in --spec.
+    #[arg(long, value_delimiter = ',')]
+    in_turn: Vec<String>,
     /// Seconds to wait for what must come.
     #[arg(long, default_value_t = 5.0)]
     timeout: f64,
@@ -191,7 +197,6 @@ impl Command {
 
 impl Selection {
     fn select(&self, library: &Library) -> Result<Vec<Requirement>, String> {
-        let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
         let levels = self
             .level
             .iter()
@@ -201,8 +206,7 @@ impl Selection {
             section == part || section.strip_prefix(part).is_some_and(|rest| rest.starts_with('.'))
         };
         let wanted = |requirement: &&Requirement| {
-            let name = plain(&requirement.spec.name);
-            (self.spec.is_empty() || self.spec.iter().any(|spec| plain(spec) == name))
+            (self.spec.is_empty() || self.spec.iter().any(|name| requirement.spec.is_called(name)))
                 && (self.section.is_empty() || self.section.iter().any(|part| within(&requirement.section, part)))
                 && (levels.is_empty() || levels.contains(&requirement.level))
                 && (self.name.is_empty() || self.name.iter().any(|part| requirement.id.contains(part)))
@@ -232,8 +236,8 @@ impl RunArgs {
             Some(access) => Remotes::open(access).await?,
             None => Remotes::none(),
         };
-        let (parallel, keep_logs) = (self.parallel, self.verbose);
-        let run = Arc::new(Run { components, remotes, target, accounts, profile, parallel, keep_logs });
+        let (parallel, in_turn, keep_logs) = (self.parallel, self.in_turn, self.verbose);
+        let run = Arc::new(Run { components, remotes, target, accounts, profile, parallel, in_turn, keep_logs });
         let mut terminal = Terminal::new(selected.len(), self.verbose);
         let results = perform_all(run, &selected, |outcome| terminal.tell(outcome)).await;
         terminal.finish();
@@ -267,6 +271,7 @@ impl RunArgs {
             direct_tls_port: self.direct_tls_port,
             websocket: self.websocket.clone(),
             bosh: self.bosh.clone(),
+            web: self.web.as_deref().map(|web| web.trim_end_matches('/').to_owned()),
             tls: client_config(&trust)?,
             components,
             remote: self.remote_listen.map(|listen| RemoteAccess {

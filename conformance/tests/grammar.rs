@@ -1,7 +1,7 @@
 //! The grammar of plays: what is read, what is expanded, and where mistakes are reported.
 
 use conformance_suite::play::{
-    Condition, Fault, HttpBody, Library, Place, Requirement, Role, Stage, StepKind, Verdict,
+    Condition, Fault, HttpBody, HttpStep, Library, Place, Requirement, Role, Stage, StepKind, Verdict,
 };
 
 const HEAD: &str = "specification: TEST 1\nversion: 1.0\ntitle: A test\n\n";
@@ -181,18 +181,30 @@ fn other_servers_are_cast_without_accounts() {
 #[test]
 fn http_steps_have_one_body() {
     let found = read(&requirement(
-        "cast: romeo\nhttp post \"${bosh}\":\n\t<body xmlns=\"urn:x\"/>\nhttp answers:\n\t<body xmlns=\"urn:x\" sid=\"{save sid}\"/>\n\
-         http refuses with item-not-found or 404\nhttp get \"${sid}\"\n",
+        "cast: romeo\nhttp post \"${bosh}\" in the background:\n\t<body xmlns=\"urn:x\"/>\nhttp comes\n\
+         http answers:\n\t<body xmlns=\"urn:x\" sid=\"{save sid}\"/>\n\
+         http refuses with item-not-found or 404\nhttp get \"${sid}\"\nhttp header Content-Type is \"{starts text}\"\n\
+         http answers json:\n\t{\"links\": [{\"rel\": \"{some}\"}]}\n",
     ))
     .expect("no mistakes");
-    let kinds: Vec<&StepKind> = found[0].steps.iter().map(|step| &step.kind).collect();
-    assert!(
-        matches!(kinds[0], StepKind::Http { method, body: HttpBody::Xml(body), .. } if method == "POST" && body.ns == "urn:x")
-    );
-    assert!(matches!(kinds[1], StepKind::HttpAnswers(_)));
-    assert!(matches!(kinds[2], StepKind::HttpRefuses(words) if *words == ["item-not-found", "404"]));
-    assert!(matches!(kinds[3], StepKind::Http { body: HttpBody::None, .. }));
+    let kinds = found[0].steps.iter().map(|step| match &step.kind {
+        StepKind::Http(http) => http,
+        other => panic!("{other:?}"),
+    });
+    let kinds: Vec<&HttpStep> = kinds.collect();
+    let HttpStep::Request(post) = kinds[0] else { panic!("a request") };
+    assert!(post.method == "POST" && post.background);
+    assert!(matches!(&post.body, HttpBody::Xml(body) if body.ns == "urn:x"));
+    assert!(matches!(kinds[1], HttpStep::Comes));
+    assert!(matches!(kinds[2], HttpStep::Answers(_)));
+    assert!(matches!(kinds[3], HttpStep::Refuses(words) if *words == ["item-not-found", "404"]));
+    let HttpStep::Request(get) = kinds[4] else { panic!("a request") };
+    assert!(matches!(get.body, HttpBody::None) && !get.background);
+    assert!(matches!(kinds[5], HttpStep::Header(name, _) if name == "content-type"));
+    assert!(matches!(kinds[6], HttpStep::AnswersJson(_)));
     assert!(read(&requirement("cast: romeo\nhttp post \"u\" with \"x\":\n\t<a/>\n")).is_err());
+    let (_, _, what) = fault(&requirement("cast: romeo\nhttp answers json:\n\t{\"a\": }\n"));
+    assert!(what.contains("not JSON"), "{what}");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use conformance_suite::expect;
 use conformance_suite::net::{Direction, LogEntry};
 use conformance_suite::play::Level;
-use conformance_suite::report::{Detail, Outcome, Report, ServerInfo, Status, compare, html, junit, levels, summary};
+use conformance_suite::report::{
+    Detail, Outcome, Report, ServerInfo, Status, compare, html, junit, levels, slowest, summary,
+};
 use conformance_suite::xml::{Event, Reader};
 
 const NASTY: &str = "<a b='1' & \"c\">\u{1}\u{0}]]></script>\n\tend";
@@ -107,4 +109,18 @@ fn expectations_fail_in_both_directions() {
     let surprises = expect::compare(&sample(), &expected);
     assert_eq!((surprises.passed, surprises.failed), (vec!["a".to_owned()], vec!["b".to_owned()]));
     assert!(expect::compare(&sample(), &expect::parse("b\nc")).is_empty());
+}
+
+#[test]
+fn the_slowest_plays_are_named_and_those_that_were_not_put_on_are_not() {
+    let mut report = sample();
+    for (outcome, milliseconds) in report.results.iter_mut().zip([400, 61_500, 0, 900, 100]) {
+        outcome.milliseconds = milliseconds;
+    }
+    let text = slowest(&report, 2);
+    assert!(text.contains("together take 62.9 s"), "{text}");
+    let lines: Vec<&str> = text.lines().skip(2).collect();
+    assert_eq!(lines, ["   61.5 s  b", "    0.9 s  d"]);
+    assert_eq!(slowest(&report, 9).lines().count(), 6);
+    assert_eq!(slowest(&report, 0), "");
 }

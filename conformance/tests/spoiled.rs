@@ -25,6 +25,7 @@ async fn run_against(manners: Manners) -> Run {
         direct_tls_port: None,
         websocket: None,
         bosh: None,
+        web: None,
         tls: client_config(&Trust::Any).expect("TLS"),
         components: Vec::new(),
         remote: None,
@@ -40,6 +41,7 @@ async fn run_against(manners: Manners) -> Run {
         components: Components::new(&[]),
         remotes: Remotes::none(),
         parallel: 1,
+        in_turn: Vec::new(),
         keep_logs: true,
     }
 }

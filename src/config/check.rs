@@ -156,12 +156,13 @@ fn host(domain: &DomainName, host: &HostConfig) -> Vec<Wrong> {
 fn services(config: &Config, domain: &DomainName, host: &HostConfig) -> Vec<Wrong> {
     let rooms = host.rooms.enabled.then(|| ("rooms", host.rooms.domain_for(domain)));
     let upload = host.upload.enabled.then(|| ("upload", host.upload.domain_for(domain)));
+    let push = host.unifiedpush.enabled.then(|| ("unifiedpush", host.unifiedpush.domain_for(domain)));
     let taken = |service: &DomainName| config.hosts.contains_key(service) || config.components.contains_key(service);
     let error = |(key, service): (&str, DomainName)| {
         let problem = format!("expected a domain that is neither a host nor a component, found {service}");
         wrong(["hosts", domain.as_str(), key, "domain"], problem)
     };
-    rooms.into_iter().chain(upload).filter(|(_, service)| taken(service)).map(error).collect()
+    rooms.into_iter().chain(upload).chain(push).filter(|(_, service)| taken(service)).map(error).collect()
 }
 
 fn component(config: &Config, domain: &DomainName, component: &Component) -> Vec<Wrong> {

@@ -1,6 +1,6 @@
 //! `[default_host]` and `[hosts."example.org"]`: what one served domain offers, and to whom.
 
-use super::http::Upload;
+use super::http::{UnifiedPush, Upload};
 use super::messages::{Archive, Push};
 use super::names::AccountName;
 use super::pubsub::{Pep, PubSub};
@@ -49,6 +49,8 @@ pub struct HostConfig {
     pub rooms: Rooms,
     /// File upload.
     pub upload: Upload,
+    /// Endpoints at which others push to apps on users' devices.
+    pub unifiedpush: UnifiedPush,
 }
 
 impl Default for HostConfig {
@@ -71,6 +73,7 @@ impl Default for HostConfig {
             public_url: None,
             rooms: Rooms::default(),
             upload: Upload::default(),
+            unifiedpush: UnifiedPush::default(),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! `[http]` and `[hosts."example.org".upload]`: what is served over HTTP, and to whom.
+//! `[http]`, `[hosts."example.org".upload]` and `[hosts."example.org".unifiedpush]`: what is served over HTTP, and to whom.
 
 use super::names::DomainName;
-use super::units::{Period, Size};
+use super::units::{Period, Rate, Size};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -72,6 +72,38 @@ impl Upload {
     /// The service's domain for this host.
     pub fn domain_for(&self, host: &DomainName) -> DomainName {
         self.domain.clone().unwrap_or_else(|| host.below("upload"))
+    }
+}
+
+/// `[hosts."example.org".unifiedpush]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UnifiedPush {
+    /// Whether users' clients may register endpoints for apps.
+    pub enabled: bool,
+    /// The service's domain; `up.` before the host's name when absent.
+    pub domain: Option<DomainName>,
+    /// How long an endpoint can be used before its client renews it.
+    pub expiry: Period,
+    /// How often something may be pushed to one endpoint.
+    pub pushes: Rate,
+}
+
+impl Default for UnifiedPush {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            domain: None,
+            expiry: Period::days(7),
+            pushes: Rate { count: 60, window: Period::seconds(60) },
+        }
+    }
+}
+
+impl UnifiedPush {
+    /// The service's domain for this host.
+    pub fn domain_for(&self, host: &DomainName) -> DomainName {
+        self.domain.clone().unwrap_or_else(|| host.below("up"))
     }
 }
 

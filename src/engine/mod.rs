@@ -14,6 +14,7 @@
 //! hooks see it, so that the decision who gets a stanza, and everything stored about it, belong together.
 
 mod admit;
+mod ask;
 mod awake;
 mod expiry;
 mod hibernate;
@@ -147,7 +148,13 @@ impl Engine {
     /// Takes a stanza from a component or another server; its addresses have been checked against what the peer has proved.
     /// Returns the latest write that it has caused: when that is durable, the stanza is taken care of.
     pub async fn receive_from_outside(&self, stanza: Stanza) -> Position {
+        self.receive_counted(stanza, Batch::new()).await
+    }
+
+    /// As [`Engine::receive_from_outside`]; `count` is stored if and only if what the stanza leaves behind is.
+    pub async fn receive_counted(&self, stanza: Stanza, count: Batch) -> Position {
         let mut road = Road::new(None, None, Position::default());
+        road.staged = count;
         road.pending.push_back(admit::without_forgeries(stanza, Door::Outside, &self.domains));
         self.travel(&mut road).await;
         road.written
@@ -215,6 +222,8 @@ impl Engine {
         loop {
             if let Some(stanza) = road.pending.pop_front() {
                 self.route(stanza, road).await;
+            } else if let Some((serving, seat)) = road.unfinished.pop_front() {
+                self.go_on(&serving, seat, road).await;
             } else if let Some(spoke) = road.spoken.pop_front() {
                 self.hears(&spoke, road).await;
             } else if let Some((serving, seat)) = road.unfinished.pop_front() {

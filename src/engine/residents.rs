@@ -12,6 +12,7 @@ use tokio::sync::{Mutex as Lock, MutexGuard, OwnedMutexGuard};
 use tracing::error;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::Stanza;
+use xeps::store::Position;
 use xeps::{Resident, Service};
 
 use super::served::Served;
@@ -85,6 +86,10 @@ impl Serving {
         seat
     }
 
+    fn awake(&self) -> Vec<Arc<Seat>> {
+        self.seats.lock().values().cloned().collect()
+    }
+
     /// Lets a resident that remembers nothing fall asleep, unless somebody else is at it.
     pub fn release(&self, seat: Arc<Seat>) {
         let mut seats = self.seats.lock();
@@ -115,6 +120,28 @@ impl Engine {
             resident.has_more()
         };
         road.rise(serving, seat, has_more);
+    }
+
+    /// The server is about to stop: residents that are awake say goodbye.
+    pub async fn dismiss_residents(&self) {
+        for serving in self.domains.servings() {
+            for seat in serving.awake() {
+                let mut road = Road::new(None, None, Position::default());
+                road.turn = Some(Turn::take(serving, &seat).await);
+                {
+                    let mut resident = seat.lane().await;
+                    let mut cx = self.context(&serving.host, &road);
+                    let outcome = resident.stopping(&mut cx).await;
+                    let (outcome, acts) = road.close(cx, outcome).await;
+                    road.follow(acts);
+                    if let Err(halt) = outcome {
+                        error!(service = %serving.domain, ?halt, "a service could not say goodbye");
+                    }
+                }
+                road.rise(serving, seat, false);
+                self.travel(&mut road).await;
+            }
+        }
     }
 
     /// Goes back to a resident that had more to send.

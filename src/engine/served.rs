@@ -76,6 +76,11 @@ impl Domains {
         self.services.get(domain)
     }
 
+    /// All services of all hosts.
+    pub fn servings(&self) -> impl Iterator<Item = &Arc<Serving>> {
+        self.services.values()
+    }
+
     /// Whether this server answers for the domain, as a host, by a service or by a component.
     pub fn serves(&self, domain: &str) -> bool {
         self.hosts.contains_key(domain)

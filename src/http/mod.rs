@@ -6,6 +6,7 @@
 //! websocket   RFC 7395: a stream over a WebSocket               both hand a transport to crate::net, where
 //! bosh        XEP-0124, XEP-0206: a stream over requests         streams of all kinds are driven alike
 //! upload      XEP-0363: files come and go
+//! unifiedpush what other people's servers push to apps on users' devices
 //! host_meta   XEP-0156: where all this is
 //! atom        open channels as feeds
 //! page        what a person sees at /
@@ -19,6 +20,7 @@ mod invite;
 mod origin;
 mod page;
 mod serve;
+mod unifiedpush;
 mod upload;
 mod websocket;
 
@@ -36,7 +38,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::cors::{Any, CorsLayer};
-use xeps::upload as slots;
+use unifiedpush::Endpoints;
+use xeps::{unifiedpush as unified, upload as slots};
 
 /// What all requests share.
 pub struct Web {
@@ -57,16 +60,18 @@ struct WebHost {
     /// Scheme, name, and port.
     url: String,
     upload: Option<slots::Config>,
+    endpoints: Option<Endpoints>,
     /// Whether an invitation lets somebody make an account.
     registers: bool,
 }
 
 impl Web {
-    /// `uploads` are the settings that the services of the same name were given, by host.
+    /// `uploads` are the settings that the services of the same name were given, by host; `endpoints` those of UnifiedPush.
     pub fn new(
         shared: Arc<Shared>,
         config: Arc<Config>,
         mut uploads: HashMap<String, slots::Config>,
+        mut endpoints: HashMap<String, unified::Config>,
         port: u16,
     ) -> Web {
         let files = config.data_dir().join("uploads");
@@ -80,7 +85,10 @@ impl Web {
             if let Some(upload) = &upload {
                 names.entry(upload.domain.as_str().to_owned()).or_insert_with(|| domain.as_str().to_owned());
             }
-            hosts.insert(domain.as_str().to_owned(), WebHost { domain: domain.clone(), url, upload, registers });
+            let endpoints =
+                endpoints.remove(domain.as_str()).map(|config| Endpoints::new(config, host.unifiedpush.pushes));
+            let host = WebHost { domain: domain.clone(), url, upload, endpoints, registers };
+            hosts.insert(domain.as_str().to_owned(), host);
         }
         let bosh = bosh::Sessions::new(config.http.bosh_sessions as usize);
         Web { shared, config, hosts, names, files, bosh }
@@ -135,6 +143,8 @@ fn router(web: Arc<Web>) -> Router {
         .route("/http-bind", get(bosh::hint).post(bosh::request))
         .route("/channels/{node}", get(atom::feed))
         .route("/upload/{id}/{name}", put(upload::take).get(upload::give))
+        .route("/up", get(unifiedpush::describe))
+        .route("/up/{token}", get(unifiedpush::describe).post(unifiedpush::take))
         .layer(DefaultBodyLimit::disable())
         .layer(cors)
         .with_state(web)

@@ -86,6 +86,21 @@ mod tests {
         assert_eq!(told.collect::<Vec<_>>(), [(refusing, true), (address, false)]);
     }
 
+    /// An address where somebody listens, and takes no more connections: to those who try, nothing happens.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_is_overtaken() {
+        let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        full.listen(0).unwrap();
+        let silent = full.local_addr().unwrap().as_socket().unwrap();
+        let _first = TcpStream::connect(silent).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let socket = connect(&[silent, address], PATIENCE, &Log).await.unwrap();
+        assert_eq!(socket.peer_addr().unwrap(), address);
+    }
+
     #[tokio::test]
     async fn the_error_of_the_last_is_told() {
         let addresses = [deaf().await, deaf().await];

@@ -4,7 +4,7 @@ mod claims;
 mod managed;
 
 use super::guests::Pass;
-use super::link::{Aloft, arrived, broken, closing_time, give_back, stopped, too_late};
+use super::link::{Aloft, UNREAD, arrived, broken, closing_time, give_back, stopped, too_late};
 use super::open::{bid_farewell, watch};
 use super::remotes::{Carrier, Pair};
 use super::verify::Claim;
@@ -56,6 +56,8 @@ pub async fn serve(shared: &Arc<Shared>, federation: &Arc<Federation>, socket: T
         ticket: None,
         written: Position::default(),
         acks: Acks::default(),
+        counted: 0,
+        noted: 0,
     };
     let resting = incoming.run(direct, patience).await;
     drop(incoming);
@@ -63,9 +65,6 @@ pub async fn serve(shared: &Arc<Shared>, federation: &Arc<Federation>, socket: T
         resting.watch(shared, federation).await;
     }
 }
-
-/// Bytes of answers that wait for a peer. Stanzas are taken from lines only when nothing waits: more than this is an attack.
-const UNREAD: usize = 512 * 1024;
 
 struct Incoming<'a> {
     shared: &'a Arc<Shared>,
@@ -96,6 +95,9 @@ struct Incoming<'a> {
     /// The latest write that the peer's stanzas have caused.
     written: Position,
     acks: Acks,
+    /// The count of the peer's stanzas that the store has, and the number of pairs.
+    counted: u32,
+    noted: usize,
 }
 
 impl Incoming<'_> {
@@ -106,7 +108,7 @@ impl Incoming<'_> {
         }
         let end = self.drive(patience).await;
         debug!(?end, managed = self.stream.is_managed(), "the stream has ended");
-        let resting = if end == End::Broken { self.rest() } else { None };
+        let resting = if end == End::Broken { self.rest().await } else { None };
         // Who has closed the stream in good order has read, or is about to read, all that is written.
         let mut unknown = self.take_unacknowledged();
         if end != End::Broken {
@@ -163,7 +165,7 @@ impl Incoming<'_> {
                     Ok(Moved::End) | Err(_) => return End::Broken,
                 },
                 safe = self.acks.safe(), if self.acks.is_waiting() => {
-                    if !self.answer_ack(safe) {
+                    if !self.answer_ack(safe).await {
                         return End::Failed;
                     }
                 }
@@ -171,6 +173,7 @@ impl Incoming<'_> {
                 Some(done) = self.claims.join_next() => {
                     if let Ok((claim, verdict)) = done {
                         self.answer(&claim, verdict);
+                        self.note().await;
                     }
                 }
                 () = self.wake.notified(), if !writing => {}
@@ -216,9 +219,10 @@ impl Incoming<'_> {
             }
             Event::Stanza(stanza) => {
                 // Who has something to say has nothing to settle any more.
-                self.speaks_from.as_mut().into_iter().for_each(|from| *from = Instant::now().min(*from));
+                self.speaks_from = Some(Instant::now());
                 // On the heap, so that an idle connection does not keep room for it.
-                let written = Box::pin(arrived(self.shared, self.federation, stanza)).await;
+                let count = self.count(&stanza);
+                let written = Box::pin(arrived(self.shared, self.federation, stanza, count)).await;
                 self.written = self.written.max(written);
                 Next::Go
             }
@@ -228,14 +232,14 @@ impl Incoming<'_> {
                 Next::Go
             }
             Event::Enable(wish) => {
-                self.enable(&wish);
+                self.enable(&wish).await;
                 Next::Go
             }
             Event::Resume(resume) => Box::pin(self.resume(&resume)).await,
-            Event::AckWanted => {
-                self.want_ack();
-                Next::Go
-            }
+            Event::AckWanted => match self.want_ack().await {
+                Ok(()) => Next::Go,
+                Err(failure) => Next::Then(self.not_stored(&failure)),
+            },
             Event::Closed(closed) => {
                 debug!(?closed, "closed");
                 Next::Over(if closed == Closed::ByPeer { End::Closed } else { End::Failed })

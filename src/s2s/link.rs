@@ -7,10 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::debug;
 use wire::stanza::{Condition, ErrorType, Stanza, StanzaError};
-use xeps::store::Position;
+use xeps::store::{Batch, Position};
 
 /// What is taken from a line at a time. When the connection breaks meanwhile, nobody knows how much of it has arrived.
 const BATCH: usize = 64 * 1024;
+
+/// Bytes that wait for a peer to read them. Stanzas are taken from lines only when nothing waits, and what a stream that is taken up
+/// sends again is bounded by its window, far below this: more than this are answers, and an attack.
+pub const UNREAD: usize = 2 << 20;
 
 /// The stanzas that have been taken from lines, and whose bytes the system has not taken yet.
 #[derive(Default)]
@@ -57,15 +61,17 @@ impl Aloft {
 }
 
 /// A stanza from another server goes onto the road, unless its domain has been shut out meanwhile. Its addresses have been
-/// checked by the stream. Returns what has to be durable before it may be acknowledged.
-pub async fn arrived(shared: &Shared, federation: &Federation, stanza: Stanza) -> Position {
+/// checked by the stream. `count` is stored with what it leaves behind. Returns what has to be durable before it may be
+/// acknowledged.
+pub async fn arrived(shared: &Shared, federation: &Federation, stanza: Stanza, count: Batch) -> Position {
     shared.meters.stanzas_in.increment(1);
     match &stanza.from {
         Some(_) if federation.pings.answered(&stanza) => Position::default(),
-        Some(from) if federation.lists.permit(from.domain()) => shared.engine.receive_from_outside(stanza).await,
+        Some(from) if federation.lists.permit(from.domain()) => shared.engine.receive_counted(stanza, count).await,
         _ => {
             debug!("a stanza of a denied domain is dropped");
-            Position::default()
+            let counted = shared.engine.store.commit(count).await;
+            counted.map(|committed| committed.position).unwrap_or_default()
         }
     }
 }

@@ -60,6 +60,7 @@ use tokio::sync::{Semaphore, mpsc};
 use wire::jid::BareJid;
 use wire::stanza::{Condition, Stanza, StanzaError};
 use wire::stream::Audience;
+use xeps::store::{Store, StoreError};
 
 /// What all streams with other servers share.
 pub struct Federation {
@@ -132,6 +133,14 @@ impl Federation {
             }
             Full::Time => link::closing_time(),
         })
+    }
+
+    /// Brings back what other servers may go on with after a restart. To be called before anybody connects.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn restore(&self, store: &dyn Store) -> Result<(), StoreError> {
+        self.resumables.restore(store).await
     }
 
     /// Reads the file of denied domains again.

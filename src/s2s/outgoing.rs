@@ -6,7 +6,7 @@
 
 use super::acks::Acks;
 use super::backoff::Backoff;
-use super::link::{Aloft, arrived, broken, closing_time, give_back, stopped, too_late};
+use super::link::{Aloft, UNREAD, arrived, broken, closing_time, give_back, stopped, too_late};
 use super::open::{Link, Opened, Trouble, bid_farewell, open};
 use super::remotes::Carrier;
 use super::{Federation, Lines, chance};
@@ -15,17 +15,21 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-use tokio::time::sleep_until;
+use tokio::time::{interval, sleep_until};
 use tracing::{Instrument, debug, error, info};
 use wire::stanza::Stanza;
 use wire::stream::management::Suspended;
 use wire::stream::{Closed, Initiated, Purpose};
-use xeps::store::Position;
+use xeps::store::{Batch, Position};
+
+/// How often the store forgets incoming streams that are over.
+const CLEANING: Duration = Duration::from_secs(60);
 
 /// Gives every line that wants one a task, until the server stops; then waits until all streams are closed.
 pub async fn carry_all(shared: Arc<Shared>, federation: Arc<Federation>, mut lines: Lines) {
     let mut stopping = shared.stopping.clone();
     let mut tasks = JoinSet::new();
+    let mut cleaning = interval(CLEANING);
     loop {
         tokio::select! {
             line = lines.0.recv() => {
@@ -36,6 +40,12 @@ pub async fn carry_all(shared: Arc<Shared>, federation: Arc<Federation>, mut lin
                 tasks.spawn(task.run().instrument(span));
             }
             Some(_) = tasks.join_next() => {}
+            now = cleaning.tick() => {
+                let cleaned = federation.resumables.clean(shared.engine.store.as_ref(), now.into_std()).await;
+                if let Err(error) = cleaned {
+                    error!(%error, "the store failed: streams that are over stay in it");
+                }
+            }
             () = stopped(&mut stopping) => break,
         }
     }
@@ -247,7 +257,7 @@ impl Task {
             while let Some(event) = link.initiator.poll_event() {
                 match event {
                     Initiated::Stanza(stanza) => {
-                        let written = Box::pin(arrived(&self.shared, &self.federation, stanza)).await;
+                        let written = Box::pin(arrived(&self.shared, &self.federation, stanza, Batch::new())).await;
                         back.written = back.written.max(written);
                     }
                     Initiated::AckWanted => self.want_ack(link, back),
@@ -255,6 +265,10 @@ impl Task {
                     // The other events belong to negotiation, which is over.
                     _ => {}
                 }
+            }
+            if link.initiator.output().len() > UNREAD {
+                info!("the peer asks and asks and does not read the answers: the connection is given up");
+                return None;
             }
             if link.initiator.output().is_empty() {
                 aloft.landed();

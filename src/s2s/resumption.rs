@@ -2,7 +2,10 @@
 //!
 //! What is kept of one is its counts and how far the store must be; of one that goes both ways also the lines that it carried
 //! and what its peer has not acknowledged. It belongs to the pairs of domains that were proved on it, and only a stream on
-//! which all of them are proved anew can take it up; nothing but what is proved there is carried on it afterwards.
+//! which all of them are proved anew can take it up; nothing but what is proved there is carried on it afterwards. The counts
+//! are in the store too (`record.rs`), and outlive the server.
+
+pub mod record;
 
 use super::Federation;
 use super::link::{broken, closing_time, give_back, stopped, too_late};
@@ -18,7 +21,7 @@ use tokio::time::sleep_until;
 use tracing::debug;
 use wire::stanza::Stanza;
 use wire::stream::management::Suspended;
-use xeps::store::Position;
+use xeps::store::{Batch, Position, Store, StoreError};
 
 /// How long a broken stream waits for its peer.
 pub const PATIENCE: Duration = Duration::from_secs(300);
@@ -30,6 +33,9 @@ const HELD: Duration = Duration::from_secs(20);
 /// Streams that are known, of one pair and in all. The oldest broken one of a pair makes room for a new one.
 const PER_PAIR: usize = 8;
 const IN_ALL: usize = 10_000;
+
+/// Streams that the store forgets in one commit.
+const CLEANED: usize = 500;
 
 /// How long the new stream waits for the old one to let go.
 const LETTING_GO: Duration = Duration::from_secs(10);
@@ -58,7 +64,11 @@ pub struct Claimant<'a> {
 
 /// All that may be resumed, now or when they break.
 #[derive(Default)]
-pub struct Resumables(Mutex<HashMap<Pair, Vec<Entry>>>);
+pub struct Resumables {
+    streams: Mutex<HashMap<Pair, Vec<Entry>>>,
+    /// Those that are over, and in the store still.
+    stale: Mutex<Vec<CompactString>>,
+}
 
 struct Entry {
     id: CompactString,
@@ -131,6 +141,7 @@ impl Broken {
                 address.as_ref().is_some_and(|address| address.domain() == domain.as_str())
             };
             let (own, others) = left.into_iter().partition(|one| is(&one.from, local) && is(&one.to, remote));
+            carrier.hold(0);
             carrier.put_back(own, now);
             left = others;
         }
@@ -141,9 +152,9 @@ impl Broken {
 impl Resumables {
     /// Notes a stream that shall be resumable. None: there is no room.
     pub fn begin(self: &Arc<Self>, pair: Pair, id: CompactString, now: Instant) -> Option<Ticket> {
-        let mut table = self.0.lock();
+        let mut table = self.streams.lock();
         if table.values().map(Vec::len).sum::<usize>() >= IN_ALL {
-            sweep(&mut table, now);
+            self.sweep(&mut table, now);
             if table.values().map(Vec::len).sum::<usize>() >= IN_ALL {
                 return None;
             }
@@ -152,7 +163,7 @@ impl Resumables {
         if entries.len() >= PER_PAIR {
             let settled = |entry: &Entry| matches!(&entry.state, State::Resting(broken, _) if broken.is_settled());
             let oldest = entries.iter().position(settled)?;
-            entries.remove(oldest);
+            self.stale.lock().push(entries.remove(oldest).id);
         }
         let signals = Arc::new(Signals::default());
         entries.push(Entry { id: id.clone(), state: State::Live(signals.clone()) });
@@ -179,7 +190,7 @@ impl Resumables {
         id: &str,
         now: Instant,
     ) -> Option<Result<(Broken, Ticket), Arc<Signals>>> {
-        let mut table = self.0.lock();
+        let mut table = self.streams.lock();
         let known = |pair: &&Pair| table.get(pair).is_some_and(|entries| entries.iter().any(|entry| entry.id == id));
         let pair = claimant.proved.iter().find(known)?.clone();
         let entry = table.get_mut(&pair)?.iter_mut().find(|entry| entry.id == id)?;
@@ -204,36 +215,73 @@ impl Resumables {
 
     /// Takes the broken streams of the claimant that have something for it, which begins anew.
     pub fn inherit(&self, claimant: &Claimant<'_>) -> Vec<Broken> {
-        let mut table = self.0.lock();
+        let mut table = self.streams.lock();
         let mut inherited = Vec::new();
         for pair in claimant.proved {
             let Some(entries) = table.get_mut(pair) else { continue };
             let left = |entry: &mut Entry| matches!(&entry.state, State::Resting(broken, _) if !broken.is_settled() && broken.is_of(claimant));
-            inherited.extend(entries.extract_if(.., left).filter_map(|entry| match entry.state {
-                State::Resting(broken, _) => Some(*broken),
-                State::Live(_) => None,
-            }));
+            for entry in entries.extract_if(.., left) {
+                self.stale.lock().push(entry.id);
+                if let State::Resting(broken, _) = entry.state {
+                    inherited.push(*broken);
+                }
+            }
             if entries.is_empty() {
                 table.remove(pair);
             }
         }
         inherited
     }
-}
 
-fn sweep(table: &mut HashMap<Pair, Vec<Entry>>, now: Instant) {
-    for entries in table.values_mut() {
-        entries.retain(|entry| !matches!(entry.state, State::Resting(_, until) if until <= now));
+    /// Brings back the streams that were there when the server stopped. To be called before anybody connects.
+    pub async fn restore(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let (streams, now) = (record::all(store).await?, Instant::now());
+        let mut table = self.streams.lock();
+        for (number, (id, broken)) in streams.into_iter().enumerate() {
+            let Some(pair) = broken.pairs.iter().next().cloned() else { continue };
+            let entries = table.entry(pair).or_default();
+            if number < IN_ALL && entries.len() < PER_PAIR {
+                entries.push(Entry { id, state: State::Resting(Box::new(broken), now + PATIENCE) });
+            } else {
+                self.stale.lock().push(id);
+            }
+        }
+        Ok(())
     }
-    table.retain(|_, entries| !entries.is_empty());
+
+    /// Forgets the streams whose time has come, and has the store forget all that are over.
+    pub async fn clean(&self, store: &dyn Store, now: Instant) -> Result<(), StoreError> {
+        self.sweep(&mut self.streams.lock(), now);
+        let stale = std::mem::take(&mut *self.stale.lock());
+        for some in stale.chunks(CLEANED) {
+            let mut batch = Batch::new();
+            some.iter().for_each(|id| record::forget(&mut batch, id));
+            store.commit(batch).await?;
+        }
+        Ok(())
+    }
+
+    fn sweep(&self, table: &mut HashMap<Pair, Vec<Entry>>, now: Instant) {
+        let mut stale = self.stale.lock();
+        for entries in table.values_mut() {
+            let over = |entry: &mut Entry| matches!(entry.state, State::Resting(_, until) if until <= now);
+            stale.extend(entries.extract_if(.., over).map(|entry| entry.id));
+        }
+        table.retain(|_, entries| !entries.is_empty());
+    }
 }
 
 impl Ticket {
+    /// The SM-ID.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The stream has broken: this is what its peer can take up. If it has something for that, it is to be watched.
     pub fn rest(self, broken: Broken, now: Instant) -> Option<Resting> {
         let until = now + PATIENCE;
         let settled = broken.is_settled();
-        let mut table = self.resumables.0.lock();
+        let mut table = self.resumables.streams.lock();
         let entry = table.get_mut(&self.pair).into_iter().flatten().find(|entry| entry.id == self.id)?;
         entry.state = State::Resting(Box::new(broken), until);
         drop(table);
@@ -244,10 +292,11 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut table = self.resumables.0.lock();
+        let mut table = self.resumables.streams.lock();
         if let Some(entries) = table.get_mut(&self.pair) {
-            entries
-                .retain(|entry| !matches!(&entry.state, State::Live(signals) if Arc::ptr_eq(signals, &self.signals)));
+            let own =
+                |entry: &mut Entry| matches!(&entry.state, State::Live(signals) if Arc::ptr_eq(signals, &self.signals));
+            self.resumables.stale.lock().extend(entries.extract_if(.., own).map(|entry| entry.id));
             if entries.is_empty() {
                 table.remove(&self.pair);
             }
@@ -297,7 +346,7 @@ impl Resting {
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Broken) -> T) -> Option<T> {
-        let mut table = self.resumables.0.lock();
+        let mut table = self.resumables.streams.lock();
         let entry = table.get_mut(&self.pair)?.iter_mut().find(|entry| entry.id == self.id)?;
         match &mut entry.state {
             // It may rest for another time.

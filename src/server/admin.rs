@@ -205,7 +205,7 @@ impl Admin for Offline {
     async fn user_delete(&self, account: &AccountName) -> Result<(), AdminError> {
         let store = self.open().await?;
         existing(store.as_ref(), account.jid()).await?;
-        let engine = assemble::engine(&self.config, store, &assemble::Uploads::new(), None).await;
+        let engine = assemble::engine(&self.config, store, &assemble::OverHttp::default(), None).await;
         let engine = engine.map_err(AdminError::Failed)?;
         let served = engine.domains.host(account.jid().domain()).ok_or_else(|| not_served(account))?.clone();
         engine.delete_account(&served, account.jid()).await.map_err(store_failed)

@@ -21,7 +21,9 @@ use xeps::mam::Search;
 use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
-use xeps::{About, Host, ServiceSettings, Settings, features, muc, offline, pubsub, push, services, upload};
+use xeps::{
+    About, Host, ServiceSettings, Settings, features, muc, offline, pubsub, push, services, unifiedpush, upload,
+};
 
 /// Where and how the configuration wants its data kept.
 pub fn store_options(config: &Config) -> Options {
@@ -44,7 +46,7 @@ pub fn open_store(config: &Config) -> Result<Arc<Database>, String> {
 pub async fn engine(
     config: &Config,
     store: Arc<dyn Store>,
-    uploads: &Uploads,
+    over_http: &OverHttp,
     port: Option<u16>,
 ) -> Result<Engine, String> {
     let clock = Arc::new(SystemClock);
@@ -53,7 +55,8 @@ pub async fn engine(
         let services = services(ServiceSettings {
             rooms: rooms(domain, host),
             pubsub: pubsub(config, domain, host),
-            upload: uploads.get(domain.as_str()).cloned(),
+            upload: over_http.uploads.get(domain.as_str()).cloned(),
+            unifiedpush: over_http.endpoints.get(domain.as_str()).cloned(),
         });
         let mut settings = settings(config, host, clock.as_ref());
         settings.invitations = invitations(domain, host, port);
@@ -199,28 +202,42 @@ fn search(host: &HostConfig) -> Search {
     if host.archive.search { Search::Offered } else { Search::Off }
 }
 
-/// How uploads are taken, by host.
-pub type Uploads = HashMap<String, upload::Config>;
+/// The services that a client meets again over HTTP, by host.
+#[derive(Default)]
+pub struct OverHttp {
+    pub uploads: HashMap<String, upload::Config>,
+    pub endpoints: HashMap<String, unifiedpush::Config>,
+}
 
-/// The settings of uploads. `port` is where HTTP over TLS is; without it, only hosts with a public URL take uploads.
-pub async fn uploads(config: &Config, store: &dyn Store, port: Option<u16>) -> Result<Uploads, String> {
-    let secret = secret(store, first_host(config)?, "upload").await?;
-    let one = |(domain, host): (&DomainName, &HostConfig)| {
-        let reachable = host.public_url.is_some() || port.is_some();
-        if !host.upload.enabled || !reachable {
-            return None;
+/// Their settings. `port` is where HTTP over TLS is; without it, only hosts with a public URL have such services.
+pub async fn over_http(config: &Config, store: &dyn Store, port: Option<u16>) -> Result<OverHttp, String> {
+    let owner = first_host(config)?;
+    let (files, pushes) = (secret(store, owner, "upload").await?, secret(store, owner, "unifiedpush").await?);
+    let mut services = OverHttp::default();
+    for (domain, host) in config.hosts.iter().filter(|(_, host)| host.public_url.is_some() || port.is_some()) {
+        let base = public_url(domain, host, port.unwrap_or_default());
+        if host.upload.enabled {
+            let settings = upload::Config {
+                domain: host.upload.domain_for(domain).jid().clone(),
+                base: base.clone(),
+                secret: files,
+                max_size: host.upload.max_size.get(),
+                quota: host.upload.quota.get(),
+                expiry: Some(host.upload.expiry.get()),
+            };
+            services.uploads.insert(domain.as_str().to_owned(), settings);
         }
-        let settings = upload::Config {
-            domain: host.upload.domain_for(domain).jid().clone(),
-            base: public_url(domain, host, port.unwrap_or_default()),
-            secret,
-            max_size: host.upload.max_size.get(),
-            quota: host.upload.quota.get(),
-            expiry: Some(host.upload.expiry.get()),
-        };
-        Some((domain.as_str().to_owned(), settings))
-    };
-    Ok(config.hosts.iter().filter_map(one).collect())
+        if host.unifiedpush.enabled {
+            let settings = unifiedpush::Config {
+                domain: host.unifiedpush.domain_for(domain).jid().clone(),
+                base,
+                secret: pushes,
+                expiry: host.unifiedpush.expiry.get(),
+            };
+            services.endpoints.insert(domain.as_str().to_owned(), settings);
+        }
+    }
+    Ok(services)
 }
 
 fn limits(config: &Config) -> XmlLimits {

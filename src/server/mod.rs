@@ -58,8 +58,8 @@ async fn serve(
     // Ports first: a taken one is the most likely mistake, and nothing has been made yet.
     let listeners = Listeners::bind(&config)?;
     let tls = Tls::load(&config, SystemTime::now()).map_err(|error| error.to_string())?;
-    let uploads = assemble::uploads(&config, store.as_ref(), listeners.https_port()).await?;
-    let engine = Arc::new(assemble::engine(&config, store.clone(), &uploads, listeners.https_port()).await?);
+    let over_http = assemble::over_http(&config, store.as_ref(), listeners.https_port()).await?;
+    let engine = Arc::new(assemble::engine(&config, store.clone(), &over_http, listeners.https_port()).await?);
     let decoys = assemble::decoys(&config, store.as_ref()).await?;
     let (federation, lines) = match config.federation.enabled {
         true => Federation::new(&config.federation).map(|(federation, lines)| (Some(federation), Some(lines)))?,
@@ -89,8 +89,11 @@ async fn serve(
     let carrying =
         federation.zip(lines).map(|(federation, lines)| tokio::spawn(carry_all(shared.clone(), federation, lines)));
     engine.restore_sessions().await.map_err(|error| format!("the store cannot be used: {error}"))?;
+    if let Some(federation) = &shared.federation {
+        federation.restore(store.as_ref()).await.map_err(|error| format!("the store cannot be used: {error}"))?;
+    }
     let port = listeners.https_port().unwrap_or_default();
-    let web = Arc::new(Web::new(shared.clone(), config.clone(), uploads, port));
+    let web = Arc::new(Web::new(shared.clone(), config.clone(), over_http.uploads, over_http.endpoints, port));
     let listening = listeners.addresses();
     let (health, watched_health) = watch::channel(Health::Starting);
     let mut accepting = listeners.start(&shared, &web, metrics, watched_health)?;
@@ -126,6 +129,7 @@ async fn serve(
     sleepers.abort();
     waking.abort();
     expiring.abort();
+    engine.dismiss_residents().await;
     let _ = stop.send(true);
     take_down(&engine, &shared, carrying).await;
     accepting.shutdown().await;

@@ -1,4 +1,4 @@
-//! Long values in pieces, invisible to everything above.
+//! Long values in pieces, and short log entries together, invisible to everything above.
 //!
 //! An engine keeps several values in one page and rewrites the page when one changes; sled even moves pages beyond
 //! 128 KB to files that it does not sync. So a long value becomes a head under its own key and pieces elsewhere:
@@ -6,6 +6,7 @@
 //! ```text
 //! short    00 value
 //! head     01 stamp (8) length (4) size of a piece (2) crc32 of the value (4)
+//! pack     02 several entries (see `packs`)
 //! ```
 //!
 //! The stamp is new with every write. A reader that found a head and is overtaken by a writer therefore misses the
@@ -13,6 +14,7 @@
 
 use super::engine::{Engine, Visit, Write};
 use super::keys::{self, Span};
+use super::packs::{self, Entries};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -61,25 +63,85 @@ impl Chunked {
 
     /// The value of a key.
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        let mut stored = self.engine.get(key)?;
+        let mut found = self.find(key)?;
         loop {
-            let Some(found) = stored else { return Ok(None) };
-            let Some(head) = parse_head(&found)? else { return Ok(Some(found.slice(1..))) };
+            let head = match &found {
+                Found::Nothing => return Ok(None),
+                Found::Packed { entries, .. } => {
+                    let own = entries.iter().find(|(id, _)| Some(*id) == keys::entry_id(key));
+                    return Ok(own.map(|(_, value)| value.clone()));
+                }
+                Found::Alone(stored) => match parse_head(stored)? {
+                    None => return Ok(Some(stored.slice(1..))),
+                    Some(head) => head,
+                },
+            };
             if let Some(value) = self.assemble(key, head)? {
                 return Ok(Some(value));
             }
             // A piece is missing: either the value was replaced under our eyes, or it is damaged.
-            let again = self.engine.get(key)?;
-            if again.as_ref() == Some(&found) {
+            let again = self.find(key)?;
+            if again == found {
                 return Err(StoreError::Corrupt(format!("a piece is missing of {}", key.escape_ascii())));
             }
-            stored = again;
+            found = again;
         }
+    }
+
+    /// Where the engine has a key.
+    fn find(&self, key: &[u8]) -> Result<Found> {
+        let here = self.engine.get(key)?.map(|stored| (key.to_vec(), stored));
+        // An entry may be in the pack that ends next.
+        let next = match keys::log_of_entry(key).filter(|_| here.is_none()) {
+            Some(log) => self.first(key, &keys::behind_entries(log))?,
+            None => None,
+        };
+        let Some((at, stored)) = here.or(next) else { return Ok(Found::Nothing) };
+        match pack(&at, &stored)? {
+            Some((_, entries)) if entries.iter().any(|(id, _)| Some(*id) == keys::entry_id(key)) => {
+                Ok(Found::Packed { at, entries })
+            }
+            None if at == key => Ok(Found::Alone(stored)),
+            _ => Ok(Found::Nothing),
+        }
+    }
+
+    /// The first key that the engine has of this range, with what is there.
+    fn first(&self, from: &[u8], to: &[u8]) -> Result<Option<(Vec<u8>, Bytes)>> {
+        let mut first = None;
+        self.engine.scan(from..to, Direction::Forward, &mut |key, stored| {
+            first = Some((key.to_vec(), stored));
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(first)
     }
 
     /// Visits all keys of the span that hold whole values, with these.
     pub fn scan(&self, span: &Span, direction: Direction, visit: Visit<'_>) -> Result<()> {
-        self.engine.scan(keys::range(span), direction, &mut |key, stored| {
+        let end = self.end_of_packs(&span.1)?;
+        // A pack that is written anew meanwhile may come again under another key.
+        let mut last: Option<Vec<u8>> = None;
+        self.engine.scan(&span.0..&end, direction, &mut |key, stored| {
+            if let Some((log, mut entries)) = pack(key, &stored)? {
+                if direction == Direction::Backward {
+                    entries.reverse();
+                }
+                for (id, value) in entries {
+                    let key = keys::entry_of(log, id);
+                    let goes_on = last.as_ref().is_none_or(|last| match direction {
+                        Direction::Forward => *last < key,
+                        Direction::Backward => *last > key,
+                    });
+                    if goes_on && keys::range(span).contains(&key.as_slice()) && visit(&key, value)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    last = Some(key);
+                }
+                return Ok(ControlFlow::Continue(()));
+            }
+            if key >= span.1.as_slice() {
+                return Ok(ControlFlow::Continue(()));
+            }
             if parse_head(&stored)?.is_none() {
                 return visit(key, stored.slice(1..));
             }
@@ -88,6 +150,21 @@ impl Chunked {
                 None => Ok(ControlFlow::Continue(())),
             }
         })
+    }
+
+    /// Up to where the engine has to be looked through for what lies before `end`: a pack that begins before it may be kept
+    /// under a key behind it.
+    fn end_of_packs(&self, end: &[u8]) -> Result<Vec<u8>> {
+        let behind = keys::log_of_entry(end).map(keys::behind_entries).filter(|behind| end < behind.as_slice());
+        let Some(behind) = behind else { return Ok(end.to_vec()) };
+        let next = self.first(end, &behind)?;
+        Ok(next.map_or_else(
+            || end.to_vec(),
+            |(mut key, _)| {
+                key.push(0);
+                key
+            },
+        ))
     }
 
     /// Visits all keys of the span with what the engine holds, pieces and heads as they are.
@@ -108,24 +185,47 @@ impl Chunked {
         self.apply_over(Seq::MAX, changes, stamp)
     }
 
-    /// The same where no log entry with an id above `newest` is in the engine, so that nothing needs to be looked up to be
-    /// replaced.
+    /// The same where no log entry with an id above `newest` is in the engine: those are written together, and nothing needs
+    /// to be looked up to be replaced.
     pub fn apply_over(&self, newest: Seq, changes: &Changes, stamp: u64) -> Result<()> {
         let mut writes = Vec::with_capacity(changes.len() + 1);
-        let may_replace = |key: &[u8]| keys::entry_id(key).is_none_or(|id| id <= newest);
+        let mut old = Packs::default();
+        let mut new: Option<(&[u8], Entries)> = None;
         for (key, value) in changes {
+            match (keys::entry_id(key), keys::log_of_entry(key)) {
+                (Some(id), Some(log)) if id > newest => {
+                    let Some(value) = value else { continue };
+                    match &mut new {
+                        Some((of, entries)) if *of == log => entries.push((id, value.clone())),
+                        _ => {
+                            let before = new.replace((log, vec![(id, value.clone())]));
+                            before.map_or(Ok(()), |(log, entries)| write_entries(log, entries, stamp, &mut writes))?;
+                        }
+                    }
+                    continue;
+                }
+                (Some(id), Some(log)) if old.change(self, key, log, id, value)? => continue,
+                _ => {}
+            }
             if keys::may_be_long(key)
-                && may_replace(key)
-                && let Some(old) = self.head(key)?
+                && let Some(head) = self.head(key)?
             {
-                writes.extend((0..old.pieces()).map(|index| (keys::piece(key, old.stamp, index), None)));
+                writes.extend((0..head.pieces()).map(|index| (keys::piece(key, head.stamp, index), None)));
             }
             match value {
                 None => writes.push((key.clone(), None)),
                 Some(value) => split(key, value, stamp, &mut writes)?,
             }
         }
+        new.map_or(Ok(()), |(log, entries)| write_entries(log, entries, stamp, &mut writes))?;
+        old.write(stamp, &mut writes)?;
         self.engine.apply(writes)
+    }
+
+    /// What a key of the engine's holds: the entries of a pack with their keys, or nothing if it is none.
+    pub fn unpack(key: &[u8], stored: &Bytes) -> Result<Option<Vec<(Vec<u8>, Bytes)>>> {
+        let Some((log, entries)) = pack(key, stored)? else { return Ok(None) };
+        Ok(Some(entries.into_iter().map(|(id, value)| (keys::entry_of(log, id), value)).collect()))
     }
 
     /// Makes all changes or none, of keys and values as the engine holds them.
@@ -152,6 +252,72 @@ impl Chunked {
         }
         Ok(Some(value.freeze()))
     }
+}
+
+/// The entries of the pack under a key, with their log; `None` if it is none.
+fn pack<'a>(key: &'a [u8], stored: &Bytes) -> Result<Option<(&'a [u8], Entries)>> {
+    let Some(log) = keys::log_of_entry(key) else { return Ok(None) };
+    Ok(packs::decode(stored)?.map(|entries| (log, entries)))
+}
+
+/// Where the engine has a key.
+#[derive(PartialEq)]
+enum Found {
+    Nothing,
+    /// Under itself: a short value or a head.
+    Alone(Bytes),
+    /// With others, in the pack under this key.
+    Packed {
+        at: Vec<u8>,
+        entries: Entries,
+    },
+}
+
+/// The packs that a load changes, by their keys, with their logs.
+#[derive(Default)]
+struct Packs(BTreeMap<Vec<u8>, (Vec<u8>, Entries)>);
+
+impl Packs {
+    /// Changes an entry in its pack. False: it is in none.
+    fn change(&mut self, engine: &Chunked, key: &[u8], log: &[u8], id: Seq, value: &Option<Bytes>) -> Result<bool> {
+        let holds = |entries: &Entries| entries.iter().any(|(own, _)| *own == id);
+        let loaded = self.0.range_mut(key.to_vec()..).next();
+        let entries = match loaded.filter(|(_, (of, entries))| of == log && holds(entries)) {
+            Some((_, (_, entries))) => entries,
+            None => match engine.find(key)? {
+                Found::Packed { at, entries } => &mut self.0.entry(at).or_insert((log.to_vec(), entries)).1,
+                Found::Alone(_) | Found::Nothing => return Ok(false),
+            },
+        };
+        match value {
+            Some(value) => entries.iter_mut().filter(|(own, _)| *own == id).for_each(|(_, own)| *own = value.clone()),
+            None => entries.retain(|(own, _)| *own != id),
+        }
+        Ok(true)
+    }
+
+    /// Writes them anew.
+    fn write(self, stamp: u64, writes: &mut Vec<Write>) -> Result<()> {
+        for (at, (log, entries)) in self.0 {
+            if entries.last().is_none_or(|(last, _)| keys::entry_id(&at) != Some(*last)) {
+                writes.push((at, None));
+            }
+            write_entries(&log, entries, stamp, writes)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes entries of one log that nothing is to be replaced of.
+fn write_entries(log: &[u8], entries: Entries, stamp: u64, writes: &mut Vec<Write>) -> Result<()> {
+    for run in packs::divide(entries) {
+        match run.as_slice() {
+            [(id, value)] => split(&keys::entry_of(log, *id), value, stamp, writes)?,
+            [.., (last, _)] => writes.push((keys::entry_of(log, *last), Some(packs::encode(&run)))),
+            [] => {}
+        }
+    }
+    Ok(())
 }
 
 fn split(key: &[u8], value: &Bytes, stamp: u64, writes: &mut Vec<Write>) -> Result<()> {
@@ -243,6 +409,51 @@ mod tests {
         let replaced = Changes::from([(entry(5), Some(Bytes::new())), (entry(6), None)]);
         store.apply_over(Seq(6), &replaced, 7).expect("applied");
         assert_eq!(physical(&store).len(), 1, "no piece is left behind");
+    }
+
+    #[test]
+    fn entries_that_are_written_together_are_found_and_changed_one_by_one() {
+        let store = Chunked::new(Box::new(Memory::default()));
+        let log = LogKey::new("juliet", "archive");
+        let text = |id: u64| Bytes::from(format!("text {id}"));
+        let all: Changes = (1..=20).map(|id| (keys::entry(log, Seq(id)), Some(text(id)))).collect();
+        store.apply_over(Seq(0), &all, 20).expect("applied");
+        assert_eq!(physical(&store).len(), 1);
+        let long = Bytes::from(vec![7; 9000]);
+        let changes = Changes::from([
+            (keys::entry(log, Seq(3)), None),
+            (keys::entry(log, Seq(9)), Some(long.clone())),
+            (keys::entry(log, Seq(20)), None),
+            (keys::entry(log, Seq(21)), Some(text(21))),
+        ]);
+        store.apply_over(Seq(20), &changes, 21).expect("applied");
+        assert_eq!(physical(&store).len(), 7, "two packs, a head with its three pieces, and what came alone");
+        let value = |id| if id == 9 { long.clone() } else { text(id) };
+        let there: Vec<u64> = (1..=21).filter(|id| ![3, 20].contains(id)).collect();
+        for id in 0..=22 {
+            let expected = there.contains(&id).then(|| value(id));
+            assert_eq!(store.get(&keys::entry(log, Seq(id))).expect("read"), expected, "{id}");
+        }
+        for (from, to) in [(0, 99), (1, 8), (2, 4), (5, 12), (9, 9), (10, 20), (20, 21), (22, 30)] {
+            for direction in [Direction::Forward, Direction::Backward] {
+                let mut found = Vec::new();
+                let visit: Visit<'_> = &mut |key, read| {
+                    let id = keys::seq_of(key).expect("an id").0;
+                    assert_eq!(read, value(id));
+                    found.push(id);
+                    Ok(ControlFlow::Continue(()))
+                };
+                store.scan(&keys::entries(log, Seq(from), Seq(to)), direction, visit).expect("scanned");
+                let mut expected: Vec<u64> = there.iter().copied().filter(|id| (from..=to).contains(id)).collect();
+                if direction == Direction::Backward {
+                    expected.reverse();
+                }
+                assert_eq!(found, expected, "{from} to {to}");
+            }
+        }
+        let none: Changes = there.iter().map(|id| (keys::entry(log, Seq(*id)), None)).collect();
+        store.apply_over(Seq(21), &none, 22).expect("applied");
+        assert!(physical(&store).is_empty());
     }
 
     #[test]

@@ -27,8 +27,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use xeps::store::{Committed, Micros, Position, Result, Seq, StoreError};
 
-/// The longest pause that lets a load gather.
+/// The longest pause that lets a load gather: for a few writers, and for a crowd of them.
 const GATHER_AT_MOST: Duration = Duration::from_micros(500);
+const GATHER_A_CROWD: Duration = Duration::from_millis(10);
+
+/// From how many commits in a load on there is a crowd.
+const CROWD: u64 = 64;
 
 /// From how far on it is worth a word that ids are ahead of the clock.
 const AHEAD: Duration = Duration::from_secs(60);
@@ -103,13 +107,17 @@ impl Committer {
 
     /// Commits what `build` stages. Waits, without holding up the runtime, while too much is pending.
     pub async fn commit(&self, mut build: impl FnMut(&mut Stage<'_>) -> Result<()>) -> Result<Committed> {
+        let mut progress = None;
         loop {
-            let mut progress = self.shared.progress.subscribe();
             if let Some(committed) = self.shared.try_commit(&mut build)? {
                 self.waker.unpark();
                 return Ok(committed);
             }
-            progress.changed().await.map_err(|_| StoreError::Closed)?;
+            // Once more with an eye on the progress, so that none is missed between looking and waiting.
+            match &mut progress {
+                None => progress = Some(self.shared.progress.subscribe()),
+                Some(progress) => progress.changed().await.map_err(|_| StoreError::Closed)?,
+            }
         }
     }
 
@@ -241,7 +249,7 @@ fn run(shared: &Shared, mut newest: Seq) {
                 shared.announce(|progress| progress.durable = load.position);
                 drop(written);
                 if !closing && load.commits > 1 {
-                    thread::sleep(gathering_time(begun.elapsed()));
+                    thread::sleep(gathering_time(begun.elapsed(), load.commits));
                 }
             }
             None if closing => return,
@@ -253,9 +261,10 @@ fn run(shared: &Shared, mut newest: Seq) {
 /// How long the committer lets the next load gather after one of several commits, which took so long to write.
 ///
 /// The writers that it has just woken are about to commit again. Without a pause the first of them gets a sync of its
-/// own and the others wait for two. A writer alone never waits.
-fn gathering_time(written_in: Duration) -> Duration {
-    (written_in / 8).min(GATHER_AT_MOST)
+/// own and the others wait for two. A writer alone never waits. Where many write, what one load costs is best shared by as
+/// many as possible: entries of one log go together, and records that change with every message are written once.
+fn gathering_time(written_in: Duration, commits: u64) -> Duration {
+    if commits < CROWD { (written_in / 8).min(GATHER_AT_MOST) } else { written_in.min(GATHER_A_CROWD) }
 }
 
 /// Should the thread end by a panic of the engine, nobody waits for it in vain.

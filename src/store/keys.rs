@@ -172,9 +172,32 @@ pub fn entry_id(key: &[u8]) -> Option<Seq> {
     if section(key) == Some(ENTRY) { seq_of(key) } else { None }
 }
 
+/// The log of an entry by its key, or by a bound between entries: what the keys of all its entries begin with.
+pub fn log_of_entry(key: &[u8]) -> Option<&[u8]> {
+    (section(key) == Some(ENTRY)).then(|| key.get(..position(key)? + 1)).flatten()
+}
+
+/// The key of an entry of that log.
+pub fn entry_of(log: &[u8], seq: Seq) -> Vec<u8> {
+    [log, &seq.0.to_be_bytes()].concat()
+}
+
+/// What lies behind all entries of that log.
+pub fn behind_entries(log: &[u8]) -> Vec<u8> {
+    let mut key = entry_of(log, Seq::MAX);
+    key.push(END);
+    key
+}
+
 /// What kind of data a key has.
 fn section(key: &[u8]) -> Option<u8> {
-    key.splitn(3, |byte| *byte == END).nth(2)?.first().copied()
+    key.get(position(key)?).copied()
+}
+
+/// Where the key of data says of what kind they are: behind owner and kind.
+fn position(key: &[u8]) -> Option<usize> {
+    key.first().filter(|area| **area == DATA)?;
+    key.iter().enumerate().filter(|(_, byte)| **byte == END).nth(1).map(|(index, _)| index + 1)
 }
 
 /// The id at the end of the key of an entry or of a tag.
@@ -349,9 +372,22 @@ mod tests {
 
     #[test]
     fn an_entry_is_told_by_its_key() {
-        assert_eq!(entry_id(&entry(LOG, Seq(0))), Some(Seq(0)));
-        for other in [record(Key::new("a", "b", "l1234567")), sums(LOG), tagged(LOG, "l", Seq(7)), MARK.to_vec()] {
+        for id in [Seq(0), Seq(7), Seq::MAX] {
+            let key = entry(LOG, id);
+            assert_eq!(entry_id(&key), Some(id));
+            let log = log_of_entry(&key).expect("a log");
+            assert_eq!(entry_of(log, id), key);
+            assert!(key < behind_entries(log) && behind_entries(log) < sums(LOG));
+        }
+        for other in [
+            record(Key::new("a", "b", "l1234567")),
+            sums(LOG),
+            tagged(LOG, "l", Seq(7)),
+            MARK.to_vec(),
+            piece(&entry(LOG, Seq(7)), 1, 1),
+        ] {
             assert_eq!(entry_id(&other), None);
+            assert_eq!(log_of_entry(&other), None);
         }
     }
 

@@ -7,7 +7,7 @@
 //!   committer one thread writes and syncs for all
 //!   sweep     trim and forget, in pieces
 //!   view      pending commits over the engine                  overlay: the pending commits
-//!   chunks    long values in pieces
+//!   chunks    long values in pieces                            packs: short log entries together
 //!   engine    an ordered map of bytes: sled, fjall, memory
 //! verify, transfer   looking at everything, export and import
 //! schema      the version on disk, and migrations              lock: one process at a time
@@ -24,6 +24,7 @@ mod keys;
 mod lock;
 mod options;
 mod overlay;
+mod packs;
 mod schema;
 mod stage;
 mod sweep;

@@ -34,7 +34,8 @@ pub struct Options {
     pub path: PathBuf,
     /// The engine's cache, in bytes; the memory in use is up to half as much again. Default: 64 MiB.
     pub cache_bytes: u64,
-    /// How much may be committed and not yet on disk before writers wait, in bytes. Default: 16 MiB.
+    /// How much may be committed and not yet on disk before writers wait, in bytes. Default: 4 MiB, which is
+    /// thousands of messages in one write: more would only make them wait longer and take more memory.
     pub pending_bytes: usize,
     /// The clock: microseconds since the Unix epoch. Default: the system's.
     pub now: Micros,
@@ -43,7 +44,7 @@ pub struct Options {
 impl Options {
     /// A store of this engine in the directory `path`, with the defaults.
     pub fn new(engine: EngineKind, path: impl Into<PathBuf>) -> Self {
-        Self { engine, path: path.into(), cache_bytes: 64 << 20, pending_bytes: 16 << 20, now: Arc::new(system_time) }
+        Self { engine, path: path.into(), cache_bytes: 64 << 20, pending_bytes: 4 << 20, now: Arc::new(system_time) }
     }
 }
 

@@ -60,8 +60,8 @@ impl Database {
 fn inspect(engine: &Chunked) -> Result<Report, StoreError> {
     let mark = engine.get(keys::MARK)?.map_or(Ok(0), |stored| values::parse_number(&stored))?;
     let mut inspector = Inspector { engine, mark, report: Report::default(), owner: None, log: Log::default() };
-    engine.scan_raw(&keys::everything(), &mut |key, _| {
-        inspector.look(key)?;
+    engine.scan_raw(&keys::everything(), &mut |key, stored| {
+        inspector.look(key, &stored)?;
         Ok(ControlFlow::Continue(()))
     })?;
     inspector.end_of_log();
@@ -81,6 +81,7 @@ struct Inspector<'a> {
 struct Log {
     owner: String,
     kind: String,
+    entries: u64,
     /// What is settled, as it should be and as it is said to be.
     seen: Sums,
     stored: Sums,
@@ -90,7 +91,24 @@ struct Log {
 
 impl Inspector<'_> {
     /// Takes in one key. Fails only if the engine cannot read on.
-    fn look(&mut self, key: &[u8]) -> Result<(), StoreError> {
+    fn look(&mut self, key: &[u8], stored: &Bytes) -> Result<(), StoreError> {
+        match Chunked::unpack(key, stored) {
+            Ok(None) => self.look_at_one(key),
+            Ok(Some(entries)) => {
+                for (key, value) in entries {
+                    let problem = keys::parse(&key).and_then(|data| self.look_at_data(&key, data, value));
+                    problem.iter().for_each(|problem| self.complain(&key.escape_ascii(), problem));
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.complain(&key.escape_ascii(), &harmless(error)?);
+                Ok(())
+            }
+        }
+    }
+
+    fn look_at_one(&mut self, key: &[u8]) -> Result<(), StoreError> {
         let problem = match keys::parse(key) {
             None => Some("no key looks like this".to_owned()),
             Some(Parsed::Meta) => None,
@@ -129,6 +147,7 @@ impl Inspector<'_> {
             Parsed::Entry { owner, kind, seq } => {
                 self.enter(owner, kind);
                 self.report.entries += 1;
+                self.log.entries += 1;
                 let entry = match values::parse_entry(seq, value) {
                     Ok(entry) => entry,
                     Err(error) => return Some(error.to_string()),
@@ -144,7 +163,6 @@ impl Inspector<'_> {
             }
             Parsed::Sums { owner, kind } => {
                 self.enter(owner, kind);
-                self.report.logs += 1;
                 match values::parse_sums(value) {
                     Ok(sums) => self.above_mark(sums.up_to.0),
                     Err(error) => Some(error.to_string()),
@@ -195,7 +213,8 @@ impl Inspector<'_> {
 
     /// Compares what the log holds with what is said about it.
     fn end_of_log(&mut self) {
-        let Log { owner, kind, seen, stored, tags_of_entries, tags } = std::mem::take(&mut self.log);
+        let Log { owner, kind, entries, seen, stored, tags_of_entries, tags } = std::mem::take(&mut self.log);
+        self.report.logs += u64::from(entries > 0);
         let log = format!("log {kind} of {owner}");
         if stored != seen {
             self.complain(&log, &format!("the sums are {stored:?} and should be {seen:?}"));

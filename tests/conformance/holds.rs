@@ -47,6 +47,7 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
         direct_tls_port: Some(server.c2s_tls().port()),
         websocket: Some(format!("wss://{web}/xmpp-websocket")),
         bosh: Some(format!("https://{web}/http-bind")),
+        web: Some(format!("https://{web}")),
         tls: client_config(&Trust::Any).unwrap(),
         components: components.collect(),
         remote: Some(RemoteAccess { port: server.s2s().port(), listen, domains }),
@@ -63,7 +64,8 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
         listener.set_nonblocking(true).unwrap();
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
         let remotes = Remotes::at(listener, target.remote.as_ref().unwrap()).unwrap();
-        let run = Run { components, remotes, target, accounts, profile, parallel: 16, keep_logs: true };
+        let run =
+            Run { components, remotes, target, accounts, profile, parallel: 16, in_turn: Vec::new(), keep_logs: true };
         perform_all(Arc::new(run), &library.requirements, |_| {}).await
     });
     let list = include_str!("../../conformance/expected/oriole.txt");

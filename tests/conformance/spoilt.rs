@@ -77,6 +77,7 @@ impl Stage {
             components: Components::new(&[]),
             remotes: Remotes::none(),
             parallel: 1,
+            in_turn: Vec::new(),
             keep_logs: true,
         };
         let outcome = perform(&run, requirement).await;
@@ -96,6 +97,7 @@ async fn target(server: SocketAddr, spoil: Spoil, patience: Duration) -> Arc<Tar
         direct_tls_port: None,
         websocket: None,
         bosh: None,
+        web: None,
         tls: client_config(&Trust::Any).unwrap(),
         components: Vec::new(),
         remote: None,

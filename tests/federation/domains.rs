@@ -4,7 +4,7 @@
 use crate::others::{Demands, installed, names};
 use crate::stage::{House, Quality, Stage, address, hears, routes, says, send};
 use crate::support::{Client, component, skip};
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use wire::xml::Element;
 
 const SECRET: &str = "s3cret";
@@ -79,6 +79,51 @@ fn records(domain: &str, at: IpAddr) -> [String; 2] {
     let domain = idna::domain_to_ascii(domain).unwrap();
     let srv = format!("--srv-host=_xmpp-server._tcp.{domain},xmpp.{domain},5269,10,5");
     [srv, format!("--host-record=xmpp.{domain},{at}")]
+}
+
+/// The record with the lower number comes first; when nobody is there, the next one does.
+#[test]
+fn the_next_record_is_for_when_the_first_fails() {
+    if !installed(&["dnsmasq"]) {
+        return skip("dnsmasq is needed");
+    }
+    let stage = Stage::new();
+    let [dns, ours, theirs, nobody] = [address(), address(), address(), address()];
+    let srv = |host: &str, priority: u16| {
+        format!("--srv-host=_xmpp-server._tcp.mantua.example,{host}.mantua.example,5269,{priority},0")
+    };
+    let host = |name: &str, at: IpAddr| format!("--host-record={name}.mantua.example,{at}");
+    let records = [srv("second", 20), srv("first", 10), host("first", nobody), host("second", theirs)];
+    let _names = names(dns, &records);
+    let ours = stage.oriole("verona.example", ours, &format!("federation.resolver = '{dns}:5353'\n"));
+    let theirs = stage.oriole("mantua.example", theirs, "");
+    let (mut juliet, mut romeo) = (ours.user("juliet"), theirs.user("romeo"));
+    says(&mut juliet, &mut romeo, "by the second way");
+    let (_, text) = asked(&ours, "mantua.example");
+    let order = "to be tried, in this order: first.mantua.example port 5269, STARTTLS; second.mantua.example port 5269";
+    assert!(text.contains(order), "{text}");
+}
+
+/// XEP-0368 section 4: TLS from the first byte says what it is for, whom it is for, and that in ASCII.
+#[test]
+fn direct_tls_names_its_protocol_and_its_domain() {
+    let stage = Stage::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let route = format!("federation.routes.'m\u{fc}ller.example' = 'tls:{}'\n", listener.local_addr().unwrap());
+    let verona = stage.oriole("verona.example", address(), &route);
+    let mut juliet = verona.user("juliet");
+    send(&mut juliet, "bert@m\u{fc}ller.example", "secretly");
+    let (mut socket, _) = listener.accept().unwrap();
+    let mut acceptor = rustls::server::Acceptor::default();
+    let accepted = loop {
+        acceptor.read_tls(&mut socket).unwrap();
+        if let Some(accepted) = acceptor.accept().ok().unwrap() {
+            break accepted;
+        }
+    };
+    let hello = accepted.client_hello();
+    assert_eq!(hello.server_name(), Some("xn--mller-kva.example"));
+    assert_eq!(hello.alpn().unwrap().collect::<Vec<_>>(), [b"xmpp-server"]);
 }
 
 /// With each proof: the domains are in SRV records and certificates in ASCII, in headers, keys and addresses as they are.

@@ -57,6 +57,28 @@ fn keys_are_verified_for_everyone_and_not_without_end() {
 }
 
 #[test]
+fn a_domain_has_so_many_streams_and_others_are_not_hurt() {
+    let stage = Stage::new();
+    let at = address();
+    let evil = TcpListener::bind("127.0.0.1:0").unwrap();
+    let known = acquaintance(evil.local_addr().unwrap());
+    let other = known.replace(EVIL, "other.example");
+    let limits = "federation.limits.connections = 2\nfederation.require_tls = false\n";
+    let verona = stage.oriole("verona.example", at, &(known + &other + limits));
+    let _held = [proved(&verona, at, &evil), proved(&verona, at, &evil)];
+    for (from, told) in [(EVIL, Some("resource-constraint")), ("other.example", None)] {
+        let (mut client, _) = stream(&verona, at, from);
+        client.send(format!("<db:result from='{from}' to='verona.example'>some key</db:result>"));
+        let (mut asked, verify) = answer(&evil, "verona.example", "verify");
+        let id = attribute(&verify, "id");
+        let valid = format!("<db:verify from='{from}' to='verona.example' id='{id}' type='valid'/>");
+        asked.write_all(valid.as_bytes()).unwrap();
+        let verdict = client.find(|element| element.name() == "result");
+        assert_eq!(error_condition(&verdict).as_deref(), told, "{verdict:?}");
+    }
+}
+
+#[test]
 fn a_server_that_never_reads_is_given_up() {
     let stage = Stage::new();
     let [at, mantua_at] = [address(), address()];

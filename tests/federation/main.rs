@@ -3,6 +3,7 @@
 mod attacks;
 mod broken;
 mod channels;
+mod crash;
 mod dane;
 mod delivery;
 mod doctor;
@@ -11,6 +12,7 @@ mod hostile;
 mod interop;
 mod oriole;
 mod others;
+mod rooms;
 mod signed;
 mod stage;
 #[path = "../support/mod.rs"]

@@ -185,6 +185,7 @@ registration_timeout: infinity
 access_rules: {{ local: {{ allow: all }} }}
 modules:
   mod_disco: {{}}
+  mod_muc: {{}}
   mod_ping: {{}}
   mod_pubsub: {{ plugins: [ "flat" ] }}
   mod_register: {{ ip_access: all, password_strength: 0 }}

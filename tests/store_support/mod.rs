@@ -7,7 +7,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use xeps::store::{Key, LogKey, Store, memory::Memory};
+use xeps::store::{Batch, Committed, Key, LogKey, LogQuery, Seq, Store, StoreError, memory::Memory};
 
 pub const NOON: u64 = 1_700_000_000_000_000;
 pub const JULIET: &str = "juliet@example.org";
@@ -67,4 +67,57 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(future)
+}
+
+/// A batch made in one expression.
+pub fn batch(build: impl FnOnce(&mut Batch)) -> Batch {
+    let mut batch = Batch::new();
+    build(&mut batch);
+    batch
+}
+
+/// Commits a batch and empties it.
+pub fn commit<'a>(store: &'a dyn Store, batch: &mut Batch) -> impl Future<Output = Committed> + Send + use<'a> {
+    let committed = try_commit(store, batch);
+    async { committed.await.expect("committed") }
+}
+
+/// The same where it may be refused.
+pub fn try_commit<'a>(
+    store: &'a dyn Store,
+    batch: &mut Batch,
+) -> impl Future<Output = Result<Committed, StoreError>> + Send + use<'a> {
+    store.commit(std::mem::take(batch))
+}
+
+/// The texts of the entries of Juliet's archive.
+pub async fn texts(store: &dyn Store, query: LogQuery<'_>) -> Vec<String> {
+    let entries = store.read(ARCHIVE, query).await.expect("read");
+    entries.iter().map(|entry| String::from_utf8_lossy(&entry.value).into_owned()).collect()
+}
+
+/// Appends the texts, one commit each, and returns their ids.
+pub async fn append_all(store: &dyn Store, texts: &[(&str, &[&str])]) -> Vec<Seq> {
+    let mut seqs = Vec::new();
+    for (text, tags) in texts {
+        let text = text.to_string();
+        seqs.extend(commit(store, Batch::new().append(ARCHIVE, tags, text)).await.seqs);
+    }
+    seqs
+}
+
+/// Plays each case on every store there is: the model in `xeps`, and each engine under the shared group commit.
+#[macro_export]
+macro_rules! contract {
+    ($($case:ident)*) => {
+        $crate::contract!(@on model, None, $($case)*);
+        $crate::contract!(@on memory, Some(oriole::store::EngineKind::Memory), $($case)*);
+        $crate::contract!(@on sled, Some(oriole::store::EngineKind::Sled), $($case)*);
+        $crate::contract!(@on fjall, Some(oriole::store::EngineKind::Fjall), $($case)*);
+    };
+    (@on $store:ident, $engine:expr, $($case:ident)*) => {
+        mod $store {
+            $(#[test] fn $case() { $crate::store_support::play($engine, super::$case); })*
+        }
+    };
 }

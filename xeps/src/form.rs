@@ -33,6 +33,8 @@ pub struct Field {
     pub required: bool,
     /// (label, value) of list fields.
     pub options: Vec<(Option<String>, String)>,
+    /// What other specifications put into a field that is to be filled in (such as XEP-0122).
+    pub extra: Vec<Element>,
 }
 
 impl Form {
@@ -108,6 +110,7 @@ impl Field {
             values: Vec::new(),
             required: false,
             options: Vec::new(),
+            extra: Vec::new(),
         }
     }
 
@@ -142,6 +145,7 @@ impl Field {
                 .children_named("option", NS)
                 .filter_map(|option| Some((option.attr("label").map(str::to_owned), option.child("value", NS)?.text())))
                 .collect(),
+            extra: Vec::new(),
         }
     }
 
@@ -150,6 +154,7 @@ impl Field {
             .maybe_attr("var", self.var.as_deref())
             .maybe_attr("type", self.kind)
             .maybe_attr("label", self.label.as_deref());
+        self.extra.iter().for_each(|extra| field.push(extra.clone()));
         if self.required {
             field.push(Element::new("required", NS));
         }
@@ -162,6 +167,22 @@ impl Field {
         }
         field
     }
+}
+
+/// A result of many items (XEP-0004 section 3.4): what is reported, and a row for each item with a value for each column.
+pub fn table(title: &str, columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Element {
+    let reported = columns.iter().map(|var| Element::new("field", NS).with_attr("var", var));
+    let row = |values: Vec<String>| {
+        let cell = |(var, value): (&&str, String)| {
+            Element::new("field", NS).with_attr("var", var).with_child(Element::new("value", NS).with_text(value))
+        };
+        Element::new("item", NS).with_children(columns.iter().zip(values).map(cell))
+    };
+    Element::new("x", NS)
+        .with_attr("type", "result")
+        .with_child(Element::new("title", NS).with_text(title))
+        .with_child(Element::new("reported", NS).with_children(reported))
+        .with_children(rows.into_iter().map(row))
 }
 
 /// The field types of XEP-0004 section 3.3.

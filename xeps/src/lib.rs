@@ -60,6 +60,7 @@ pub mod stored;
 pub mod stream;
 pub mod table;
 pub mod time;
+pub mod unifiedpush;
 pub mod upload;
 pub mod vcard;
 pub mod version;
@@ -158,10 +159,11 @@ pub struct ServiceSettings {
     pub rooms: Option<muc::Config>,
     pub pubsub: Option<pubsub::Settings>,
     pub upload: Option<upload::Config>,
+    pub unifiedpush: Option<unifiedpush::Config>,
 }
 
 /// What the services say of themselves, as [`features`] do.
-pub static SERVICES: &[&About] = &[&muc::ABOUT, &pubsub::service::ABOUT, &upload::ABOUT];
+pub static SERVICES: &[&About] = &[&muc::ABOUT, &pubsub::service::ABOUT, &upload::ABOUT, &unifiedpush::ABOUT];
 
 /// The services of a host, each with its domain.
 pub fn services(settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
@@ -174,6 +176,9 @@ pub fn services(settings: ServiceSettings) -> Vec<(BareJid, Box<dyn Service>)> {
     }
     if let Some(config) = settings.upload {
         services.push((config.domain.clone(), Box::new(upload::Upload::new(config))));
+    }
+    if let Some(config) = settings.unifiedpush {
+        services.push((config.domain.clone(), Box::new(unifiedpush::UnifiedPush::new(config))));
     }
     services
 }

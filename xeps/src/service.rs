@@ -61,6 +61,11 @@ pub trait Resident: Send {
         Ok(())
     }
 
+    /// The server is about to stop: the last that this resident can say. Streams end behind what it routes.
+    async fn stopping(&mut self, _cx: &mut Cx<'_>) -> Outcome {
+        Ok(())
+    }
+
     /// Nothing that it has in memory would be missed: it may be forgotten until the next stanza comes.
     fn is_idle(&self) -> bool;
 }

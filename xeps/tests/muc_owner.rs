@@ -1,4 +1,4 @@
-//! XEP-0045 sections 6 and 10, example by example: finding rooms, and what owners do with them.
+//! XEP-0045 section 10, example by example: what owners do with rooms, and what becomes of rooms.
 
 #[path = "rooms/stage.rs"]
 mod stage;
@@ -10,130 +10,6 @@ use xeps::testing::now_or_never;
 
 const SERVICE: &str = "muc.example.org";
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
-const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
-
-fn features(stage: &mut Stage, of: &str) -> Vec<String> {
-    let query = stage.asks_at(HAG, of, "get", INFO).payload();
-    query
-        .children()
-        .filter(|child| child.name() == "feature")
-        .map(|child| child.attr("var").unwrap().to_owned())
-        .collect()
-}
-
-#[test]
-fn example_3_and_4_the_service_says_what_it_is() {
-    let mut stage = Stage::empty();
-    let query = stage.asks_at(HAG, SERVICE, "get", INFO).payload();
-    let identity = query.children().next().unwrap().clone();
-    assert_eq!((identity.attr("category"), identity.attr("type")), (Some("conference"), Some("text")));
-    assert!(features(&mut stage, SERVICE).contains(&stage::MUC.to_owned()));
-    assert_eq!(
-        stage.asks_at(HAG, SERVICE, "get", "<query xmlns='jabber:iq:unheard-of'/>").refused(),
-        "service-unavailable"
-    );
-}
-
-fn rooms(stage: &mut Stage, set: &str) -> (Vec<String>, Option<String>) {
-    let ask = format!("<query xmlns='http://jabber.org/protocol/disco#items'>{set}</query>");
-    let query = stage.asks_at(HAG, SERVICE, "get", &ask).payload();
-    let items = query.children().filter(|child| child.name() == "item");
-    let names = items.map(|item| item.attr("jid").unwrap().split('@').next().unwrap().to_owned()).collect();
-    let set = query.child("set", "http://jabber.org/protocol/rsm");
-    (names, set.and_then(|set| set.child("count", "http://jabber.org/protocol/rsm")).map(|count| count.text()))
-}
-
-#[test]
-fn example_5_to_7_public_rooms_are_listed_page_by_page() {
-    let mut stage = Stage::empty();
-    for name in ["a", "b", "c", "d", "e"] {
-        let room = format!("{name}@{SERVICE}");
-        stage.sends(CRONE1, &format!("<presence to='{room}/x'><x xmlns='{}'/></presence>", stage::MUC));
-        let public = if name == "c" { "0" } else { "1" };
-        let form = format!(
-            "<x xmlns='jabber:x:data' type='submit'><field var='muc#roomconfig_publicroom'><value>{public}</value></field></x>"
-        );
-        stage
-            .asks_at(
-                CRONE1,
-                &room,
-                "set",
-                &format!("<query xmlns='http://jabber.org/protocol/muc#owner'>{form}</query>"),
-            )
-            .is_result();
-    }
-    let page = |inside: &str| format!("<set xmlns='http://jabber.org/protocol/rsm'>{inside}</set>");
-    assert_eq!(rooms(&mut stage, "").0, ["a", "b", "d", "e"]);
-    assert_eq!(rooms(&mut stage, &page("<max>2</max>")), (vec!["a".into(), "b".into()], None));
-    assert_eq!(rooms(&mut stage, &page("<max>2</max><after>b</after>")).0, ["d", "e"]);
-    assert_eq!(rooms(&mut stage, &page("<max>2</max><before/>")), (vec!["d".into(), "e".into()], Some("4".into())));
-    assert_eq!(rooms(&mut stage, &page("<max>1</max><before>d</before>")).0, ["b"]);
-    assert_eq!(rooms(&mut stage, &page("<max>0</max>")), (vec![], Some("4".into())));
-}
-
-#[test]
-fn example_8_to_10_a_room_says_what_it_is() {
-    let mut stage = Stage::coven();
-    stage.configures(
-        CRONE1,
-        &[("muc#roomconfig_roomname", "A Dark Cave"), ("muc#roomconfig_roomdesc", "The place for all good witches!")],
-    );
-    stage.sends(CRONE1, "<message type='groupchat'><subject>Spells</subject></message>");
-    let query = stage.asks(HAG, "get", INFO).payload();
-    assert_eq!(query.children().next().unwrap().attr("name"), Some("A Dark Cave"));
-    let form = query.child("x", "jabber:x:data").and_then(xeps::form::Form::parse).unwrap();
-    assert_eq!(form.form_type(), Some("http://jabber.org/protocol/muc#roominfo"));
-    assert_eq!(form.value("muc#roominfo_description"), Some("The place for all good witches!"));
-    assert_eq!((form.value("muc#roominfo_occupants"), form.value("muc#roominfo_subject")), (Some("3"), Some("Spells")));
-    let has = features(&mut stage, ROOM);
-    for feature in [
-        "muc_public",
-        "muc_open",
-        "muc_unmoderated",
-        "muc_semianonymous",
-        "muc_unsecured",
-        "muc_temporary",
-        "urn:xmpp:mam:2",
-        "urn:xmpp:fulltext:0",
-    ] {
-        assert!(has.iter().any(|one| one == feature), "{feature}: {has:?}");
-    }
-    stage.configures(
-        CRONE1,
-        &[
-            ("muc#roomconfig_publicroom", "0"),
-            ("muc#roomconfig_moderatedroom", "1"),
-            ("muc#roomconfig_whois", "anyone"),
-            ("muc#roomconfig_passwordprotectedroom", "1"),
-            ("muc#roomconfig_roomsecret", "x"),
-            ("muc#roomconfig_persistentroom", "1"),
-            ("muc#roomconfig_mam", "0"),
-        ],
-    );
-    let has = features(&mut stage, ROOM);
-    for feature in ["muc_hidden", "muc_moderated", "muc_nonanonymous", "muc_passwordprotected", "muc_persistent"] {
-        assert!(has.iter().any(|one| one == feature), "{feature}: {has:?}");
-    }
-    assert!(!has.iter().any(|one| one.starts_with("urn:xmpp:mam")));
-    assert_eq!(stage.asks_at(HAG, "nowhere@muc.example.org", "get", INFO).refused(), "item-not-found");
-}
-
-#[test]
-fn example_11_to_13_the_occupants_are_listed_where_they_are_not_hidden() {
-    let mut stage = Stage::coven();
-    let count = |stage: &mut Stage, who: &str| stage.asks(who, "get", ITEMS).payload().children().count();
-    assert_eq!(count(&mut stage, "new@example.org/x"), 3);
-    stage.sets("publicroom", "0");
-    assert_eq!((count(&mut stage, "new@example.org/x"), count(&mut stage, HAG)), (0, 3));
-}
-
-#[test]
-fn section_6_6_discovery_of_an_occupant() {
-    let mut stage = Stage::coven();
-    assert_eq!(stage.asks_at("new@example.org/x", &format!("{ROOM}/thirdwitch"), "get", INFO).refused(), "bad-request");
-    stage.sends(CRONE1, &format!("<iq to='{ROOM}/thirdwitch' type='get' id='a'>{INFO}</iq>"));
-    assert_eq!(stage.gets_one(HAG).nick(), "firstwitch");
-}
 
 #[test]
 fn example_152_rooms_are_made_by_whom_the_operator_lets() {
@@ -385,7 +261,7 @@ fn what_is_left_of_a_room_by_an_interrupted_destruction_is_no_room() {
 fn templates_are_chosen_in_the_form_or_by_the_operator() {
     let mut stage = Stage::coven();
     stage.configures(CRONE1, &[("oriole#roomconfig_preset", "team")]);
-    let has = features(&mut stage, ROOM);
+    let has = stage.features(ROOM);
     for feature in ["muc_hidden", "muc_membersonly", "muc_nonanonymous", "muc_persistent"] {
         assert!(has.iter().any(|one| one == feature), "{feature}");
     }

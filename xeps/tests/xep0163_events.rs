@@ -184,12 +184,25 @@ fn avatars_go_from_nodes_to_the_card_and_back_and_into_presence() {
     world.sends_presence(BALCONY, "<presence/>");
     let shown = format!("<x xmlns='vcard-temp:x:update'><photo>{HASH}</photo></x>");
     assert!(world.acts().iter().any(|act| act.contains("to='romeo@example.net'") && act.contains(&shown)));
+    // Another photo: who sees her is told without her client's doing (XEP-0153 section 3.1).
+    world.asks(BALCONY, &format!("<iq type='set' id='1'>{}</iq>", card.replace(PIXEL, "iVBORw0KGgs=")));
+    let told: Vec<String> = world.acts().into_iter().filter(|act| act.contains("<presence")).collect();
+    assert_eq!(told.len(), 2, "her contact, and her own device: {told:#?}");
+    assert!(
+        told.iter().all(|act| act.contains("vcard-temp:x:update") && !act.contains(HASH) && !act.contains("delay"))
+    );
+    world.asks(BALCONY, &format!("<iq type='set' id='1'>{card}</iq>"));
+    assert!(world.acts().iter().any(|act| act.contains("to='romeo@example.net'") && act.contains(&shown)));
+    world.asks(BALCONY, &format!("<iq type='set' id='1'>{card}</iq>"));
+    assert!(!world.acts().iter().any(|act| act.contains("<presence")), "the same photo is no news");
     // Switched off by metadata without a format (XEP-0084 section 4.2.4).
     let request = format!(
         "<iq type='set' id='3'><pubsub xmlns='{NS}'><publish node='urn:xmpp:avatar:metadata'><item>
          <metadata xmlns='urn:xmpp:avatar:metadata'/></item></publish></pubsub></iq>"
     );
     world.asks(BALCONY, &request);
+    let shown = "<x xmlns='vcard-temp:x:update'><photo/></x>";
+    assert!(world.acts().iter().any(|act| act.contains("to='romeo@example.net'") && act.contains(shown)));
     let card = world.asks(BALCONY, "<iq type='get' id='4'><vCard xmlns='vcard-temp'/></iq>");
     assert!(card.contains("<FN>Juliet</FN>") && !card.contains("PHOTO"), "{card}");
 }

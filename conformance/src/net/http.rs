@@ -10,9 +10,15 @@ const MAX_RESPONSE: usize = 4 * 1024 * 1024;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Response {
     pub status: String,
-    /// The value of Content-Type.
-    pub kind: String,
+    /// The fields of the header, their names in lower case.
+    pub fields: Vec<(String, String)>,
     pub body: String,
+}
+
+impl Response {
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// What to ask for; `authorization` is left out if empty.
@@ -110,14 +116,13 @@ fn is_complete(bytes: &[u8]) -> bool {
 fn parse(text: &str) -> Option<Response> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.to_owned();
-    let chunked = head.to_lowercase().contains("transfer-encoding: chunked");
-    let body = if chunked { unchunk(body) } else { body.to_owned() };
-    let kind = head
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    let kind = kind.map_or("", |(_, value)| value.trim()).to_owned();
-    Some(Response { status, kind, body })
+    let fields = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    let fields = fields.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+    let mut response = Response { status, fields, body: body.to_owned() };
+    if response.field("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
+        response.body = unchunk(body);
+    }
+    Some(response)
 }
 
 fn unchunk(mut rest: &str) -> String {
@@ -146,10 +151,10 @@ mod tests {
     #[test]
     fn bodies_by_length_and_in_chunks() {
         let plain = parse("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
-        let kind = String::new();
-        assert_eq!(plain, Some(Response { status: "200".to_owned(), kind, body: "hi".to_owned() }));
+        let fields = vec![("content-length".to_owned(), "2".to_owned())];
+        assert_eq!(plain, Some(Response { status: "200".to_owned(), fields, body: "hi".to_owned() }));
         let typed = parse("HTTP/1.1 200 OK\r\ncontent-type:  text/xml; charset=utf-8\r\n\r\n");
-        assert_eq!(typed.map(|response| response.kind).as_deref(), Some("text/xml; charset=utf-8"));
+        assert_eq!(typed.as_ref().and_then(|response| response.field("content-type")), Some("text/xml; charset=utf-8"));
         let chunked = parse("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n1\r\n!\r\n0\r\n\r\n");
         assert_eq!(chunked.map(|response| response.body), Some("hi!".to_owned()));
         assert_eq!(parse("nonsense"), None);

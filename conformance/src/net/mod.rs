@@ -40,6 +40,8 @@ pub struct Target {
     pub websocket: Option<String>,
     /// `http://` or `https://` address for XMPP over BOSH (XEP-0206).
     pub bosh: Option<String>,
+    /// `https://` or `http://` address of the domain's web server, without a path.
+    pub web: Option<String>,
     pub tls: Arc<rustls::ClientConfig>,
     /// Components the suite may be, each by one play at a time.
     pub components: Vec<ComponentAccess>,

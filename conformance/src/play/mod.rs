@@ -3,6 +3,8 @@
 //! `source` reads lines and expands tables, scenes and repetitions; `parse` and `step` make requirements of them;
 //! `template` and `pattern` are the two small languages inside XML blocks. The grammar is documented in `PLAYS.md`.
 
+mod http_step;
+mod json;
 mod library;
 mod parse;
 mod pattern;
@@ -10,13 +12,16 @@ mod source;
 mod step;
 mod template;
 
+pub use http_step::{HttpBody, HttpRequest, HttpStep};
+pub use json::JsonPattern;
 pub use library::Library;
 pub use pattern::{Mismatch, Pattern, Value};
-pub use step::{Actors, Credentials, ElseResult, HttpBody, Mode, Step, StepKind};
+pub use step::{Actors, Credentials, ElseResult, Mode, Step, StepKind};
 pub use template::{Scope, Template};
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A mistake in a play, with its place (lines and columns count from 1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +49,14 @@ pub struct Specification {
     pub version: String,
     /// The folder below `cases/`.
     pub folder: String,
+}
+
+impl Specification {
+    /// Whether `xep0045`, `XEP-0045` or the like means it.
+    pub fn is_called(&self, name: &str) -> bool {
+        let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+        plain(&self.name) == plain(name)
+    }
 }
 
 /// How strongly the specification asks (RFC 2119).
@@ -118,6 +131,15 @@ impl Requirement {
     /// Whether a name stands for a domain of another server.
     pub fn is_remote(&self, account: &str) -> bool {
         self.cast.iter().any(|actor| actor.account == account && actor.role != Role::Client)
+    }
+
+    /// The time that its steps name: what they wait, and how long they allow for an answer.
+    pub fn named_time(&self) -> Duration {
+        let waits = |step: &Step| match step.kind {
+            StepKind::Wait(time) => time,
+            _ => step.within.unwrap_or_default(),
+        };
+        self.steps.iter().map(waits).sum()
     }
 
     /// Whether an account of the cast must exist: one of its sessions logs in, or its password is spoken of.
@@ -305,11 +327,12 @@ pub enum RunOption {
     Registration,
     Websocket,
     Bosh,
+    Web,
     Remote,
 }
 
 impl RunOption {
-    pub const ALL: [(RunOption, &'static str); 9] = [
+    pub const ALL: [(RunOption, &'static str); 10] = [
         (RunOption::Starttls, "starttls"),
         (RunOption::DirectTls, "direct-tls"),
         (RunOption::Plaintext, "plaintext"),
@@ -318,6 +341,7 @@ impl RunOption {
         (RunOption::Registration, "registration"),
         (RunOption::Websocket, "websocket"),
         (RunOption::Bosh, "bosh"),
+        (RunOption::Web, "web"),
         (RunOption::Remote, "remote"),
     ];
 }

@@ -1,15 +1,16 @@
 //! Makes requirements of a play file: its head, its scenes and its `requirement:` sections.
 
+use super::http_step::{HttpBody, HttpStep};
 use super::source::{self, Line, Scene, Section, block_end, expand, property, substitute_lines};
-use super::step::{self, HttpBody, StepKind};
+use super::step::{self, StepKind};
 use super::{Actor, Carrier, Condition, Fault, Level, Need, Place, Requirement, Role, RunOption, Specification, Stage};
 use std::sync::Arc;
 
 const HEAD_KEYS: [&str; 3] = ["specification", "version", "title"];
 const KEYS: [&str; 9] = ["section", "level", "title", "says", "needs", "cast", "friends", "table", "alone"];
 /// Variables every play has besides those of its cast.
-const BUILT_IN: [&str; 11] =
-    ["domain", "host", "port", "muc", "pubsub", "upload", "proxy", "component", "admin", "websocket", "bosh"];
+const BUILT_IN: &[&str] =
+    &["domain", "host", "port", "muc", "pubsub", "upload", "proxy", "component", "admin", "websocket", "bosh", "web"];
 
 /// The scenes of a file.
 pub fn scenes(file: &str, text: &str) -> Result<Vec<Scene>, Fault> {
@@ -209,23 +210,39 @@ fn names(kind: &StepKind, uses: &mut Vec<String>, saves: &mut Vec<String>) {
         StepKind::Receive(_, _, patterns) | StepKind::ReceiveNo(_, patterns) => {
             patterns.iter().for_each(|pattern| pattern.variables(uses, saves));
         }
-        StepKind::Check(template, _) => template.variables(uses),
-        StepKind::HttpAnswers(pattern) => pattern.variables(uses, saves),
-        StepKind::Http { url, body, authorization, .. } => {
-            url.variables(uses);
-            match body {
-                HttpBody::None => {}
-                HttpBody::Text(template) => template.variables(uses),
-                HttpBody::Xml(element) => element_names(element, uses),
-            }
-            authorization.iter().for_each(|template| template.variables(uses));
-            saves.extend(["http-status", "http-type", "http-body"].map(str::to_owned));
+        StepKind::Check(template, value) => {
+            template.variables(uses);
+            value.variables(uses, saves);
         }
+        StepKind::Http(step) => http_names(step, uses, saves),
         StepKind::Let(name, template) => {
             template.variables(uses);
             saves.push(name.clone());
         }
         _ => {}
+    }
+}
+
+fn http_names(step: &HttpStep, uses: &mut Vec<String>, saves: &mut Vec<String>) {
+    let response = || ["http-status", "http-type", "http-body"].map(str::to_owned);
+    match step {
+        HttpStep::Request(request) => {
+            request.url.variables(uses);
+            match &request.body {
+                HttpBody::None => {}
+                HttpBody::Text(template) => template.variables(uses),
+                HttpBody::Xml(element) => element_names(element, uses),
+            }
+            request.authorization.iter().for_each(|template| template.variables(uses));
+            if !request.background {
+                saves.extend(response());
+            }
+        }
+        HttpStep::Comes => saves.extend(response()),
+        HttpStep::Answers(pattern) => pattern.variables(uses, saves),
+        HttpStep::AnswersJson(pattern) => pattern.variables(uses, saves),
+        HttpStep::Header(_, value) => value.variables(uses, saves),
+        HttpStep::Refuses(_) => {}
     }
 }
 

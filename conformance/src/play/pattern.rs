@@ -306,7 +306,7 @@ impl Value {
         }
     }
 
-    fn variables(&self, uses: &mut Vec<String>, saves: &mut Vec<String>) {
+    pub fn variables(&self, uses: &mut Vec<String>, saves: &mut Vec<String>) {
         match self {
             Value::Equals(template)
             | Value::Starts(template)

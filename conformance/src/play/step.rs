@@ -1,5 +1,6 @@
 //! One step of a play: `romeo sends:`, `juliet receives within 3 s:`, `probe's stream ends with not-authorized`.
 
+use super::http_step::HttpStep;
 use super::pattern::{Pattern, Value};
 use super::source::{Line, words};
 use super::template::Template;
@@ -96,25 +97,7 @@ pub enum StepKind {
     Wait(Duration),
     Check(Template, Value),
     Let(String, Template),
-    /// One HTTP request; `http-status`, `http-type` and `http-body` keep what came.
-    Http {
-        method: String,
-        url: Template,
-        body: HttpBody,
-        authorization: Option<Template>,
-    },
-    /// The body of the last HTTP response, as XML.
-    HttpAnswers(Box<Pattern>),
-    /// The last HTTP response ends a BOSH session with one of these conditions, or has one of these status codes.
-    HttpRefuses(Vec<String>),
-}
-
-/// What an HTTP request carries.
-#[derive(Clone, Debug)]
-pub enum HttpBody {
-    None,
-    Text(Template),
-    Xml(Box<Element>),
+    Http(HttpStep),
 }
 
 /// How to log in; what is absent is chosen by the suite.
@@ -150,7 +133,7 @@ pub fn parse(line: &Line, block: &[Line], cast: &[Actor]) -> Result<Step, Fault>
         Some("wait") => StepKind::Wait(duration(&words[1..], line)?),
         Some("check") => parser.check(&words)?,
         Some("let") => parser.let_be(&words)?,
-        Some("http") => parser.http(&words)?,
+        Some("http") => StepKind::Http(parser.http(&words)?),
         _ => {
             let (actors, used) = parser.actors(&words)?;
             words.drain(..used);
@@ -160,9 +143,10 @@ pub fn parse(line: &Line, block: &[Line], cast: &[Actor]) -> Result<Step, Fault>
     Ok(Step { file: line.file.clone(), line: line.number, text: line.text.clone(), kind, within, otherwise })
 }
 
-struct Parser<'a> {
-    line: &'a Line,
-    block: &'a [Line],
+/// A step that is being read.
+pub(super) struct Parser<'a> {
+    pub line: &'a Line,
+    pub block: &'a [Line],
     cast: &'a [Actor],
 }
 
@@ -311,40 +295,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `http get "url"`, `http put "url" with "body" and authorization "value"` (left out if empty), `http post "url":`
-    /// with an element, `http answers:` with a pattern, or `http refuses with item-not-found or 404`.
-    fn http(&self, words: &[String]) -> Result<StepKind, Fault> {
-        let plain: Vec<&str> = words.iter().map(String::as_str).collect();
-        let (method, url, body, authorization) = match plain.as_slice() {
-            [_, "answers"] => {
-                let patterns = self.some_patterns(&[])?;
-                let [pattern] = patterns.as_slice() else { return Err(self.block_fault("one element is the answer")) };
-                return Ok(StepKind::HttpAnswers(Box::new(pattern.clone())));
-            }
-            [_, "refuses", "with", conditions @ ..] => {
-                let conditions = conditions.iter().filter(|word| **word != "or").map(|word| (*word).to_owned());
-                return Ok(StepKind::HttpRefuses(conditions.collect()));
-            }
-            [_, method, url] => (method, url, None, None),
-            [_, method, url, "with", body] => (method, url, Some(body), None),
-            [_, method, url, "with", body, "and", "authorization", value] => (method, url, Some(body), Some(value)),
-            _ => return Err(self.line.fault(1, "http METHOD \"url\" [with \"body\" [and authorization \"value\"]]")),
-        };
-        let optional = |text: Option<&&str>| text.map(|text| self.template(text)).transpose();
-        Ok(StepKind::Http {
-            method: method.to_uppercase(),
-            url: self.template(url)?,
-            body: match (body, self.elements(&[])?.as_slice()) {
-                (None, []) => HttpBody::None,
-                (None, [element]) => HttpBody::Xml(Box::new(element.clone())),
-                (Some(text), []) => HttpBody::Text(self.template(text)?),
-                _ => return Err(self.line.fault(1, "a request has one body")),
-            },
-            authorization: optional(authorization)?,
-        })
-    }
-
-    fn template(&self, text: &str) -> Result<Template, Fault> {
+    pub fn template(&self, text: &str) -> Result<Template, Fault> {
         let text = text.trim_matches('"');
         Template::parse(text).map_err(|(at, what)| {
             let start = self.line.text.find(text).unwrap_or(0);
@@ -352,12 +303,12 @@ impl Parser<'_> {
         })
     }
 
-    fn block_fault(&self, what: &str) -> Fault {
+    pub fn block_fault(&self, what: &str) -> Fault {
         self.block.iter().find(|line| !line.is_blank()).unwrap_or(self.line).fault(1, what)
     }
 
     /// A raw block: its lines without the indentation, joined without line ends (write `\n` where one is meant).
-    fn raw(&self) -> Result<Template, Fault> {
+    pub fn raw(&self) -> Result<Template, Fault> {
         for line in self.block {
             let text = line.text.trim_start();
             if let Err((at, what)) = Template::parse_raw(text) {
@@ -368,7 +319,7 @@ impl Parser<'_> {
         Template::parse_raw(&joined).map_err(|(_, what)| self.block_fault(&what))
     }
 
-    fn some_patterns(&self, actors: &[String]) -> Result<Vec<Pattern>, Fault> {
+    pub fn some_patterns(&self, actors: &[String]) -> Result<Vec<Pattern>, Fault> {
         let patterns = self.patterns(actors)?;
         if patterns.is_empty() { Err(self.line.fault(1, "says nothing to receive")) } else { Ok(patterns) }
     }
@@ -378,7 +329,7 @@ impl Parser<'_> {
         elements.iter().map(|e| Pattern::from_element(e).map_err(|what| self.block_fault(&what))).collect()
     }
 
-    fn elements(&self, actors: &[String]) -> Result<Vec<Element>, Fault> {
+    pub fn elements(&self, actors: &[String]) -> Result<Vec<Element>, Fault> {
         for line in self.block {
             check_templates(line)?;
         }

@@ -1,7 +1,7 @@
 //! `${...}`: values that are known only when the play runs.
 //!
 //! `${name}` is a variable; `${random x}` a random token, the same for the same label throughout a play;
-//! `${base64 text}`, `${unbase64 text}` (bytes), `${sha1 text}` (in base64), `${hmac-sha256 key text}` (bytes), `${repeat N text}`, `${upper text}` and
+//! `${base64 text}`, `${unbase64 text}` (bytes), `${sha1 text}` (in base64), `${hmac-sha256 key text}` (bytes), `${repeat N text}`, `${between a b text}`, `${upper text}` and
 //! `${lower text}` compute, and nest.
 
 use base64::Engine as _;
@@ -21,6 +21,8 @@ enum Part {
     HmacSha256(Template, Template),
     Repeat(usize, Template),
     Upper(Template),
+    /// What stands behind the first text and before the second, or the end.
+    Between(String, String, Template),
     Lower(Template),
 }
 
@@ -80,6 +82,7 @@ impl Template {
                 | Part::Sha1(inner)
                 | Part::Repeat(_, inner)
                 | Part::Upper(inner)
+                | Part::Between(_, _, inner)
                 | Part::Lower(inner) => {
                     inner.variables(into);
                 }
@@ -126,6 +129,12 @@ impl Template {
                 }
                 Part::Repeat(times, inner) => out.extend(inner.eval_bytes(scope)?.repeat(*times)),
                 Part::Upper(inner) => out.extend_from_slice(inner.eval(scope)?.to_uppercase().as_bytes()),
+                Part::Between(start, end, inner) => {
+                    let text = inner.eval(scope)?;
+                    let behind = text.split_once(start.as_str()).map(|(_, behind)| behind);
+                    let behind = behind.ok_or_else(|| format!("'{text}' has no '{start}'"))?;
+                    out.extend_from_slice(behind.split(end.as_str()).next().unwrap_or(behind).as_bytes());
+                }
                 Part::Lower(inner) => out.extend_from_slice(inner.eval(scope)?.to_lowercase().as_bytes()),
             }
         }
@@ -209,6 +218,14 @@ fn call(inside: &str, raw: bool) -> Result<Part, (usize, String)> {
         }
         "upper" => Ok(Part::Upper(nested(argument, start)?)),
         "lower" => Ok(Part::Lower(nested(argument, start)?)),
+        "between" => {
+            let mut words = argument.splitn(3, ' ');
+            let (Some(before), Some(behind), Some(text)) = (words.next(), words.next(), words.next()) else {
+                return Err((start, "between needs two words and a text".to_owned()));
+            };
+            let offset = start + before.len() + behind.len() + 2;
+            Ok(Part::Between(before.to_owned(), behind.to_owned(), nested(text, offset)?))
+        }
         "repeat" => {
             let (count, rest) =
                 argument.split_once(' ').ok_or((start, "repeat needs a count and a text".to_owned()))?;
@@ -257,6 +274,9 @@ mod tests {
         assert_eq!(eval("to ${romeo}/a"), Ok("to romeo@localhost/a".to_owned()));
         assert_eq!(eval("${random room}"), Ok("room-x1".to_owned()));
         assert_eq!(eval("${upper ${romeo.user}}"), Ok("ROMEO".to_owned()));
+        assert_eq!(eval("${between o= ; to=x;so=y}"), Ok("x".to_owned()));
+        assert_eq!(eval("${between so= ; to=x;so=${romeo.user}}"), Ok("romeo".to_owned()));
+        assert!(eval("${between no= ; to=x}").is_err());
         assert_eq!(eval("${repeat 3 ab}"), Ok("ababab".to_owned()));
         assert!(eval("${tybalt}").is_err());
         let raw = Template::parse_raw("${base64 \\0${romeo.user}\\0pw}");

@@ -16,9 +16,10 @@ use crate::play::Requirement;
 use crate::report::{Detail, Outcome, Status};
 pub use components::Components;
 use performance::Performance;
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 
 /// What all plays of a run share.
 pub struct Run {
@@ -29,6 +30,8 @@ pub struct Run {
     pub remotes: Remotes,
     /// Plays at the same time.
     pub parallel: usize,
+    /// Names of specifications whose plays go on one after the other.
+    pub in_turn: Vec<String>,
     /// Keep the log of plays that pass, too.
     pub keep_logs: bool,
 }
@@ -40,14 +43,23 @@ const LONGEST_PLAY: Duration = Duration::from_secs(120);
 pub async fn perform_all(run: Arc<Run>, requirements: &[Requirement], mut tell: impl FnMut(&Outcome)) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; requirements.len()];
     let gate = Arc::new(Semaphore::new(run.parallel.max(1)));
+    let turn = Arc::new(Mutex::new(()));
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    for (index, requirement) in requirements.iter().enumerate() {
+    // Those that take their time begin first, or the run would wait for them alone in the end.
+    let mut order: Vec<(usize, &Requirement)> = requirements.iter().enumerate().collect();
+    order.sort_by_key(|(_, requirement)| Reverse(requirement.named_time()));
+    for (index, requirement) in order {
         if let Some(outcome) = run.profile.rules_out(requirement) {
             tell(&outcome);
             outcomes[index] = Some(outcome);
         } else if !requirement.alone {
             let (run, gate, sender, requirement) = (run.clone(), gate.clone(), sender.clone(), requirement.clone());
+            let turn = run.in_turn.iter().any(|name| requirement.spec.is_called(name)).then(|| turn.clone());
             tokio::spawn(async move {
+                let _turn = match &turn {
+                    Some(turn) => Some(turn.lock().await),
+                    None => None,
+                };
                 let permit = gate.acquire().await;
                 let outcome = perform(&run, &requirement).await;
                 drop(permit);

@@ -1,5 +1,6 @@
 //! One play on its way: its actors, its variables, and its steps one after the other.
 
+use super::web::Web;
 use super::{Run, accounts, stagehand};
 use crate::net::{Account, ComponentAccess, Direction, House, Log, Login, Session};
 use crate::play::{Actor, Credentials, ElseResult, Place, Requirement, Role, Scope, Stage, Step, StepKind, Template};
@@ -24,6 +25,8 @@ pub struct Performance<'a> {
     component: Option<ComponentAccess>,
     /// The domains of other servers, by the names of the cast.
     houses: BTreeMap<String, Arc<House>>,
+    /// HTTP, with what was asked and answered.
+    pub(super) web: Web,
     pub(super) log: Log,
     /// When something was last sent.
     pub(super) last_sent: Instant,
@@ -54,6 +57,7 @@ impl<'a> Performance<'a> {
             accounts: BTreeMap::new(),
             component: None,
             houses: BTreeMap::new(),
+            web: Web::default(),
             log,
             last_sent: Instant::now(),
             asked: 0,
@@ -125,6 +129,7 @@ impl<'a> Performance<'a> {
         self.scope.set("port", &target.port.to_string());
         self.scope.set("websocket", target.websocket.as_deref().unwrap_or_default());
         self.scope.set("bosh", target.bosh.as_deref().unwrap_or_default());
+        self.scope.set("web", target.web.as_deref().unwrap_or_default());
         let places =
             [("muc", Place::Muc), ("pubsub", Place::Pubsub), ("upload", Place::Upload), ("proxy", Place::Proxy)];
         for (name, place) in places {
@@ -334,9 +339,7 @@ impl<'a> Performance<'a> {
                 value.check(Some(&text), &self.scope, &mut saved)?;
                 self.save(saved);
             }
-            StepKind::Http { .. } | StepKind::HttpAnswers(_) | StepKind::HttpRefuses(_) => {
-                self.http(&step.kind).await?
-            }
+            StepKind::Http(http) => self.http(http, limit).await?,
             StepKind::Let(name, template) => {
                 let value = template.eval(&self.scope)?;
                 self.scope.set(name, &value);

@@ -68,6 +68,9 @@ fn options(target: &Target, accounts: &Accounts) -> Vec<RunOption> {
     if target.bosh.is_some() {
         options.push(RunOption::Bosh);
     }
+    if target.web.is_some() {
+        options.push(RunOption::Web);
+    }
     if target.remote.is_some() {
         options.push(RunOption::Remote);
     }

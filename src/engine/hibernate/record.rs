@@ -164,14 +164,13 @@ pub fn decode_handled(value: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(value.try_into().ok()?))
 }
 
-/// A new stream.
+/// A new stream. That nothing was handled yet goes without saying.
 pub fn create(batch: &mut Batch, domain: &str, user: &str, id: &str, saved: &[u8]) {
     batch.put(Key::new(domain, INDEX, id), user.to_owned(), Expect::Any).put(
         Key::new(user, SAVED, id),
         saved.to_vec(),
         Expect::Any,
     );
-    put_handled(batch, user, id, 0);
 }
 
 /// A stream is over.

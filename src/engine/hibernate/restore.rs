@@ -64,7 +64,8 @@ impl Engine {
         };
         let Some(saved) = self.store.get(Key::new(user.as_str(), record::SAVED, id)).await? else { return Ok(false) };
         let handled = self.store.get(Key::new(user.as_str(), record::HANDLED, id)).await?;
-        let Some(handled) = handled.and_then(|record| record::decode_handled(&record.value)) else { return Ok(false) };
+        let handled = handled.map_or(Some(0), |record| record::decode_handled(&record.value));
+        let Some(handled) = handled else { return Ok(false) };
         if accounts::find(self.store.as_ref(), &user).await?.is_none() {
             return Ok(false);
         }

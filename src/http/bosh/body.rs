@@ -96,6 +96,11 @@ impl Request {
         let payload = body.children().map(|child| String::from_utf8_lossy(&child.to_bytes("")).into_owned()).collect();
         Ok(Request { sid, rid, key, newkey, action, payload })
     }
+
+    /// Whether it only asks for what there is.
+    pub fn is_empty(&self) -> bool {
+        self.action == Action::Exchange && self.payload.is_empty()
+    }
 }
 
 impl Wishes {
@@ -129,8 +134,15 @@ pub struct Created {
     pub inactivity: u64,
     pub polling: u64,
     pub max_pause: u64,
-    /// The rid that is acknowledged, if the client wants to be told.
-    pub ack: Option<u64>,
+    /// Whether the client wants to be told which requests have come.
+    pub acks: bool,
+}
+
+impl Created {
+    /// Whether the client asks at intervals, with no request held (section 12).
+    pub fn polls(&self) -> bool {
+        self.wait == 0 || self.hold == 0
+    }
 }
 
 /// Why a session ends (section 17.2).
@@ -158,9 +170,10 @@ impl Condition {
     }
 }
 
-/// A response with these pieces.
-pub fn response(pieces: Vec<Piece>, created: Option<&Created>) -> String {
+/// A response with these pieces. `ack` tells that requests have come up to that one (section 9.1).
+pub fn response(pieces: Vec<Piece>, created: Option<&Created>, ack: Option<u64>) -> String {
     let mut attributes: Vec<(&str, String)> = Vec::new();
+    attributes.extend(ack.map(|rid| ("ack", rid.to_string())));
     if let Some(created) = created {
         attributes.extend([
             ("sid", created.sid.clone()),
@@ -175,7 +188,6 @@ pub fn response(pieces: Vec<Piece>, created: Option<&Created>) -> String {
             ("xmpp:version", "1.0".to_owned()),
             ("xmpp:restartlogic", "true".to_owned()),
         ]);
-        attributes.extend(created.ack.map(|rid| ("ack", rid.to_string())));
     }
     let mut payload = String::new();
     let mut ended = false;
@@ -202,6 +214,11 @@ pub fn response(pieces: Vec<Piece>, created: Option<&Created>) -> String {
         }
     }
     body(&attributes, &payload)
+}
+
+/// The response to a request that has come again: the answer goes to the later one (section 14.3).
+pub fn recoverable() -> String {
+    body(&[("type", "error".to_owned())], "")
 }
 
 /// The response that ends a session.
@@ -277,7 +294,8 @@ mod tests {
     #[test]
     fn the_end_of_a_stream_ends_the_session() {
         let error = Piece::Element("<stream:error xmlns:stream='x'><conflict/></stream:error>".into());
-        let text = response(vec![error, Piece::Close], None);
+        let text = response(vec![error, Piece::Close], None, Some(7));
+        assert!(text.contains("ack='7'"), "{text}");
         assert!(text.contains("type='terminate' condition='remote-stream-error'"), "{text}");
         assert!(terminate(Condition::ItemNotFound).contains("condition='item-not-found'"));
     }

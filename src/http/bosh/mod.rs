@@ -113,7 +113,7 @@ fn create(web: &Arc<Web>, client: Client, rid: u64, newkey: Option<String>, wish
         inactivity: INACTIVITY,
         polling: POLLING,
         max_pause: LONGEST_PAUSE,
-        ack: wishes.ack.then_some(rid),
+        acks: wishes.ack,
     };
     let (session, carrier) = Session::new(created, rid, newkey);
     {

@@ -40,6 +40,10 @@ struct State {
     patience: Duration,
     /// When the last request was answered.
     silent_since: Instant,
+    /// When the last new request was handled.
+    asked: Instant,
+    /// It brought nothing, and got nothing.
+    in_vain: bool,
     ended: bool,
 }
 
@@ -61,6 +65,8 @@ impl Session {
             fresh: true,
             patience: Duration::from_secs(created.inactivity),
             silent_since: Instant::now(),
+            asked: Instant::now(),
+            in_vain: false,
             ended: false,
         };
         let session = Arc::new(Session { created, state: Mutex::new(state), messages, changed: Notify::new() });
@@ -83,8 +89,18 @@ impl Session {
         let messages = {
             let mut state = self.state.lock();
             let rid = request.rid;
+            if let Some((_, waiting)) = state.held.iter_mut().find(|(held, _)| *held == rid) {
+                // It has come again, for its connection broke: whoever may still wait there is told so.
+                let _ = std::mem::replace(waiting, answer).send(body::recoverable());
+                return answered;
+            }
             match state.window.arrive(rid, Waiting { request, answer }) {
-                Arrival::Early => Vec::new(),
+                Arrival::Early(former) => {
+                    if let Some(former) = former {
+                        let _ = former.answer.send(body::recoverable());
+                    }
+                    Vec::new()
+                }
                 Arrival::Now(requests) => {
                     let mut messages = Vec::new();
                     for (rid, waiting) in requests {
@@ -124,7 +140,13 @@ impl Session {
             let _ = answer.send(body::terminate(Condition::ItemNotFound));
             return;
         }
+        let too_often = self.is_too_often(state, &request);
+        state.asked = Instant::now();
+        state.in_vain = request.is_empty();
         state.held.push_back((rid, answer));
+        if too_often {
+            return self.end(state, Condition::PolicyViolation);
+        }
         if !state.window.unlocks(request.key.as_deref(), request.newkey) {
             return self.end(state, Condition::ItemNotFound);
         }
@@ -133,7 +155,8 @@ impl Session {
         match request.action {
             Action::Create(_) | Action::Exchange => {}
             Action::Restart(wishes) => messages.push(wishes.open()),
-            Action::Terminate => messages.push(body::close()),
+            // The oldest request is answered when the stream has ended.
+            Action::Terminate => return messages.push(body::close()),
             Action::Pause(seconds) if seconds <= self.created.max_pause => {
                 // All requests are answered at once: the client will have none open.
                 state.patience = Duration::from_secs(seconds.max(self.created.inactivity));
@@ -151,13 +174,26 @@ impl Session {
         }
     }
 
+    /// Sections 11 and 12: whether a request asks for nothing but what there is, and too soon after the last one.
+    fn is_too_often(&self, state: &State, request: &Request) -> bool {
+        let idle = match self.created.polls() {
+            true => state.in_vain,
+            false => state.held.len() as u64 + 1 >= self.created.requests,
+        };
+        request.is_empty() && idle && state.asked.elapsed() < Duration::from_secs(self.created.polling)
+    }
+
     /// Gives what there is to the oldest request that is held.
     fn answer_oldest(&self, state: &mut State) {
         let Some((rid, answer)) = state.held.pop_front() else { return };
         let pieces = std::mem::take(&mut state.pieces);
         state.bytes = 0;
+        state.in_vain &= pieces.is_empty();
         let created = std::mem::take(&mut state.fresh).then_some(&self.created);
-        let text = body::response(pieces, created);
+        let received = state.window.received();
+        // Only the first answer acknowledges its own request.
+        let ack = (self.created.acks && (created.is_some() || received != rid)).then_some(received);
+        let text = body::response(pieces, created, ack);
         state.window.answered(rid, &text);
         state.silent_since = Instant::now();
         // A client that has gone away asks again, and gets the answer that was kept.

@@ -23,8 +23,8 @@ pub struct Window<T> {
 pub enum Arrival<T> {
     /// It is handled, and those that had waited for it, in this order.
     Now(Vec<(u64, T)>),
-    /// Its turn has not come.
-    Early,
+    /// Its turn has not come. If it had come before, that one is given up for it.
+    Early(Option<T>),
     /// It was answered already, with this.
     Repeated(String),
     /// It ends the session.
@@ -47,13 +47,18 @@ impl<T> Window<T> {
         if rid >= self.next.saturating_add(self.size) {
             return Arrival::Refused(Condition::ItemNotFound);
         }
-        self.early.insert(rid, request);
+        let former = self.early.insert(rid, request);
         let mut ready = Vec::new();
         while let Some(request) = self.early.remove(&self.next) {
             ready.push((self.next, request));
             self.next = self.next.saturating_add(1);
         }
-        if ready.is_empty() { Arrival::Early } else { Arrival::Now(ready) }
+        if ready.is_empty() { Arrival::Early(former) } else { Arrival::Now(ready) }
+    }
+
+    /// The highest id up to which all requests have come.
+    pub fn received(&self) -> u64 {
+        self.next.saturating_sub(1)
     }
 
     /// Keeps an answer until as many newer ones have been given as may be under way.
@@ -69,7 +74,7 @@ impl<T> Window<T> {
         let Some(expected) = &self.key else { return true };
         let hash =
             |key: &str| Sha1::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        if key.is_none_or(|key| hash(key) != *expected) {
+        if key.is_none_or(|key| !hash(key).eq_ignore_ascii_case(expected)) {
             return false;
         }
         self.key = newkey.or_else(|| key.map(str::to_owned));
@@ -84,7 +89,9 @@ mod tests {
     #[test]
     fn requests_are_handled_in_their_order_each_once() {
         let mut window = Window::new(10, 2, None);
-        assert_eq!(window.arrive(12, 'b'), Arrival::Early);
+        assert_eq!(window.arrive(12, 'x'), Arrival::Early(None));
+        assert_eq!(window.arrive(12, 'b'), Arrival::Early(Some('x')), "come again");
+        assert_eq!(window.received(), 10);
         assert_eq!(window.arrive(11, 'a'), Arrival::Now(vec![(11, 'a'), (12, 'b')]));
         assert_eq!(window.arrive(15, 'x'), Arrival::Refused(Condition::ItemNotFound), "beyond the window");
         window.answered(11, "<one/>");
@@ -99,7 +106,7 @@ mod tests {
         let hash =
             |key: &str| Sha1::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let (second, first) = (hash("seed"), hash(&hash("seed")));
-        let mut window: Window<()> = Window::new(1, 2, Some(hash(&first)));
+        let mut window: Window<()> = Window::new(1, 2, Some(hash(&first).to_uppercase()));
         assert!(!window.unlocks(Some("wrong"), None) && !window.unlocks(None, None));
         assert!(window.unlocks(Some(&first), None));
         assert!(window.unlocks(Some(&second), Some(hash("another"))));

@@ -59,7 +59,7 @@ fn a_broken_stream_is_taken_up_once_in_time_and_by_its_own_peer() {
     assert!(try_take(&resumables, &["b.example"], "1", now).is_none(), "its ticket is gone");
     begin("1").rest(broken("1", 7), now);
     assert!(try_take(&resumables, &["b.example"], "1", now + PATIENCE).is_none(), "too late");
-    assert!(resumables.0.lock().is_empty(), "nothing is left");
+    assert!(resumables.streams.lock().is_empty(), "nothing is left");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_pair_has_so_many_and_the_oldest_broken_one_makes_room() {
     assert!(try_take(&resumables, &["b.example"], "1", now).is_none());
     assert!(begin(100).is_none(), "all of them are alive");
     drop((live, again));
-    assert!(resumables.0.lock().is_empty());
+    assert!(resumables.streams.lock().is_empty());
 }
 
 /// A broken stream that goes both ways, with a line and two stanzas that were not acknowledged.
@@ -121,7 +121,7 @@ fn a_peer_that_begins_anew_gets_what_it_may_not_have_first() {
     let [line] = &lines[..] else { panic!("{}", lines.len()) };
     let ids: Vec<_> = line.take(usize::MAX).into_iter().map(|stanza| stanza.id.unwrap()).collect();
     assert_eq!(ids, ["1", "2", "3"]);
-    assert!(resumables.0.lock().is_empty());
+    assert!(resumables.streams.lock().is_empty());
 }
 
 #[test]
@@ -138,4 +138,26 @@ fn a_peer_that_stays_away_holds_up_nothing_and_may_come_all_the_same() {
     // Another time is not the watcher's any more.
     let again = ticket.rest(Broken { given_up: false, ..broken }, now + Duration::from_secs(1));
     assert!(again.is_none() && resting.release().is_none());
+}
+
+#[tokio::test]
+async fn what_is_over_is_forgotten_by_the_store_and_the_rest_comes_back() {
+    let (store, now) = (xeps::store::memory::Memory::at(0), Instant::now());
+    let before = Arc::new(Resumables::default());
+    let mut batch = Batch::new();
+    for id in ["1", "2", "3"] {
+        record::put_stream(&mut batch, id, &pairs(&["b.example"]), false);
+        record::put_count(&mut batch, id, 7);
+    }
+    store.commit(batch).await.unwrap();
+    drop(before.begin(pair("b.example"), "1".into(), now));
+    before.begin(pair("b.example"), "2".into(), now).unwrap().rest(broken("2", 7), now);
+    before.clean(&store, now).await.unwrap();
+    let after = Arc::new(Resumables::default());
+    after.restore(&store).await.unwrap();
+    let known = |id: &str| received(try_take(&after, &["b.example"], id, now));
+    assert_eq!([known("1"), known("2"), known("3")], [None, Some(7), Some(7)]);
+    // They were not kept, and their tickets are gone.
+    after.clean(&store, now).await.unwrap();
+    assert!(record::all(&store).await.unwrap().is_empty());
 }

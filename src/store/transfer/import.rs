@@ -217,9 +217,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Every key is written once, so one stamp does, and no later commit has it.
+/// Every key is written once, so one stamp does, and no later commit has it. No entry replaces another.
 fn apply(engine: &Chunked, changes: &Changes) -> Result<(), OpenError> {
-    engine.apply(changes, 0).map_err(OpenError::Store)
+    engine.apply_over(Seq::MIN, changes, 0).map_err(OpenError::Store)
 }
 
 /// Applies and makes everything durable.

@@ -128,8 +128,8 @@ pub struct Archive {
 struct Known {
     /// None until they are needed.
     prefs: Option<Prefs>,
-    /// Messages until the archive is looked after again.
-    until_tended: u32,
+    /// Messages until the archive is looked after again. None until the first one.
+    until_tended: Option<u32>,
 }
 
 impl Archive {
@@ -161,15 +161,16 @@ impl Archive {
         }
         let user = account.user.clone();
         let log = mam::log(user.as_str());
+        let id = cx.reserve();
         let known: &mut Known = account.states.of();
-        known.until_tended = known.until_tended.checked_sub(1).unwrap_or(TEND_EVERY);
-        if known.until_tended == TEND_EVERY {
+        let left = known.until_tended.unwrap_or_else(|| first_tended(id));
+        known.until_tended = Some(left.checked_sub(1).unwrap_or(TEND_EVERY));
+        if left == 0 {
             self.look_after(cx, log).await?;
         }
         if message.has_child("retract", retraction::NS) {
             retraction::bury(cx, log, correspondent, message).await?;
         }
-        let id = cx.reserve();
         let mut batch = Batch::new();
         batch.append_at(log, id, &tags(message, &user, correspondent), mam::encode(message));
         cx.stage(batch);
@@ -350,6 +351,14 @@ impl Feature for Archive {
             (_, false) => Ok(Answer::Result(self.prefs(cx.store, account).await?.to_element())),
         }
     }
+}
+
+/// After how many messages the archive of an account that has just woken is looked after. Many wake for one message only, so
+/// that is drawn by lot, from the time.
+fn first_tended(id: Seq) -> u32 {
+    // Multiples of the golden ratio are spread evenly over the turn of 64 bits.
+    let lot = id.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    u32::try_from(lot).unwrap_or(0) % TEND_EVERY
 }
 
 fn prefs_key(user: &BareJid) -> Key<'_> {

@@ -2,7 +2,7 @@
 //! while the room is awake; a record each in the store.
 
 use super::standing::Affiliation;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use wire::jid::{BareJid, Jid};
 
 /// What the room knows of a user.
@@ -13,12 +13,14 @@ pub struct Affiliate {
     pub nick: Option<String>,
     /// Why, as whoever made the change has said.
     pub reason: Option<String>,
+    /// The hats that the user wears (XEP-0317), by URI.
+    pub hats: Vec<String>,
 }
 
 impl Affiliate {
     /// Whether there is nothing to remember.
     pub fn is_nothing(&self) -> bool {
-        self.affiliation == Affiliation::None && self.nick.is_none()
+        self.affiliation == Affiliation::None && self.nick.is_none() && self.hats.is_empty()
     }
 }
 
@@ -27,6 +29,8 @@ impl Affiliate {
 pub struct Affiliations {
     by_user: HashMap<BareJid, Affiliate>,
     by_nick: HashMap<String, BareJid>,
+    /// Looked at with every change, so kept apart.
+    owners: BTreeSet<BareJid>,
 }
 
 impl Affiliations {
@@ -63,17 +67,30 @@ impl Affiliations {
 
     /// Whether somebody besides this user owns the room.
     pub fn has_other_owner(&self, than: &BareJid) -> bool {
-        self.by_user.iter().any(|(user, one)| one.affiliation == Affiliation::Owner && user != than)
+        self.owners.iter().any(|owner| owner != than)
     }
 
     pub fn has_owner(&self) -> bool {
-        self.by_user.values().any(|one| one.affiliation == Affiliation::Owner)
+        !self.owners.is_empty()
+    }
+
+    pub fn owners(&self) -> impl Iterator<Item = &BareJid> {
+        self.owners.iter()
+    }
+
+    /// Everybody who is known, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&BareJid, &Affiliate)> {
+        self.by_user.iter()
     }
 
     pub fn set(&mut self, user: BareJid, affiliate: Affiliate) {
         if let Some(nick) = self.by_user.get(user.as_str()).and_then(|before| before.nick.as_ref()) {
             self.by_nick.remove(nick);
         }
+        match affiliate.affiliation {
+            Affiliation::Owner => self.owners.insert(user.clone()),
+            _ => self.owners.remove(user.as_str()),
+        };
         if let Some(nick) = &affiliate.nick {
             self.by_nick.insert(nick.clone(), user.clone());
         }
@@ -89,7 +106,7 @@ mod tests {
     use super::*;
 
     fn one(affiliation: Affiliation, nick: Option<&str>) -> Affiliate {
-        Affiliate { affiliation, nick: nick.map(str::to_owned), reason: None }
+        Affiliate { affiliation, nick: nick.map(str::to_owned), ..Affiliate::default() }
     }
 
     #[test]

@@ -1,18 +1,21 @@
-//! Who may make a room, and how many (XEP-0045 section 10.1.1): what the rooms of a service share.
+//! What the rooms of a service share: who may make one, and how many there are (XEP-0045 section 10.1.1), and how many are in
+//! those that are listed.
 
 use super::config::{Config, Creators, Rate};
+use super::quota::Quota;
 use super::records::ROOM;
 use crate::feature::Halt;
 use crate::store::{Store, StoreError};
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use wire::datetime::Timestamp;
-use wire::jid::{BareJid, Jid};
+use wire::jid::Jid;
 use wire::stanza::{Condition, StanzaError};
 
-/// Users that are remembered. When so many have made rooms within one window, nobody new may.
-const TABLE: usize = 10_000;
+/// A search may look at all rooms.
+const SEARCHES: Rate = Rate { count: 30, window: Duration::from_secs(60) };
 /// Records that are read at once.
 const CHUNK: usize = 1000;
 /// The rooms have not been counted yet.
@@ -22,13 +25,34 @@ const UNCOUNTED: usize = usize::MAX;
 pub struct Shared {
     pub config: Arc<Config>,
     rooms: AtomicUsize,
-    recent: Mutex<HashMap<BareJid, (Timestamp, u32)>>,
+    creations: Quota,
+    /// Searches of one user (XEP-0433 section 4.2.2.4).
+    pub searches: Quota,
+    /// The occupants of listed rooms that somebody is in, by localpart.
+    occupied: Mutex<HashMap<Box<str>, u32>>,
+    temporary: Temporary,
 }
+
+/// Temporary rooms. One that has somebody in it when the server stops or is killed is there for who comes back soon, and then
+/// it is over.
+#[derive(Default)]
+struct Temporary {
+    /// When the service was first used, since the server was started.
+    started: OnceLock<Timestamp>,
+    /// Those that are awake, by localpart.
+    awake: Mutex<HashSet<Box<str>>>,
+    swept: AtomicBool,
+}
+
+/// How long a temporary room waits for its occupants after a restart.
+const RETURN: Duration = Duration::from_secs(600);
 
 impl Shared {
     pub fn new(config: Config) -> Shared {
         let rooms = AtomicUsize::new(UNCOUNTED);
-        Shared { config: Arc::new(config), rooms, recent: Mutex::default() }
+        let (creations, searches) = (Quota::new(config.creations), Quota::new(SEARCHES));
+        let (occupied, temporary) = (Mutex::default(), Temporary::default());
+        Shared { config: Arc::new(config), rooms, creations, searches, occupied, temporary }
     }
 
     /// Whether this user may make a room now; counts it as made.
@@ -44,7 +68,9 @@ impl Shared {
         if self.rooms.load(Ordering::Relaxed) == UNCOUNTED {
             self.rooms.store(count(store, service).await?, Ordering::Relaxed);
         }
-        if self.rooms.load(Ordering::Relaxed) >= self.config.max_rooms || !self.take(user.to_bare(), now) {
+        if self.rooms.load(Ordering::Relaxed) >= self.config.max_rooms
+            || self.creations.take(user.to_bare(), now).is_err()
+        {
             return Err(StanzaError::new(Condition::ResourceConstraint)
                 .with_text("there are too many new rooms")
                 .into());
@@ -59,22 +85,43 @@ impl Shared {
         let _ = self.rooms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
     }
 
-    fn take(&self, user: BareJid, now: Timestamp) -> bool {
-        let Rate { count, window } = self.config.creations;
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let over = |since: Timestamp| now.since(since) >= window;
-        if recent.len() >= TABLE && !recent.contains_key(user.as_str()) {
-            recent.retain(|_, (since, _)| !over(*since));
-            if recent.len() >= TABLE {
-                return false;
-            }
-        }
-        let (since, made) = recent.entry(user).or_insert((now, 0));
-        if over(*since) {
-            (*since, *made) = (now, 0);
-        }
-        *made = made.saturating_add(1);
-        *made <= count
+    /// Whether a temporary room that is found in the store is over.
+    pub fn is_left_over(&self, now: Timestamp) -> bool {
+        now.since(*self.temporary.started.get_or_init(|| now)) >= RETURN
+    }
+
+    /// Whether this temporary room is awake.
+    pub fn is_awake(&self, local: &str) -> bool {
+        self.temporary.awake.lock().unwrap_or_else(PoisonError::into_inner).contains(local)
+    }
+
+    /// A room is temporary and awake now, or not.
+    pub fn is_temporary(&self, local: &str, temporary: bool) {
+        let mut awake = self.temporary.awake.lock().unwrap_or_else(PoisonError::into_inner);
+        match temporary {
+            true => awake.insert(local.into()),
+            false => awake.remove(local),
+        };
+    }
+
+    /// Whether it is time to remove what has been left over: once.
+    pub fn may_sweep(&self, now: Timestamp) -> bool {
+        self.is_left_over(now) && !self.temporary.swept.swap(true, Ordering::Relaxed)
+    }
+
+    /// A room that is shown to who looks for rooms has so many occupants now.
+    pub fn occupied(&self, local: &str, occupants: u32) {
+        let mut occupied = self.occupied.lock().unwrap_or_else(PoisonError::into_inner);
+        match occupants {
+            0 => occupied.remove(local),
+            _ => occupied.insert(local.into(), occupants),
+        };
+    }
+
+    /// How many occupants a listed room has.
+    pub fn occupants(&self, local: &str) -> u32 {
+        let occupied = self.occupied.lock().unwrap_or_else(PoisonError::into_inner);
+        occupied.get(local).copied().unwrap_or_default()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::archive::Ask;
 use super::history::Wanted;
+use super::versions::Bans;
+use crate::spoken::RoomSpoke;
 use crate::stanza_id::Ids;
 use crate::store::{Batch, Seq};
 use compact_str::CompactString;
@@ -38,6 +40,10 @@ pub enum Step {
     Archive { request: Stanza, ask: Ask },
     /// Answer this request with the room's vCard.
     Card { request: Stanza },
+    /// Have a member who is not here hear what is said.
+    TellAbsent(Box<RoomSpoke>),
+    /// Tell this session which affiliations have changed since a version (XEP-0463).
+    Changes { to: Jid, since: u64, bans: Bans },
 }
 
 impl Effects {

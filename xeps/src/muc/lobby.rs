@@ -1,14 +1,16 @@
-//! The address of the service itself: discovery (XEP-0045 sections 6.1 to 6.3) and unique room names (XEP-0307).
+//! The address of the service itself: discovery (XEP-0045 sections 6.1 to 6.3), the search for rooms (XEP-0433) and unique room
+//! names (XEP-0307).
 
 use super::creation::Shared;
 use super::ns;
-use super::records::PUBLIC;
+use super::records::{self, PUBLIC, TEMPORARY};
+use super::search::{self, Ask};
 use crate::context::Cx;
 use crate::feature::{Halt, Outcome};
 use crate::info::Info;
 use crate::rsm;
 use crate::service::Resident;
-use crate::store::{Store, StoreError};
+use crate::store::{Batch, Store, StoreError};
 use async_trait::async_trait;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,6 +34,32 @@ impl Lobby {
         Lobby { domain, shared }
     }
 
+    /// Removes the temporary rooms to which nobody has come back after a restart.
+    async fn sweep(&self, cx: &mut Cx<'_>) -> Result<(), StoreError> {
+        let mut after = None::<String>;
+        loop {
+            let chunk = cx.store.list(self.domain.as_str(), TEMPORARY, after.as_deref(), CHUNK).await?;
+            let last = chunk.len() < CHUNK;
+            after = chunk.last().map(|(local, _)| local.clone());
+            for (local, _) in chunk {
+                match BareJid::from_parts(Some(&local), self.domain.as_str()) {
+                    Ok(room) if !self.shared.is_awake(&local) => {
+                        let position = cx.store.forget(room.as_str()).await?;
+                        cx.written = cx.written.max(position);
+                        let mut batch = Batch::new();
+                        records::delete_room(&mut batch, &room);
+                        cx.commit(batch).await?;
+                        self.shared.gone();
+                    }
+                    _ => {}
+                }
+            }
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
     fn info(&self) -> Element {
         let mut info = Info::default().identity("conference", "text", Some(&self.shared.config.title));
         for feature in super::ABOUT.server_features {
@@ -44,6 +72,13 @@ impl Lobby {
         let name = BareJid::from_parts(Some(&cx.clock.id()), self.domain.as_str());
         let name = name.map_err(|_| Condition::InternalServerError)?;
         Ok(Element::new("unique", ns::UNIQUE).with_text(name.local().unwrap_or_default()))
+    }
+
+    async fn search(&self, cx: &Cx<'_>, stanza: &Stanza, search: &Element) -> Result<Element, Halt> {
+        let Ask::Rooms(query, request) = Ask::parse(search)? else { return Ok(search::form()) };
+        let user = stanza.from.as_ref().ok_or(Condition::BadRequest)?.to_bare();
+        self.shared.searches.take(user, cx.clock.now()).map_err(search::too_often)?;
+        Ok(search::page(cx.store, &self.shared, self.domain.as_str(), &query, &request).await?)
     }
 
     async fn items(&self, cx: &Cx<'_>, query: &Element) -> Result<Element, Halt> {
@@ -87,6 +122,9 @@ impl Resident for Lobby {
         if stanza.to.as_ref().is_some_and(|to| to.is_full()) {
             return Err(Condition::ServiceUnavailable.into());
         }
+        if self.shared.may_sweep(cx.clock.now()) {
+            self.sweep(cx).await?;
+        }
         let child = stanza.request().ok_or(Condition::BadRequest)?;
         let get = stanza.kind == wire::stanza::IqType::Get.into();
         let query = child.element().ok_or(Condition::BadRequest)?;
@@ -96,6 +134,7 @@ impl Resident for Lobby {
             }
             (ns::INFO, "query") if get => Some(self.info()),
             (ns::ITEMS, "query") if get => Some(self.items(cx, &query).await?),
+            (ns::SEARCH, "search") if get => Some(self.search(cx, &stanza, &query).await?),
             (ns::UNIQUE, "unique") if get => Some(self.unique(cx)?),
             (ns::PING, "ping") if get => None,
             _ => return Err(Condition::ServiceUnavailable.into()),
@@ -126,7 +165,8 @@ async fn first_after(store: &dyn Store, domain: &str, after: Option<&str>, max: 
     let more = found.len() > max;
     found.truncate(max);
     let count = (after.is_none() && !more).then_some(found.len() as u64);
-    Ok(Page { rooms: found.into_iter().map(room).collect(), more, count })
+    let rooms = found.into_iter().map(room).collect::<Result<_, _>>()?;
+    Ok(Page { rooms, more, count })
 }
 
 /// Going backwards means walking all the way, since the store lists forwards only. An empty `before` is the end of the list.
@@ -141,7 +181,7 @@ async fn last_before(store: &dyn Store, domain: &str, before: &str, max: usize) 
                 return Ok(Page { rooms: window.into(), more: true, count: None });
             }
             seen = seen.saturating_add(1);
-            window.push_back(room((name, record)));
+            window.push_back(room((name, record))?);
             if window.len() > max {
                 window.pop_front();
             }
@@ -152,6 +192,6 @@ async fn last_before(store: &dyn Store, domain: &str, before: &str, max: usize) 
     }
 }
 
-fn room((local, record): (String, crate::store::Record)) -> (String, String) {
-    (local, String::from_utf8_lossy(&record.value).into_owned())
+fn room((local, record): (String, crate::store::Record)) -> Result<(String, String), StoreError> {
+    Ok((local, records::decode_listing(&record.value)?.name))
 }

@@ -13,24 +13,32 @@
 pub mod operate;
 pub mod options;
 
+mod activity;
 mod affiliations;
 mod archive;
 mod changes;
+mod commands;
 mod config;
 mod creation;
 mod effects;
+mod hats;
 mod history;
+mod listing;
 mod lobby;
 mod ns;
 mod occupant_id;
 mod occupants;
 mod privileges;
+mod quota;
 mod records;
 mod retention;
 mod room;
+mod search;
 mod seat;
 mod standing;
 mod status;
+mod tokens;
+mod versions;
 
 pub use config::{Config, Creators, Rate};
 pub use options::Preset;
@@ -60,10 +68,27 @@ pub static ABOUT: About = About {
             note: "mediated invitations carry a direct one",
         },
         Xep { number: 307, version: "0.1", coverage: Coverage::Complete, note: "" },
+        Xep { number: 317, version: "0.3.1", coverage: Coverage::Complete, note: "" },
         Xep { number: 410, version: "1.1.0", coverage: Coverage::Complete, note: "" },
         Xep { number: 421, version: "1.0.1", coverage: Coverage::Complete, note: "" },
         Xep { number: 425, version: "0.3.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 433, version: "0.1.0", coverage: Coverage::Complete, note: "over the rooms of the service" },
+        Xep {
+            number: 463,
+            version: "0.2.0",
+            coverage: Coverage::Complete,
+            note: "the last 1000 changes of a room are told one by one",
+        },
         Xep { number: 486, version: "0.1.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 488, version: "0.1.0", coverage: Coverage::Complete, note: "not in rooms with a password" },
+        Xep { number: 500, version: "0.1.1", coverage: Coverage::Complete, note: "" },
+        Xep { number: 502, version: "0.1.0", coverage: Coverage::Complete, note: "" },
+        Xep {
+            number: 513,
+            version: "0.1.0",
+            coverage: Coverage::Complete,
+            note: "the permissions of rooms, which are enforced",
+        },
     ],
     // These are the features of the service's own address.
     server_features: &[
@@ -83,6 +108,7 @@ pub static ABOUT: About = About {
         ns::RETRACT,
         ns::MODERATE,
         ns::VCARD,
+        ns::SEARCH,
     ],
     ..About::NOTHING
 };

@@ -32,6 +32,26 @@ pub const RETRACT: &str = "urn:xmpp:message-retract:1";
 pub const TOMBSTONE: &str = "urn:xmpp:message-retract:1#tombstone";
 /// XEP-0425.
 pub const MODERATE: &str = "urn:xmpp:message-moderate:1";
+/// XEP-0317, with its commands and their FORM_TYPE.
+pub const HATS: &str = "urn:xmpp:hats:0";
+pub const HATS_FORM: &str = "urn:xmpp:hats:commands";
+/// XEP-0463.
+pub const VERSIONS: &str = "urn:xmpp:muc:affiliations:1";
+/// XEP-0488.
+pub const TOKEN: &str = "urn:xmpp:muc-token-invite:0";
+/// XEP-0513, and FORM_TYPE of its permissions.
+pub const MENTIONS: &str = "urn:xmpp:mentions:0";
+pub const MENTIONS_CHANNEL: &str = "urn:xmpp:mentions:0#channel";
+pub const MENTIONS_ASSOCIATIONS: &str = "urn:xmpp:mentions:0#associations";
+pub const MENTIONS_HATS: &str = "urn:xmpp:mentions:0#hats";
+/// XEP-0433, with the FORM_TYPE of a search and its errors.
+pub const SEARCH: &str = "urn:xmpp:channel-search:0:search";
+pub const SEARCH_FORM: &str = "urn:xmpp:channel-search:0:search-params";
+pub const SEARCH_ERROR: &str = "urn:xmpp:channel-search:0:error";
+/// XEP-0050.
+pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
+/// XEP-0308.
+pub const REPLACE: &str = "urn:xmpp:message-correct:0";
 /// XEP-0334.
 pub const HINTS: &str = "urn:xmpp:hints";
 /// XEP-0085.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::Stanza;
+use wire::xml::Element;
 
 /// One nickname in the room.
 #[derive(Clone, Debug)]
@@ -20,6 +21,7 @@ pub struct Occupant {
     pub id: CompactString,
     affiliation: Affiliation,
     role: Role,
+    hats: Option<Element>,
     /// Never empty while in the room. The last one has sent presence last; its presence and address are shown.
     pub sessions: SmallVec<[Session; 1]>,
     /// The presence that others see, without and with the real address: made when first wanted, for all who enter.
@@ -33,6 +35,8 @@ pub struct Session {
     pub jid: Jid,
     /// Tells sessions apart in ids of forwarded requests, where their addresses must not be seen.
     pub serial: u64,
+    /// Is told of every change of affiliations (XEP-0463).
+    pub follows: bool,
     /// What it sent last, without addresses and without what only rooms may say.
     pub presence: Stanza,
 }
@@ -64,17 +68,30 @@ impl Occupant {
         self.forget_views();
     }
 
+    /// What is shown of the hats that the user wears.
+    pub fn hats(&self) -> Option<&Element> {
+        self.hats.as_ref()
+    }
+
+    pub fn set_hats(&mut self, hats: Option<Element>) {
+        self.hats = hats;
+        self.forget_views();
+    }
+
     fn forget_views(&mut self) {
         self.views = Default::default();
     }
 }
 
-/// Everybody in the room, found by occupant JID or by real address.
+/// Everybody in the room, found by occupant JID, by real address, full or bare, and by the serial of a session.
 #[derive(Debug, Default)]
 pub struct Occupants {
     list: Vec<Occupant>,
     by_address: HashMap<Jid, usize>,
     by_session: HashMap<Jid, usize>,
+    /// The occupant JIDs of each user: few.
+    by_user: HashMap<BareJid, SmallVec<[Jid; 1]>>,
+    by_serial: HashMap<u64, Jid>,
     last_serial: u64,
 }
 
@@ -106,24 +123,37 @@ impl Occupants {
         self.by_session.get(session).and_then(|index| self.list.get(*index))
     }
 
-    /// The occupant JIDs of a user, or of all users of a domain. Looks at everybody: not for the path of a message.
-    pub fn of_user(&self, user: &BareJid) -> Vec<Jid> {
-        let concerns = |occupant: &&Occupant| occupant.user == *user || occupant.user.domain() == user.as_str();
-        self.list.iter().filter(concerns).map(|occupant| occupant.address.clone()).collect()
+    /// The occupants of a user, most often one.
+    pub fn of_user(&self, user: &str) -> impl Iterator<Item = &Occupant> {
+        let own = self.by_user.get(user).map(SmallVec::as_slice).unwrap_or_default();
+        own.iter().filter_map(|address| self.at(address.as_str()))
+    }
+
+    /// The occupant JIDs of a user, or of all users of a domain, for which everybody is looked at.
+    pub fn addresses_of(&self, user: &BareJid) -> Vec<Jid> {
+        match user.local() {
+            Some(_) => self.of_user(user.as_str()).map(|occupant| occupant.address.clone()).collect(),
+            None => {
+                let theirs = |occupant: &&Occupant| occupant.user.domain() == user.as_str();
+                self.list.iter().filter(theirs).map(|occupant| occupant.address.clone()).collect()
+            }
+        }
     }
 
     /// A session and its occupant by the session's serial.
     pub fn by_serial(&self, serial: u64) -> Option<(&Occupant, &Session)> {
-        let mut all = self.list.iter().flat_map(|occupant| occupant.sessions.iter().map(move |one| (occupant, one)));
-        all.find(|(_, session)| session.serial == serial)
+        let jid = self.by_serial.get(&serial)?;
+        let occupant = self.of(jid.as_str())?;
+        Some((occupant, occupant.sessions.iter().find(|session| session.serial == serial)?))
     }
 
     /// Lets a new nickname in, with its first session.
     pub fn add(&mut self, seat: NewOccupant, jid: Jid, presence: Stanza) {
-        let NewOccupant { address, user, id, affiliation, role } = seat;
+        let NewOccupant { address, user, id, affiliation, role, hats } = seat;
         self.by_address.insert(address.clone(), self.list.len());
+        self.by_user.entry(user.clone()).or_default().push(address.clone());
         let (sessions, views) = (SmallVec::new(), Default::default());
-        self.list.push(Occupant { address: address.clone(), user, id, affiliation, role, sessions, views });
+        self.list.push(Occupant { address: address.clone(), user, id, affiliation, role, hats, sessions, views });
         self.join(&address, jid, presence);
     }
 
@@ -132,9 +162,17 @@ impl Occupants {
         let Some(index) = self.by_address.get(address.as_str()).copied() else { return };
         let Some(occupant) = self.list.get_mut(index) else { return };
         self.last_serial += 1;
-        occupant.sessions.push(Session { jid: jid.clone(), serial: self.last_serial, presence });
+        occupant.sessions.push(Session { jid: jid.clone(), serial: self.last_serial, follows: false, presence });
         occupant.forget_views();
+        self.by_serial.insert(self.last_serial, jid.clone());
         self.by_session.insert(jid, index);
+    }
+
+    /// A session follows the affiliations from now on, or not any more.
+    pub fn follow(&mut self, session: &str, follows: bool) {
+        let Some(occupant) = self.by_session.get(session).and_then(|index| self.list.get_mut(*index)) else { return };
+        let own = occupant.sessions.iter_mut().find(|one| one.jid.as_str() == session);
+        own.into_iter().for_each(|own| own.follows = follows);
     }
 
     /// A session has sent presence: it is the one that is shown from now on.
@@ -163,6 +201,7 @@ impl Occupants {
         let left = occupant.sessions.remove(at);
         occupant.forget_views();
         self.by_session.remove(session);
+        self.by_serial.remove(&left.serial);
         Some(Parted::Session { address: self.list.get(index)?.address.clone(), left, shown })
     }
 
@@ -172,7 +211,9 @@ impl Occupants {
         let gone = self.list.swap_remove(index);
         for session in &gone.sessions {
             self.by_session.remove(session.jid.as_str());
+            self.by_serial.remove(&session.serial);
         }
+        self.replace_of_user(&gone.user, address, None);
         if let Some(moved) = self.list.get(index) {
             self.by_address.insert(moved.address.clone(), index);
             for session in &moved.sessions {
@@ -188,7 +229,18 @@ impl Occupants {
         if let Some(occupant) = self.list.get_mut(index) {
             occupant.address = new.clone();
             occupant.forget_views();
-            self.by_address.insert(new, index);
+            let user = occupant.user.clone();
+            self.by_address.insert(new.clone(), index);
+            self.replace_of_user(&user, address, Some(new));
+        }
+    }
+
+    fn replace_of_user(&mut self, user: &BareJid, old: &str, new: Option<Jid>) {
+        let Some(own) = self.by_user.get_mut(user.as_str()) else { return };
+        own.retain(|address| address.as_str() != old);
+        own.extend(new);
+        if own.is_empty() {
+            self.by_user.remove(user.as_str());
         }
     }
 
@@ -206,6 +258,8 @@ pub struct NewOccupant {
     pub id: CompactString,
     pub affiliation: Affiliation,
     pub role: Role,
+    /// As they are shown in presence (XEP-0317).
+    pub hats: Option<Element>,
 }
 
 /// What went when a session left.
@@ -236,6 +290,7 @@ mod tests {
             id: "".into(),
             affiliation: Affiliation::None,
             role: Role::Participant,
+            hats: None,
         };
         occupants.add(seat, jid(real), presence());
     }
@@ -263,6 +318,12 @@ mod tests {
             }
         }
         assert_eq!(names(&room), ["n1", "n2", "n4", "n5", "n6"]);
+        for n in 0..9 {
+            let here = room.of(&format!("u{n}@example.org/x")).map(|one| one.sessions[0].serial);
+            assert_eq!(room.of_user(&format!("u{n}@example.org")).count(), usize::from(here.is_some()));
+            assert!(here.is_none_or(|serial| room.by_serial(serial).unwrap().0.nick() == format!("n{n}")));
+        }
+        assert_eq!((room.by_user.len(), room.by_serial.len()), (5, 5), "nothing is kept of who has left");
     }
 
     #[test]
@@ -286,5 +347,6 @@ mod tests {
         room.rename("room@muc/juliet", jid("room@muc/capulet"));
         assert!(room.at("room@muc/juliet").is_none());
         assert_eq!(room.of("juliet@example.org/a").unwrap().nick(), "capulet");
+        assert_eq!(room.of_user("juliet@example.org").map(Occupant::nick).collect::<Vec<_>>(), ["capulet"]);
     }
 }

@@ -2,10 +2,16 @@
 //!
 //! ```text
 //! muc.example.org       / room        / coven          -> options, creation, secret of the room
-//! muc.example.org       / room-public / coven          -> the name that disco#items shows; only for listed rooms
-//! coven@muc.example.org / affiliation / hag@shakes.lit -> affiliation, reserved nickname, reason; one record each
+//! muc.example.org       / room-public / coven          -> what is shown to who looks for rooms; only for listed rooms
+//! muc.example.org       / room-temporary / coven       -> nothing; only for rooms that end with their last occupant
+//! coven@muc.example.org / affiliation / hag@shakes.lit -> affiliation, reserved nickname, reason, hats; one record each
+//! coven@muc.example.org / affiliation-version /        -> how often affiliations have changed (XEP-0463)
+//! coven@muc.example.org / affiliation-change / 0007    -> one of the last changes, by version
 //! coven@muc.example.org / subject     /                -> the message that set it
 //! coven@muc.example.org / vcard       /                -> XEP-0486
+//! coven@muc.example.org / hat         / urn:x          -> XEP-0317
+//! coven@muc.example.org / token       / lyQZ1Rza       -> XEP-0488
+//! coven@muc.example.org / activity    /                -> XEP-0502
 //! coven@muc.example.org / archive                      -> log of messages
 //! ```
 //!
@@ -13,9 +19,13 @@
 //! without owner, and such a room is no room: whoever finds it finishes the work.
 
 use super::affiliations::Affiliate;
+use super::hats::Hat;
+use super::listing::Listing;
 use super::ns;
 use super::options::{Options, from_form, to_form};
 use super::standing::Affiliation;
+use super::tokens::Token;
+use super::versions::{Change, KEPT};
 use crate::form::{Form, FormType};
 use crate::mam;
 use crate::store::{Batch, Expect, Key, LogKey, StoreError};
@@ -27,9 +37,15 @@ use wire::xml::Element;
 
 pub const ROOM: &str = "room";
 pub const PUBLIC: &str = "room-public";
+pub const TEMPORARY: &str = "room-temporary";
 pub const AFFILIATION: &str = "affiliation";
 pub const SUBJECT: &str = "subject";
 pub const CARD: &str = "vcard";
+pub const HAT: &str = "hat";
+pub const TOKEN: &str = "token";
+pub const ACTIVITY: &str = "activity";
+pub const VERSION: &str = "affiliation-version";
+pub const CHANGE: &str = "affiliation-change";
 
 const FORMAT: u8 = 1;
 /// The namespace of what only the store sees.
@@ -57,17 +73,23 @@ pub fn put_room(batch: &mut Batch, room: &BareJid, record: &RoomRecord) {
     batch.put(Key::new(room.domain(), ROOM, local), encode_room(record), Expect::Any);
     let listed = Key::new(room.domain(), PUBLIC, local);
     if record.options.public && !record.locked {
-        batch.put(listed, record.options.name.clone(), Expect::Any);
+        batch.put(listed, formatted(&Listing::of(&record.options).to_element()), Expect::Any);
     } else {
         batch.delete(listed, Expect::Any);
     }
+    let temporary = Key::new(room.domain(), TEMPORARY, local);
+    match record.options.persistent {
+        true => batch.delete(temporary, Expect::Any),
+        false => batch.put(temporary, "", Expect::Any),
+    };
 }
 
 /// Removes what says that there is a room.
 pub fn delete_room(batch: &mut Batch, room: &BareJid) {
     let local = room.local().unwrap_or_default();
-    batch.delete(Key::new(room.domain(), PUBLIC, local), Expect::Any);
-    batch.delete(Key::new(room.domain(), ROOM, local), Expect::Any);
+    for kind in [PUBLIC, TEMPORARY, ROOM] {
+        batch.delete(Key::new(room.domain(), kind, local), Expect::Any);
+    }
 }
 
 pub fn put_affiliation(batch: &mut Batch, room: &BareJid, user: &BareJid, affiliate: &Affiliate) {
@@ -76,6 +98,68 @@ pub fn put_affiliation(batch: &mut Batch, room: &BareJid, user: &BareJid, affili
         batch.delete(key, Expect::Any);
     } else {
         batch.put(key, encode_affiliate(affiliate), Expect::Any);
+    }
+}
+
+/// Remembers a change of affiliation, and forgets the oldest one.
+pub fn put_change(batch: &mut Batch, room: &BareJid, version: u64, change: &Change) {
+    let owner = room.as_str();
+    batch.put(Key::new(owner, CHANGE, &change_name(version)), change.encode(), Expect::Any);
+    if let Some(old) = version.checked_sub(KEPT) {
+        batch.delete(Key::new(owner, CHANGE, &change_name(old)), Expect::Any);
+    }
+    batch.put(Key::new(owner, VERSION, ""), version.to_string(), Expect::Any);
+}
+
+/// The name of the record of a change: in the order of versions.
+pub fn change_name(version: u64) -> String {
+    format!("{version:020}")
+}
+
+pub fn decode_version(bytes: &[u8]) -> Result<u64, StoreError> {
+    let version = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
+    version.ok_or_else(|| StoreError::Corrupt("the version of a room's affiliations".to_owned()))
+}
+
+pub fn put_hat(batch: &mut Batch, room: &BareJid, hat: &Hat) {
+    batch.put(Key::new(room.as_str(), HAT, &hat.uri), formatted(&hat.to_element()), Expect::Any);
+}
+
+pub fn decode_hat(bytes: &[u8]) -> Result<Hat, StoreError> {
+    let what = "a hat";
+    Hat::parse(&unformatted(bytes, what)?).ok_or_else(|| StoreError::Corrupt(what.to_owned()))
+}
+
+pub fn put_token(batch: &mut Batch, room: &BareJid, text: &str, token: &Token) {
+    let element = Element::new("token", NS)
+        .with_attr("creator", token.creator.as_str())
+        .with_attr("expires", token.expires.format())
+        .maybe_attr("left", token.left.map(|left| left.to_string()));
+    batch.put(Key::new(room.as_str(), TOKEN, text), formatted(&element), Expect::Any);
+}
+
+pub fn decode_token(bytes: &[u8]) -> Result<Token, StoreError> {
+    let what = "a token of a room";
+    let token = unformatted(bytes, what)?;
+    let read = || {
+        let left = token.attr("left").map(|left| left.parse().ok());
+        Some(Token {
+            creator: BareJid::parse(token.attr("creator")?).ok()?,
+            expires: Timestamp::parse(token.attr("expires")?).ok()?,
+            left: match left {
+                Some(left) => Some(left?),
+                None => None,
+            },
+        })
+    };
+    read().ok_or_else(|| StoreError::Corrupt(what.to_owned()))
+}
+
+/// Reads what is shown of a listed room. An early format was the bare name.
+pub fn decode_listing(bytes: &[u8]) -> Result<Listing, StoreError> {
+    match bytes.first() {
+        Some(&FORMAT) => Ok(Listing::parse(&unformatted(bytes, "what is shown of a room")?)),
+        _ => Ok(Listing { name: String::from_utf8_lossy(bytes).into_owned(), ..Listing::default() }),
     }
 }
 
@@ -106,7 +190,8 @@ fn encode_affiliate(affiliate: &Affiliate) -> Vec<u8> {
         .with_attr("affiliation", affiliate.affiliation.name())
         .maybe_attr("nick", affiliate.nick.as_deref());
     let reason = affiliate.reason.as_ref().map(|reason| Element::new("reason", ns::ADMIN).with_text(reason));
-    formatted(&item.maybe_child(reason))
+    let worn = affiliate.hats.iter().map(|uri| Element::new("hat", ns::ADMIN).with_attr("uri", uri));
+    formatted(&item.maybe_child(reason).with_children(worn))
 }
 
 pub fn decode_affiliate(bytes: &[u8]) -> Result<Affiliate, StoreError> {
@@ -117,6 +202,7 @@ pub fn decode_affiliate(bytes: &[u8]) -> Result<Affiliate, StoreError> {
         affiliation: affiliation.ok_or_else(|| StoreError::Corrupt(what.to_owned()))?,
         nick: item.attr("nick").map(str::to_owned),
         reason: item.child("reason", ns::ADMIN).map(Element::text),
+        hats: item.children_named("hat", ns::ADMIN).filter_map(|hat| hat.attr("uri")).map(str::to_owned).collect(),
     })
 }
 
@@ -147,8 +233,17 @@ mod tests {
             affiliation: Affiliation::Outcast,
             nick: Some("third witch".to_owned()),
             reason: Some("Treason & more".to_owned()),
+            hats: vec!["urn:example:traitor".to_owned()],
         };
         assert_eq!(decode_affiliate(&encode_affiliate(&affiliate)), Ok(affiliate));
+        let creator = BareJid::parse("hag@shakes.lit").unwrap();
+        let token = Token { creator, expires: created, left: Some(2) };
+        let mut batch = Batch::new();
+        put_token(&mut batch, &BareJid::parse("coven@muc.example.org").unwrap(), "t", &token);
+        let crate::store::Op::Put { value, .. } = &batch.ops()[0] else { panic!("{batch:?}") };
+        assert_eq!(decode_token(value), Ok(token));
+        assert_eq!(decode_listing(b"The Coven").unwrap().name, "The Coven");
+        assert_eq!((decode_version(b"7"), decode_version(b"").is_err()), (Ok(7), true));
         assert!(decode_room(b"\x02<room/>").is_err() && decode_affiliate(b"").is_err());
     }
 }

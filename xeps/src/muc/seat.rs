@@ -3,10 +3,13 @@
 use super::archive;
 use super::creation::Shared;
 use super::effects::{Effects, Step};
+use super::hats::Hats;
 use super::history::{Wanted, select};
-use super::records::{self, AFFILIATION, CARD, ROOM, SUBJECT};
-use super::room::{HISTORY_TAG, Room, Stored, picture_hash, refers_to, strange_presence};
-use super::{ns, retention};
+use super::records::{self, ACTIVITY, AFFILIATION, CARD, CHANGE, HAT, ROOM, SUBJECT, TOKEN, VERSION};
+use super::room::{HISTORY_TAG, Room, Stored, not_allowed, picture_hash, refers_to, strange_presence};
+use super::tokens::Tokens;
+use super::versions::{self, Bans, Change, KEPT};
+use super::{activity::Activity, ns, retention};
 use crate::context::Cx;
 use crate::feature::{Halt, Outcome};
 use crate::mam;
@@ -28,6 +31,16 @@ pub struct Seat {
     address: BareJid,
     shared: Arc<Shared>,
     state: State,
+    /// What the service was told of the room.
+    told: Told,
+}
+
+/// What the service knows of a room while it is awake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Told {
+    /// The occupants, for who looks for rooms.
+    occupants: u32,
+    temporary: bool,
 }
 
 enum State {
@@ -40,10 +53,11 @@ enum State {
 
 impl Seat {
     pub fn new(address: BareJid, shared: Arc<Shared>) -> Seat {
-        Seat { address, shared, state: State::Asleep }
+        Seat { address, shared, state: State::Asleep, told: Told::default() }
     }
 
     async fn load(&self, cx: &mut Cx<'_>) -> Result<State, Halt> {
+        let late = self.shared.is_left_over(cx.clock.now());
         let local = self.address.local().unwrap_or_default();
         let Some(record) = cx.store.get(Key::new(self.address.domain(), ROOM, local)).await? else {
             return Ok(State::Absent);
@@ -51,40 +65,77 @@ impl Seat {
         let owner = self.address.as_str();
         let subject = cx.store.get(Key::new(owner, SUBJECT, "")).await?;
         let card = cx.store.get(Key::new(owner, CARD, "")).await?;
+        let version = cx.store.get(Key::new(owner, VERSION, "")).await?;
+        let activity = cx.store.get(Key::new(owner, ACTIVITY, "")).await?;
         let stored = Stored {
             record: records::decode_room(&record.value)?,
-            affiliations: self.affiliations(cx).await?,
+            affiliations: self
+                .all(cx, AFFILIATION, |name, value| {
+                    let user = BareJid::parse(name);
+                    let user = user.map_err(|_| StoreError::Corrupt(format!("an affiliation of {name:?}")))?;
+                    Ok((user, records::decode_affiliate(value)?))
+                })
+                .await?,
+            version: version.map_or(Ok(0), |record| records::decode_version(&record.value))?,
+            hats: Hats::of(self.all(cx, HAT, |_, value| records::decode_hat(value)).await?),
+            tokens: Tokens::of(
+                self.all(cx, TOKEN, |text, value| Ok((text.to_owned(), records::decode_token(value)?))).await?,
+            ),
+            activity: activity.map(|record| Activity::decode(&record.value)).transpose()?,
             subject: subject.map(|record| stanza_from_bytes(&record.value, "a subject")).transpose()?,
             avatar: card
                 .map(|record| element_from_bytes(&record.value, "the vCard of a room"))
                 .transpose()?
                 .and_then(|card| picture_hash(&card)),
         };
-        match Room::restore(self.address.clone(), stored, self.shared.config.clone()) {
-            Some(room) => {
+        let left_over = late && !stored.record.options.persistent;
+        match Room::restore(self.address.clone(), stored, self.shared.config.clone(), cx.clock.now()) {
+            Some(room) if !left_over => {
                 let expired = retention::expired(cx.clock.now(), self.shared.config.archive_expiry);
                 retention::enforce(cx.store, records::archive(&self.address), expired).await?;
                 Ok(State::Awake(Box::new(room)))
             }
-            None => {
+            _ => {
                 debug!(room = %self.address, "what was left of a room is removed");
                 self.forget(cx).await?;
+                self.shared.gone();
                 Ok(State::Absent)
             }
         }
     }
 
-    async fn affiliations(&self, cx: &Cx<'_>) -> Result<Vec<(BareJid, super::affiliations::Affiliate)>, StoreError> {
+    /// Tells the service what has become of the room.
+    fn tell(&mut self) {
+        let now = match &self.state {
+            State::Awake(room) if !room.is_empty() => {
+                Told { occupants: room.shown_occupants(), temporary: room.is_temporary() }
+            }
+            State::Awake(_) | State::Asleep | State::Absent => Told::default(),
+        };
+        let (before, local) = (std::mem::replace(&mut self.told, now), self.address.local().unwrap_or_default());
+        if before.occupants != now.occupants {
+            self.shared.occupied(local, now.occupants);
+        }
+        if before.temporary != now.temporary {
+            self.shared.is_temporary(local, now.temporary);
+        }
+    }
+
+    /// All records of one kind.
+    async fn all<T>(
+        &self,
+        cx: &Cx<'_>,
+        kind: &str,
+        read: impl Fn(&str, &[u8]) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         let mut all = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let chunk = cx.store.list(self.address.as_str(), AFFILIATION, after.as_deref(), CHUNK).await?;
+            let chunk = cx.store.list(self.address.as_str(), kind, after.as_deref(), CHUNK).await?;
             let last = chunk.len() < CHUNK;
             after = chunk.last().map(|(name, _)| name.clone());
             for (name, record) in chunk {
-                let user =
-                    BareJid::parse(&name).map_err(|_| StoreError::Corrupt(format!("an affiliation of {name:?}")))?;
-                all.push((user, records::decode_affiliate(&record.value)?));
+                all.push(read(&name, &record.value)?);
             }
             if last {
                 return Ok(all);
@@ -134,12 +185,14 @@ impl Seat {
         for step in fx.steps {
             match step {
                 Step::Send(stanza) => cx.route(stanza),
+                Step::TellAbsent(spoke) => cx.tell_absent(*spoke),
                 Step::Replay { to, wanted } => self.replay(cx, &to, &wanted).await?,
                 Step::Archive { request, ask } => {
                     let expiry = self.shared.config.archive_expiry;
                     archive::answer(cx, &self.address, expiry, &request, ask).await?;
                 }
                 Step::Card { request } => self.card(cx, &request).await?,
+                Step::Changes { to, since, bans } => self.changes(cx, &to, since, bans).await?,
             }
         }
         Ok(())
@@ -163,6 +216,22 @@ impl Seat {
             None => Element::new("vCard", ns::VCARD),
         };
         cx.route(request.result(Some(&card)));
+        Ok(())
+    }
+
+    /// XEP-0463: what has changed since a version that is remembered.
+    async fn changes(&self, cx: &mut Cx<'_>, to: &Jid, since: u64, bans: Bans) -> Outcome {
+        let State::Awake(room) = &self.state else { return Ok(()) };
+        let after = records::change_name(since);
+        let found = cx.store.list(self.address.as_str(), CHANGE, Some(&after), KEPT as usize).await?;
+        let changes = found.iter().map(|(_, record)| Change::decode(&record.value)).collect::<Result<Vec<_>, _>>()?;
+        match versions::difference(changes, &to.to_bare()) {
+            Some(last) => {
+                let parts = room.difference(Some(since), &last, bans);
+                parts.into_iter().for_each(|part| cx.route(part.with_to(to.clone())));
+            }
+            None => cx.route(not_allowed(&self.address, to)),
+        }
         Ok(())
     }
 
@@ -207,7 +276,11 @@ impl Resident for Seat {
             State::Asleep | State::Absent => self.create(cx, &mut fx, &stanza).await,
         };
         match taken {
-            Ok(()) => self.carry_out(cx, fx).await,
+            Ok(()) => {
+                let outcome = self.carry_out(cx, fx).await;
+                self.tell();
+                outcome
+            }
             Err(Halt::Refuse(error)) if stanza.has_child("x", ns::MUC) => {
                 if let Some(refusal) = refusal(&stanza, &error, &self.address) {
                     cx.route(refusal);
@@ -216,6 +289,15 @@ impl Resident for Seat {
             }
             Err(halt) => Err(halt),
         }
+    }
+
+    async fn stopping(&mut self, cx: &mut Cx<'_>) -> Outcome {
+        let mut fx = Effects::new(cx.clock.now(), cx.reserve(), cx.host.ids.clone(), cx.clock.id());
+        if let State::Awake(room) = &mut self.state {
+            room.stop(&mut fx);
+        }
+        self.tell();
+        self.carry_out(cx, fx).await
     }
 
     fn is_idle(&self) -> bool {

@@ -15,6 +15,8 @@ pub const NOW_NON_ANONYMOUS: u16 = 172;
 pub const NOW_SEMI_ANONYMOUS: u16 = 173;
 /// The room has just been created.
 pub const CREATED: u16 = 201;
+/// The room has chosen the nickname.
+pub const NICKNAME_GIVEN: u16 = 210;
 pub const BANNED: u16 = 301;
 /// The nickname has changed; the new one is in the item.
 pub const NICKNAME_CHANGED: u16 = 303;
@@ -23,5 +25,7 @@ pub const KICKED: u16 = 307;
 pub const AFFILIATION_LOST: u16 = 321;
 /// Removed because the room has become members-only.
 pub const MEMBERS_ONLY: u16 = 322;
+/// Removed because the service stops.
+pub const SHUTDOWN: u16 = 332;
 /// Removed because stanzas cannot be delivered.
 pub const UNREACHABLE: u16 = 333;

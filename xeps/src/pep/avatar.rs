@@ -1,5 +1,5 @@
 //! Avatars for clients that know only one of the two ways (XEP-0398): what is published as XEP-0084 becomes the photo of the
-//! vCard, a photo of the vCard is published, and presence carries the hash of XEP-0153.
+//! vCard, a photo of the vCard is published, and presence carries the hash of XEP-0153 and is sent anew when it changes.
 
 use super::Pep;
 use super::publisher::{Publication, publish};
@@ -11,12 +11,14 @@ use crate::pubsub::node::Node;
 use crate::store::Batch;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use wire::jid::BareJid;
 use wire::stanza::Stanza;
 use wire::xml::Element;
 
 pub const METADATA: &str = "urn:xmpp:avatar:metadata";
 const DATA: &str = "urn:xmpp:avatar:data";
 const UPDATE: &str = "vcard-temp:x:update";
+const DELAY: &str = "urn:xmpp:delay";
 
 /// The hash of the photo, once it has been looked up.
 #[derive(Default)]
@@ -50,14 +52,13 @@ impl Pep {
         let mut batch = Batch::new();
         card::put(&mut batch, user.as_str(), &own);
         cx.commit(batch).await.map_err(Halt::from)?;
-        account.states.of::<Hash>().0 = Some(photo.map(|photo| photo.hash()));
-        Ok(())
+        show_anew(cx, account, photo.map(|photo| photo.hash())).await
     }
 
     /// Section 3.2: the vCard has been replaced.
     pub(super) async fn photo_published(&self, cx: &mut Cx<'_>, account: &mut Account, own: &Element) -> Outcome {
         let photo = Photo::of(own);
-        account.states.of::<Hash>().0 = Some(photo.as_ref().map(Photo::hash));
+        show_anew(cx, account, photo.as_ref().map(Photo::hash)).await?;
         let Some(photo) = photo else { return Ok(()) };
         let hash = photo.hash();
         if let Some(node) = Node::load(cx.store, &account.user, METADATA, &self.rules).await?
@@ -85,15 +86,58 @@ impl Pep {
                 account.states.of::<Hash>().0.insert(hash).clone()
             }
         };
-        let Some(hash) = hash else { return Ok(()) };
-        let own = presence.child("x", UPDATE).and_then(|x| x.element());
-        let photo = own.as_ref().and_then(|x| x.child("photo", UPDATE)).map(Element::text);
-        if photo.as_ref().is_some_and(|photo| photo.trim().is_empty() || *photo == hash) {
-            return Ok(());
+        if let Some(hash) = hash
+            && !shows_nothing(presence)
+        {
+            put_hash(presence, &hash);
         }
-        presence.retain(|child| !child.is("x", UPDATE));
-        let photo = Element::new("photo", UPDATE).with_text(hash);
-        presence.push(&Element::new("x", UPDATE).with_child(photo));
         Ok(())
     }
+}
+
+/// Whether the client says that it shows no photo.
+fn shows_nothing(presence: &Stanza) -> bool {
+    let own = presence.child("x", UPDATE).and_then(|x| x.element());
+    own.as_ref().and_then(|x| x.child("photo", UPDATE)).is_some_and(|photo| photo.text().trim().is_empty())
+}
+
+/// An empty hash says that there is no photo (XEP-0153 section 4.1).
+fn put_hash(presence: &mut Stanza, hash: &str) {
+    presence.retain(|child| !child.is("x", UPDATE));
+    presence.push(&Element::new("x", UPDATE).with_child(Element::new("photo", UPDATE).with_text(hash)));
+}
+
+/// The photo has changed: whoever sees a session by a subscription is sent its presence anew (XEP-0153 section 3.1). Where
+/// presence was directed to is the client's affair (XEP-0398 section 5.1).
+async fn show_anew(cx: &mut Cx<'_>, account: &mut Account, hash: Option<String>) -> Outcome {
+    if account.states.of::<Hash>().0.replace(hash.clone()).as_ref() == Some(&hash) {
+        return Ok(());
+    }
+    let mut shown = Vec::new();
+    for presence in account.sessions.iter_mut().filter_map(|session| session.presence.as_mut()) {
+        if shows_nothing(&presence.stanza) {
+            continue;
+        }
+        let mut anew = presence.stanza.clone();
+        anew.retain(|child| !child.is("delay", DELAY));
+        put_hash(&mut anew, hash.as_deref().unwrap_or_default());
+        shown.push(anew);
+        // For those who ask later. Without a photo nothing is kept that would look like the client's own wish.
+        presence.stanza.retain(|child| !child.is("x", UPDATE));
+        if let Some(hash) = &hash {
+            put_hash(&mut presence.stanza, hash);
+        }
+    }
+    if shown.is_empty() {
+        return Ok(());
+    }
+    let contacts = account.roster(cx.store).await?.iter().filter(|contact| contact.subscription.from);
+    let contacts: Vec<BareJid> = contacts.map(|contact| contact.jid.clone()).collect();
+    for presence in &shown {
+        contacts.iter().for_each(|contact| cx.route(presence.clone().with_to(contact.clone())));
+        for (session, _) in account.available() {
+            cx.push(session.id, presence.clone().with_to(session.jid.clone()));
+        }
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use crate::pubsub::rules::Rules;
 /// Nodes with one item for each thing that they are about, for nobody but the account.
 const PRIVATE_LISTS: &[&str] = &["urn:xmpp:bookmarks:1", "urn:xmpp:mds:displayed:0"];
 /// Nodes with one item, for nobody but the account.
-const PRIVATE: &[&str] = &["storage:bookmarks"];
+const PRIVATE: &[&str] = &["storage:bookmarks", "urn:xmpp:openpgp:0:secret-key"];
 
 /// The configuration of a node of that name.
 pub fn of(node: &str, rules: &Rules) -> NodeConfig {
@@ -28,12 +28,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bookmarks_are_private_whoever_publishes_them() {
+    fn some_things_are_private_whoever_publishes_them() {
         let rules = Rules::personal(&Default::default());
         let config = of("urn:xmpp:bookmarks:1", &rules);
         assert_eq!(config.access_model, AccessModel::Whitelist);
         assert_eq!((config.max_items, config.send_last), (Limit::Max, SendLast::Never));
-        assert_eq!(of("storage:bookmarks", &rules).access_model, AccessModel::Whitelist);
+        for node in PRIVATE {
+            assert_eq!(of(node, &rules).access_model, AccessModel::Whitelist, "{node}");
+        }
         assert_eq!(of("urn:xmpp:avatar:metadata", &rules), rules.defaults);
     }
 }

@@ -37,6 +37,7 @@ use wire::xml::Element;
 static ABOUT: About = About {
     name: "pep",
     xeps: &[
+        Xep { number: 80, version: "1.10.0", coverage: Coverage::Complete, note: "" },
         Xep { number: 84, version: "1.1.4", coverage: Coverage::Complete, note: "" },
         Xep { number: 107, version: "1.2.2", coverage: Coverage::Complete, note: "" },
         Xep { number: 108, version: "1.3", coverage: Coverage::Complete, note: "" },
@@ -46,12 +47,18 @@ static ABOUT: About = About {
         Xep { number: 172, version: "1.1", coverage: Coverage::Complete, note: "" },
         Xep { number: 222, version: "1.0", coverage: Coverage::Complete, note: "" },
         Xep { number: 223, version: "1.1.1", coverage: Coverage::Complete, note: "" },
+        Xep { number: 277, version: "0.6.5", coverage: Coverage::Complete, note: "the nodes" },
+        Xep { number: 373, version: "0.7.0", coverage: Coverage::Complete, note: "the nodes for keys" },
         Xep { number: 384, version: "0.9.1", coverage: Coverage::Complete, note: "the nodes for devices and bundles" },
         Xep { number: 390, version: "0.3.2", coverage: Coverage::Partial, note: "reads what clients announce" },
         Xep { number: 398, version: "1.0.0", coverage: Coverage::Complete, note: "" },
         Xep { number: 402, version: "1.2.0", coverage: Coverage::Complete, note: "" },
         Xep { number: 411, version: "1.1.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 449, version: "0.2.0", coverage: Coverage::Complete, note: "the node for packs" },
+        Xep { number: 472, version: "0.2.1", coverage: Coverage::Complete, note: "the nodes" },
         Xep { number: 490, version: "1.0.1", coverage: Coverage::Complete, note: "" },
+        Xep { number: 492, version: "0.2.0", coverage: Coverage::Complete, note: "in bookmarks" },
+        Xep { number: 501, version: "0.2.0", coverage: Coverage::Complete, note: "the nodes, whose items expire" },
     ],
     account_features: &[
         NS,

@@ -79,7 +79,17 @@ pub const COMMON: &[&str] = &[
     "config-node-max",
 ];
 
-const OF_SERVICE: &[&str] = &["access-open", "collections", "get-pending", "multi-collections", "multi-subscribe"];
+const OF_SERVICE: &[&str] = &[
+    "access-authorize",
+    "access-open",
+    "access-presence",
+    "access-roster",
+    "access-whitelist",
+    "collections",
+    "get-pending",
+    "multi-collections",
+    "multi-subscribe",
+];
 
 /// The service of a host.
 #[derive(Clone, Debug)]

@@ -204,9 +204,8 @@ impl Feature for Push {
         let Some(index) = known.find(service, fingerprint) else { return Ok(()) };
         match failure(answer) {
             Some(failure) => {
-                if known.failed(index, failure, cx.clock.now()) {
-                    tracing::debug!(user = %account.user, %service, "a push service is given up");
-                }
+                let given_up = known.failed(index, failure, cx.clock.now());
+                tracing::debug!(user = %account.user, %service, ?failure, given_up, "a push service refuses");
             }
             None if known.all.get_mut(index).is_some_and(|one| one.pace.succeeded()) => {
                 let messages = Some(known.unseen).filter(|unseen| *unseen > 0);

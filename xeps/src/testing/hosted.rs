@@ -73,6 +73,19 @@ impl Hosted {
         sent
     }
 
+    /// The server is about to stop: what residents say last.
+    pub fn stops(&mut self) -> Vec<Stanza> {
+        let mut cx = Cx::new(&self.host, &self.store, &*self.clock, &CheapPasswords);
+        for resident in self.awake.values_mut() {
+            now_or_never(resident.stopping(&mut cx)).expect("a resident can say goodbye");
+        }
+        now_or_never(cx.commit_staged()).expect("what is staged can be committed");
+        let sent = cx.out.into_iter();
+        let sent = sent.filter_map(|act| if let Act::Route(stanza) = act { Some(stanza) } else { None }).collect();
+        self.awake.clear();
+        sent
+    }
+
     /// The server is stopped and started: what is not in the store is gone.
     pub fn restarts(&mut self) {
         self.awake.clear();

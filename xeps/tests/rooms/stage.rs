@@ -117,6 +117,13 @@ impl Stage {
         self.asks(from, "get", &format!("<query xmlns='http://jabber.org/protocol/muc#admin'>{item}</query>"))
     }
 
+    /// What the service or a room says that it can do.
+    pub fn features(&mut self, of: &str) -> Vec<String> {
+        let query = self.asks_at(HAG, of, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>").payload();
+        let features = query.children().filter(|child| child.name() == "feature");
+        features.map(|child| child.attr("var").unwrap().to_owned()).collect()
+    }
+
     pub fn owner(&mut self, from: &str, kind: &str, inside: &str) -> Answer {
         self.asks(from, kind, &format!("<query xmlns='http://jabber.org/protocol/muc#owner'>{inside}</query>"))
     }
@@ -167,6 +174,22 @@ impl Stage {
 
     pub fn nobody_gets_anything(&mut self) {
         assert!(self.sent.is_empty(), "{:?}", self.sent);
+    }
+
+    /// The server stops in good order, and starts again.
+    pub fn stops(&mut self) {
+        self.sent.extend(self.hosted.stops());
+    }
+
+    /// Who was told, although not in the room, of what was said there; with an asterisk who is mentioned.
+    pub fn told(&mut self) -> Vec<String> {
+        let name = |spoke: xeps::spoken::RoomSpoke| {
+            let star = if spoke.mentioned { "*" } else { "" };
+            format!("{}{star}", spoke.member.local().unwrap_or_default())
+        };
+        let mut names: Vec<String> = std::mem::take(&mut self.hosted.told).into_iter().map(name).collect();
+        names.sort_unstable();
+        names
     }
 
     pub fn restarts(&mut self) {

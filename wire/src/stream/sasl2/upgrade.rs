@@ -99,7 +99,7 @@ impl Stream {
     pub(in crate::stream) fn upgrade_element(&mut self, element: &Element) -> Option<Event> {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
         let Negotiating::Upgrading(upgrading) = &mut negotiation.step else { return None };
-        let Some(task) = upgrading.tasks.front() else { return None };
+        let task = upgrading.tasks.front()?;
         match (element.name(), upgrading.given) {
             ("next", false) if element.attr("task") == Some(task_name(task.hash).as_str()) => {
                 let salt = Element::new("salt", SCRAM)

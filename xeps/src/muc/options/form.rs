@@ -2,10 +2,11 @@
 
 use super::Options;
 use super::presets::{NO_PRESET, Preset, VAR};
-use super::table::{FIELDS, Shape, Spec, WHOM};
+use super::table::{FIELDS, Shape, Spec};
 use crate::form::{Field, Form, FormType};
 use crate::muc::ns;
 use crate::muc::standing::{Role, Roles};
+use wire::xml::Element;
 
 /// Why a submitted form is refused with `not-acceptable` (example 161).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +70,7 @@ fn field(spec: &Spec, options: &mut Options, kind: FormType) -> Field {
         Shape::Flag(at) => ("boolean", vec![flag(*at(options)).to_owned()], vec![]),
         Shape::Text(at) => ("text-single", vec![at(options).clone()], vec![]),
         Shape::Secret(at) => ("text-private", vec![at(options).clone()], vec![]),
-        Shape::Number(at, _) => ("text-single", vec![at(options).to_string()], vec![]),
+        Shape::Number(at, _) | Shape::Seconds(at, _) => ("text-single", vec![at(options).to_string()], vec![]),
         Shape::Capacity(at, offered) => {
             let mut choices: Vec<_> = offered.iter().map(|number| (*number, *number)).collect();
             choices.push(("As many as the server allows", "none"));
@@ -79,10 +80,11 @@ fn field(spec: &Spec, options: &mut Options, kind: FormType) -> Field {
             };
             ("list-single", vec![value], choices)
         }
-        Shape::Whom(at) => {
+        Shape::Whom(at, choices) => {
             let current = *at(options);
-            let value = WHOM.iter().find(|(who, _, _)| *who == current).map(|(_, value, _)| (*value).to_owned());
-            ("list-single", value.into_iter().collect(), WHOM.map(|(_, value, label)| (label, value)).to_vec())
+            let value = choices.iter().find(|(who, _, _)| *who == current).map(|(_, value, _)| (*value).to_owned());
+            let choices = choices.iter().map(|(_, value, label)| (*label, *value)).collect();
+            ("list-single", value.into_iter().collect(), choices)
         }
         Shape::Whois(at) => {
             let value = if *at(options) { "anyone" } else { "moderators" };
@@ -97,6 +99,9 @@ fn field(spec: &Spec, options: &mut Options, kind: FormType) -> Field {
     if kind == FormType::Form {
         field = field.kind(kind_name).label(spec.label);
         field.options = choices.iter().map(|(label, value)| (Some((*label).to_owned()), (*value).to_owned())).collect();
+        if let Shape::Seconds(_, most) = &spec.shape {
+            field.extra.push(whole_number(*most));
+        }
         // A capacity that is not among those offered must still be shown as a choice.
         if let Some(value) = values.first().filter(|value| kind_name == "list-single" && !offers(&field, value)) {
             field.options.push((Some(value.clone()), value.clone()));
@@ -104,6 +109,13 @@ fn field(spec: &Spec, options: &mut Options, kind: FormType) -> Field {
     }
     field.values = values;
     field
+}
+
+/// XEP-0122 sections 3.1 and 3.2.3.
+fn whole_number(most: u32) -> Element {
+    let ns = "http://jabber.org/protocol/xdata-validate";
+    let range = Element::new("range", ns).with_attr("min", "0").with_attr("max", most.to_string());
+    Element::new("validate", ns).with_attr("datatype", "xs:integer").with_child(range)
 }
 
 fn offers(field: &Field, value: &str) -> bool {
@@ -121,15 +133,17 @@ fn read(spec: &Spec, values: &[String], options: &mut Options) -> Result<(), Una
             }
             *at(options) = text;
         }
-        Shape::Number(at, most) => *at(options) = one.parse::<u32>().map_err(|_| Unacceptable::Value)?.min(*most),
+        Shape::Number(at, most) | Shape::Seconds(at, most) => {
+            *at(options) = one.parse::<u32>().map_err(|_| Unacceptable::Value)?.min(*most)
+        }
         Shape::Capacity(at, _) => {
             *at(options) = match one {
                 "" | "none" => 0,
                 number => number.parse().map_err(|_| Unacceptable::Value)?,
             }
         }
-        Shape::Whom(at) => {
-            let who = WHOM.iter().find(|(_, value, _)| *value == one);
+        Shape::Whom(at, choices) => {
+            let who = choices.iter().find(|(_, value, _)| *value == one);
             *at(options) = who.map(|(who, _, _)| *who).ok_or(Unacceptable::Value)?;
         }
         Shape::Whois(at) => {

@@ -2,10 +2,12 @@
 //! from other servers, under the names that they have there.
 
 mod form;
+mod mentions;
 mod presets;
 mod table;
 
 pub use form::{Unacceptable, from_form, to_form};
+pub use mentions::{Mentions, changed as changed_permissions, permissions, permitted};
 pub use presets::Preset;
 
 use super::standing::{Affiliation, Roles};
@@ -56,6 +58,12 @@ pub struct Options {
     pub registration: bool,
     /// Occupants are told of new affiliations of who is not in the room.
     pub affiliation_notices: bool,
+    /// Seconds that a user waits between two messages (XEP-0500); 0: no need to wait.
+    pub slow_mode: u32,
+    /// Who has registered a nickname is called so here, and nothing else (XEP-0045 section 7.10).
+    pub lock_nicknames: bool,
+    /// Who may mention whom (XEP-0513).
+    pub mentions: Mentions,
 }
 
 /// Who may do something, in steps.
@@ -100,6 +108,9 @@ impl Default for Options {
             query_users: true,
             registration: true,
             affiliation_notices: false,
+            slow_mode: 0,
+            lock_nicknames: false,
+            mentions: Mentions::default(),
         }
     }
 }
@@ -108,6 +119,11 @@ impl Options {
     /// What a visitor must bring, if anything.
     pub fn password(&self) -> Option<&str> {
         self.protected.then_some(self.secret.as_str())
+    }
+
+    /// Whether anybody may enter who is not banned, without a password.
+    pub fn is_open(&self) -> bool {
+        !self.members_only && !self.protected
     }
 
     /// Whether who enters without affiliation has no voice.

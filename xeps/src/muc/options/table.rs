@@ -18,27 +18,32 @@ pub enum Shape {
     Secret(fn(&mut Options) -> &mut String),
     /// A number from 0 to the bound.
     Number(fn(&mut Options) -> &mut u32, u32),
+    /// The same, and the form says so (XEP-0122).
+    Seconds(fn(&mut Options) -> &mut u32, u32),
     /// A number, or `none`; shown with these for choice.
     Capacity(fn(&mut Options) -> &mut u32, &'static [&'static str]),
-    Whom(fn(&mut Options) -> &mut Who),
+    /// One of these.
+    Whom(fn(&mut Options) -> &mut Who, &'static [(Who, &'static str, &'static str)]),
     /// `anyone` or `moderators`.
     Whois(fn(&mut Options) -> &mut bool),
     Roles(fn(&mut Options) -> &mut Roles),
 }
 
-use Shape::{Capacity, Flag, Number, Secret, Text, Whois, Whom};
+use Shape::{Capacity, Flag, Number, Seconds, Secret, Text, Whois, Whom};
 
-/// The values of [`Shape::Whom`] with their labels.
-pub const WHOM: [(Who, &str, &str); 4] = [
-    (Who::Anyone, "anyone", "Anyone"),
-    (Who::Participants, "participants", "Anyone with voice"),
-    (Who::Moderators, "moderators", "Moderators only"),
-    (Who::Nobody, "none", "Nobody"),
-];
+/// Who may do something, with the values and labels of the form.
+type Choice = (Who, &'static str, &'static str);
+const VOICED: Choice = (Who::Participants, "participants", "Anyone with voice");
+const MODERATORS: Choice = (Who::Moderators, "moderators", "Moderators only");
+const NOBODY: Choice = (Who::Nobody, "none", "Nobody");
+const ALL: &[Choice] = &[(Who::Anyone, "anyone", "Anyone"), VOICED, MODERATORS, NOBODY];
+const SPEAKERS: &[Choice] = &[VOICED, MODERATORS, NOBODY];
 
 /// No room sends more than so many messages of its history to who enters.
 pub const MOST_HISTORY: u32 = 1000;
-/// A day: nobody need wait longer to ask for voice again.
+/// No message may mention more.
+const MOST_MENTIONS: u32 = 1000;
+/// A day: nobody need wait longer to ask for voice again, or to speak.
 const DAY: u32 = 86_400;
 
 #[rustfmt::skip]
@@ -63,7 +68,7 @@ pub const FIELDS: &[Spec] = &[
     spec("muc#roomconfig_allowvisitorstatus", "Visitors may show a status text", Flag(|o| &mut o.visitor_status)),
     spec("muc#roomconfig_allowvisitornickchange", "Visitors may change their nickname", Flag(|o| &mut o.visitor_nick)),
     spec("muc#roomconfig_changesubject", "Participants may change the subject", Flag(|o| &mut o.change_subject)),
-    spec("muc#roomconfig_allowpm", "Who may send private messages", Whom(|o| &mut o.private_messages)),
+    spec("muc#roomconfig_allowpm", "Who may send private messages", Whom(|o| &mut o.private_messages, ALL)),
     spec("allow_query_users", "Occupants may send requests to each other", Flag(|o| &mut o.query_users)),
     spec("muc#roomconfig_whois", "Who sees the real addresses of occupants", Whois(|o| &mut o.non_anonymous)),
     spec("muc#roomconfig_getmemberlist", "Who may see the list of members", Shape::Roles(|o| &mut o.member_list)),
@@ -73,6 +78,13 @@ pub const FIELDS: &[Spec] = &[
     spec("muc#roomconfig_mam", "The room keeps an archive", Flag(|o| &mut o.archive)),
     spec("muc#roomconfig_historylength", "Messages of the history that are sent to who enters, unless they ask otherwise", Number(|o| &mut o.default_history, MOST_HISTORY)),
     spec("muc#maxhistoryfetch", "Most messages of the history that are sent to who enters", Number(|o| &mut o.max_history, MOST_HISTORY)),
+    spec("muc#roomconfig_slow_mode_duration", "Slow mode: seconds between two messages of a user (0: no waiting)", Seconds(|o| &mut o.slow_mode, DAY)),
+    spec("oriole#roomconfig_locknicknames", "Who has registered a nickname cannot use another", Flag(|o| &mut o.lock_nicknames)),
+    spec("mentions#count", "Most mentions in a message", Number(|o| &mut o.mentions.count, MOST_MENTIONS)),
+    spec("mentions#individual", "Who may mention single occupants", Whom(|o| &mut o.mentions.individual, SPEAKERS)),
+    spec("mentions#channel", "Who may mention everybody in the room", Whom(|o| &mut o.mentions.channel, SPEAKERS)),
+    spec("mentions#associations", "Who may mention roles and affiliations", Whom(|o| &mut o.mentions.associations, SPEAKERS)),
+    spec("mentions#hats", "Who may mention hats", Whom(|o| &mut o.mentions.hats, SPEAKERS)),
 ];
 
 const fn spec(var: &'static str, label: &'static str, shape: Shape) -> Spec {

@@ -43,7 +43,7 @@ impl Room {
         fx.send(stanza.result(None));
         let actor = self.occupants.of(from.as_str()).map(|who| who.nick().to_owned());
         for Change { what, reason } in changes {
-            let cause = Cause { actor: actor.as_deref(), reason: reason.as_deref() };
+            let cause = Cause { actor: actor.as_deref(), reason: reason.as_deref(), change: None };
             match what {
                 What::Role(address, role) => self.set_role(fx, &address, role, cause),
                 What::Affiliation(user, affiliation) => self.set_affiliation(fx, &user, affiliation, cause),
@@ -97,11 +97,7 @@ impl Room {
             });
             last.unwrap_or(before)
         };
-        let stays = self
-            .affiliations
-            .all(Affiliation::Owner)
-            .into_iter()
-            .any(|(user, known)| after(user, known.affiliation) == Affiliation::Owner);
+        let stays = self.affiliations.owners().any(|user| after(user, Affiliation::Owner) == Affiliation::Owner);
         stays
             || changes.iter().any(|change| match &change.what {
                 What::Affiliation(user, _) => after(user, Affiliation::None) == Affiliation::Owner,
@@ -163,14 +159,17 @@ impl Room {
         Ok(shown.map(item).collect())
     }
 
+    /// Table 6, note ***: real addresses are shown to whom they are shown anyway. The configuration says to which roles.
+    pub(super) fn may_read_members(&self, affiliation: Affiliation, role: Role) -> bool {
+        affiliation.can(Power::RetrieveMemberList)
+            && self.options.non_anonymous
+            && (role == Role::None || self.options.member_list.contains(role))
+    }
+
     fn by_affiliation(&self, from: &Jid, affiliation: Affiliation) -> Result<Vec<Element>, StanzaError> {
         let asker = self.standing_of(from);
         let listed = !matches!(affiliation, Affiliation::Outcast | Affiliation::None);
-        // Table 6, note ***: real addresses are shown to whom they are shown anyway. The configuration says to which roles.
-        let may_read = listed
-            && asker.affiliation.can(Power::RetrieveMemberList)
-            && self.options.non_anonymous
-            && (asker.role == Role::None || self.options.member_list.contains(asker.role));
+        let may_read = listed && self.may_read_members(asker.affiliation, asker.role);
         if !asker.affiliation.can(Power::EditMemberList) && !may_read {
             return Err(Condition::Forbidden.into());
         }

@@ -1,21 +1,75 @@
 //! Who may enter: one decision, with the errors of XEP-0045 sections 7.2.5 to 7.2.10.
 
 use super::Room;
+use super::tokens::{self, Presented};
+use crate::muc::history::Wanted;
+use crate::muc::ns;
+use crate::muc::options::Options;
 use crate::muc::privileges::Power;
 use crate::muc::standing::Affiliation;
+use wire::datetime::Timestamp;
 use wire::jid::Jid;
-use wire::stanza::{Condition, ErrorType, StanzaError};
+use wire::stanza::{Condition, ErrorType, Stanza, StanzaError};
+use wire::xml::Element;
 
 /// What somebody brings who wants to enter.
 pub(super) struct Hello {
     pub password: Option<String>,
+    pub history: Wanted,
+    pub follows: Follows,
+}
+
+/// Whether somebody wants to know of all changes of affiliations (XEP-0463 section 5.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Follows {
+    Nothing,
+    FromTheStart,
+    Since(String),
+}
+
+impl Hello {
+    /// The same of somebody who has not been here before.
+    pub fn for_newcomer(mut self) -> Hello {
+        if self.follows != Follows::Nothing {
+            self.follows = Follows::FromTheStart;
+        }
+        self
+    }
+
+    /// Reads the `<x/>` of a presence.
+    pub fn read(presence: &Stanza, options: &Options, now: Timestamp) -> Hello {
+        let x = presence.child("x", ns::MUC).and_then(|x| x.element());
+        let of = |name: &str, ns: &str| x.as_ref().and_then(|x| x.child(name, ns));
+        let follows = match of("mav", ns::VERSIONS).map(|mav| mav.attr("since")) {
+            None => Follows::Nothing,
+            Some(None) => Follows::FromTheStart,
+            Some(Some(version)) => Follows::Since(version.to_owned()),
+        };
+        Hello {
+            password: of("password", ns::MUC).map(Element::text),
+            history: Wanted::parse(of("history", ns::MUC), options, now),
+            follows,
+        }
+    }
 }
 
 impl Room {
-    /// Whether somebody may enter as this occupant JID.
-    pub(super) fn admit(&self, from: &Jid, to: &Jid, hello: &Hello) -> Result<(), StanzaError> {
+    /// Whether somebody may enter as this occupant JID; if so, with the token that makes him a member, if it takes one
+    /// (XEP-0488).
+    pub(super) fn admit<'a>(
+        &self,
+        from: &Jid,
+        to: &Jid,
+        hello: &'a Hello,
+        now: Timestamp,
+    ) -> Result<Option<&'a str>, StanzaError> {
         let affiliation = self.affiliation(from);
-        self.admit_user(affiliation)?;
+        let presented = self.token_of(from, hello.password.as_deref(), now);
+        match presented {
+            Presented::Good if !self.locked => {}
+            Presented::Expired if self.options.members_only => return Err(tokens::expired()),
+            _ => self.admit_user(affiliation)?,
+        }
         if self.options.password().is_some_and(|secret| hello.password.as_deref() != Some(secret))
             && affiliation != Affiliation::Owner
         {
@@ -27,7 +81,14 @@ impl Room {
         if newcomer && self.occupants.len() >= self.capacity() && affiliation < Affiliation::Admin {
             return Err(StanzaError::new(Condition::ServiceUnavailable).with_type(ErrorType::Wait));
         }
-        Ok(())
+        Ok(hello.password.as_deref().filter(|_| presented == Presented::Good))
+    }
+
+    /// Section 7.10: the address of who has registered a nickname, where that is the only one to be used, and another was
+    /// wished for.
+    pub(super) fn locked_nickname(&self, from: &Jid, wish: &Jid) -> Option<Jid> {
+        let nick = self.affiliations.get(from.bare_str())?.nick.as_deref().filter(|_| self.options.lock_nicknames)?;
+        self.address.with_resource(nick).ok().filter(|address| address != wish)
     }
 
     /// Whether users of this affiliation may be here at all.

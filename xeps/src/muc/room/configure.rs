@@ -90,7 +90,7 @@ impl Room {
             self.save(fx);
         }
         let actor = self.occupants.of(from.as_str()).map(|who| who.nick().to_owned());
-        let cause = Cause { actor: actor.as_deref(), reason: None };
+        let cause = Cause { actor: actor.as_deref(), ..Cause::default() };
         if let Some(owners) = owners {
             self.set_list(fx, Affiliation::Owner, &owners, cause);
         }
@@ -103,8 +103,11 @@ impl Room {
         if before.max_history > self.options.max_history || self.options.archive {
             self.recent.clear();
         }
+        // A room that was made temporary while nobody is in it has had its last occupant.
+        self.end_if_empty(fx);
         if !opens {
             self.tell_of_configuration(fx, &before);
+            self.tell_mention_permissions(fx, &before);
         }
         Ok(())
     }

@@ -7,13 +7,15 @@ use crate::info::Info;
 use crate::mam::{FULL_TEXT, Search};
 use crate::muc::effects::Effects;
 use crate::muc::ns;
+use crate::muc::options::permissions;
 use crate::muc::room::Taken;
+use wire::datetime::Timestamp;
 use wire::jid::Jid;
 use wire::stanza::{Condition, Stanza};
 use wire::xml::Element;
 
 /// What every room can do.
-const FEATURES: [&str; 11] = [
+const FEATURES: [&str; 19] = [
     ns::INFO,
     ns::ITEMS,
     ns::MUC,
@@ -25,6 +27,14 @@ const FEATURES: [&str; 11] = [
     ns::MODERATE,
     ns::VCARD,
     ns::PING,
+    ns::COMMANDS,
+    ns::HATS,
+    ns::VERSIONS,
+    ns::TOKEN,
+    ns::MENTIONS,
+    ns::MENTIONS_CHANNEL,
+    ns::MENTIONS_ASSOCIATIONS,
+    ns::MENTIONS_HATS,
 ];
 
 impl Room {
@@ -50,7 +60,7 @@ impl Room {
         if self.options.moderated && self.options.voice_requests {
             info.add_feature(ns::REQUEST);
         }
-        info.forms.push(self.room_info());
+        info.forms.push(self.room_info(fx.now));
         fx.send(stanza.result(Some(&info.to_element(None))));
         Ok(())
     }
@@ -85,7 +95,7 @@ impl Room {
         ]
     }
 
-    fn room_info(&self) -> Form {
+    fn room_info(&self, now: Timestamp) -> Form {
         let options = &self.options;
         let flag = |value: bool| if value { "1" } else { "0" };
         let text =
@@ -100,7 +110,11 @@ impl Room {
                     .kind("boolean")
                     .label("Participants may change the subject")
                     .value(flag(options.change_subject)),
-            );
+            )
+            .field(text("muc#roominfo_slow_mode_duration", "Slow mode, in seconds", options.slow_mode.to_string()));
+        // XEP-0513 section 3.6.
+        let permissions = permissions(FormType::Result, options).fields.into_iter();
+        form.fields.extend(permissions.filter(|field| field.var.as_deref() != Some("FORM_TYPE")));
         // Who may not enter does not learn what it is about.
         if !options.members_only && !options.protected {
             let subject = self.subject.as_ref().map(Subject::text).unwrap_or_default();
@@ -111,6 +125,15 @@ impl Room {
         }
         if let Some(hash) = &self.avatar {
             form = form.field(text("muc#roominfo_avatarhash", "Hash of the picture", hash.clone()));
+        }
+        if let Some(hash) = self.hats.hash() {
+            form = form.field(text("hats#hash", "Hash of the list of hats", hash));
+        }
+        // XEP-0502 sections 3.1 and 9.
+        if options.persistent && options.public && options.is_open() {
+            let rate = format!("{:.2}", self.activity.per_hour(now));
+            form = form
+                .field(Field::new("{urn:xmpp:muc-activity}message-activity").label("Messages per hour").value(rate));
         }
         form
     }

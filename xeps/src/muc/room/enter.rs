@@ -1,11 +1,10 @@
 //! Entering a room (XEP-0045 section 7.2), in the order of section 7.1: presence of the others, one's own, history, subject.
 
 use super::Room;
-use super::admission::Hello;
+use super::admission::{Follows, Hello};
 use super::show::{News, passing};
 use crate::muc::effects::{Effects, Step};
 use crate::muc::history::{Wanted, select};
-use crate::muc::ns;
 use crate::muc::occupant_id;
 use crate::muc::occupants::NewOccupant;
 use crate::muc::privileges::{Privilege, may};
@@ -14,13 +13,21 @@ use crate::muc::standing::Role;
 use crate::muc::status;
 use wire::jid::Jid;
 use wire::stanza::Stanza;
-use wire::xml::Element;
 
 impl Room {
     /// Lets somebody in who is not in the room.
     pub(super) fn enter(&mut self, fx: &mut Effects, stanza: &Stanza, from: &Jid, to: &Jid) -> Taken {
-        let (hello, wanted) = self.wishes(fx, stanza);
-        self.admit(from, to, &hello)?;
+        let hello = Hello::read(stanza, &self.options, fx.now);
+        let locked = self.locked_nickname(from, to);
+        let to = locked.as_ref().unwrap_or(to);
+        let hello = match self.admit(from, to, &hello, fx.now)?.map(str::to_owned) {
+            Some(token) => {
+                self.use_token(fx, from, &token);
+                // Whoever was a stranger until now has no older version.
+                hello.for_newcomer()
+            }
+            None => hello,
+        };
         let (affiliation, user) = (self.affiliation(from), from.to_bare());
         let presence = self.showable(passing(stanza), affiliation.first_role(self.options.mutes(affiliation)));
         if self.occupants.at(to.as_str()).is_some() {
@@ -28,19 +35,19 @@ impl Room {
         } else {
             let id = occupant_id::of(&self.secret, &user);
             let role = affiliation.first_role(self.options.mutes(affiliation));
-            self.occupants.add(
-                NewOccupant { address: to.clone(), user, id, affiliation, role },
-                from.clone(),
-                presence,
-            );
+            let hats = self.hats_of(&user);
+            let seat = NewOccupant { address: to.clone(), user, id, affiliation, role, hats };
+            self.occupants.add(seat, from.clone(), presence);
+            self.review(&from.to_bare());
         }
-        self.synchronise(fx, from, wanted, Others::Told);
+        let renamed = if locked.is_some() { &[status::NICKNAME_GIVEN][..] } else { &[] };
+        self.synchronise(fx, from, hello, Others::Told, renamed);
         Ok(())
     }
 
     /// Section 17.3: who enters again wants to see everything again.
     pub(super) fn enter_again(&mut self, fx: &mut Effects, stanza: &Stanza, from: &Jid) -> Taken {
-        let (_, wanted) = self.wishes(fx, stanza);
+        let hello = Hello::read(stanza, &self.options, fx.now);
         let Some(occupant) = self.occupants.of(from.as_str()) else { return Ok(()) };
         let presence = self.showable(passing(stanza), occupant.role());
         let before = occupant.shown().map(|session| session.presence.payload().clone());
@@ -49,7 +56,7 @@ impl Room {
             false => Others::Told,
         };
         self.occupants.update(from.as_str(), presence);
-        self.synchronise(fx, from, wanted, others);
+        self.synchronise(fx, from, hello, others, &[]);
         Ok(())
     }
 
@@ -70,19 +77,18 @@ impl Room {
         presence
     }
 
-    fn wishes(&self, fx: &Effects, stanza: &Stanza) -> (Hello, Wanted) {
-        let x = stanza.child("x", ns::MUC).and_then(|x| x.element());
-        let password = x.as_ref().and_then(|x| x.child("password", ns::MUC)).map(Element::text);
-        let history = x.as_ref().and_then(|x| x.child("history", ns::MUC));
-        (Hello { password }, Wanted::parse(history, &self.options, fx.now))
-    }
-
     /// Tells a session everything there is to know, and others of its occupant.
-    fn synchronise(&self, fx: &mut Effects, session: &Jid, wanted: Wanted, others: Others) {
+    fn synchronise(&mut self, fx: &mut Effects, session: &Jid, hello: Hello, others: Others, codes: &[u16]) {
+        self.occupants.follow(session.as_str(), hello.follows != Follows::Nothing);
+        match &hello.follows {
+            Follows::Nothing => {}
+            Follows::FromTheStart => self.tell_versions(fx, session, None),
+            Follows::Since(version) => self.tell_versions(fx, session, Some(version)),
+        }
         let Some(who) = self.occupants.of(session.as_str()) else { return };
         self.show_picture(fx, session);
         self.show_others(fx, who, session);
-        let mut own_codes = Vec::new();
+        let mut own_codes = codes.to_vec();
         if self.options.non_anonymous {
             own_codes.push(status::NON_ANONYMOUS);
         }
@@ -92,13 +98,14 @@ impl Room {
         if self.locked {
             own_codes.push(status::CREATED);
         }
-        let news = News { own_codes: &own_codes, ..News::default() };
+        let version = self.version();
+        let news = News { own_codes: &own_codes, version: Some(&version), ..News::default() };
         match others {
             Others::Told => self.announce(fx, who, &news),
             Others::Know => self.announce_to_itself(fx, who, &news),
         }
-        if !wanted.is_nothing() {
-            self.replay(fx, session, wanted);
+        if !hello.history.is_nothing() {
+            self.replay(fx, session, hello.history);
         }
         fx.send(self.subject_message().with_to(session.clone()));
     }

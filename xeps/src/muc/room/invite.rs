@@ -2,7 +2,6 @@
 //! clients that know only these.
 
 use super::Room;
-use crate::muc::affiliations::Affiliate;
 use crate::muc::effects::Effects;
 use crate::muc::ns;
 use crate::muc::privileges::{Power, Privilege, may};
@@ -38,8 +37,7 @@ impl Room {
             }
             let user = to.to_bare();
             if self.options.members_only && self.affiliation(&to) == Affiliation::None && user.local().is_some() {
-                let nick = self.affiliations.get(user.as_str()).and_then(|before| before.nick.clone());
-                self.affiliate(fx, &user, Affiliate { affiliation: Affiliation::Member, nick, reason: None });
+                self.enroll(fx, &user);
             }
             let said: Vec<Element> = invite
                 .children()
@@ -82,8 +80,7 @@ impl Room {
         let to = decline.attr("to").and_then(|to| Jid::parse(to).ok()).ok_or(Condition::BadRequest)?;
         let told: Vec<Jid> = if let Some(occupant) = self.occupants.at(to.as_str()) {
             vec![occupant.user.clone().into()]
-        } else if self.occupants.iter().any(|occupant| occupant.user.as_str() == to.bare_str())
-            || self.affiliation(&to) >= Affiliation::Member
+        } else if self.occupants.of_user(to.bare_str()).next().is_some() || self.affiliation(&to) >= Affiliation::Member
         {
             vec![to]
         } else {

@@ -41,10 +41,24 @@ impl Room {
                     fx.send(stanza.result(Some(&self.reserved_nickname(from))));
                     Ok(())
                 }
-                // Section 18.1.1 among others.
-                Some(_) => Err(Condition::FeatureNotImplemented.into()),
+                Some(node) => {
+                    // Section 18.1.1 among others.
+                    let info = Room::command_info(node).ok_or(Condition::FeatureNotImplemented)?;
+                    fx.send(stanza.result(Some(&info)));
+                    Ok(())
+                }
             },
+            (ns::ITEMS, "query", false) if element()?.attr("node") == Some(ns::COMMANDS) => {
+                self.list_commands(fx, stanza, from);
+                Ok(())
+            }
             (ns::ITEMS, "query", false) => self.items(fx, stanza, from),
+            (ns::COMMANDS, "command", true) => self.command(fx, stanza, from, &element()?),
+            (ns::MENTIONS, "query", false) => self.mention_permissions(fx, stanza, from),
+            (ns::MENTIONS, "query", true) => self.set_mention_permissions(fx, stanza, from, &element()?),
+            (ns::TOKEN, "request", true) => self.request_token(fx, stanza, from, &element()?),
+            (ns::TOKEN, "tokens", false) => self.list_tokens(fx, stanza, from),
+            (ns::TOKEN, "revoke", true) => self.revoke_token(fx, stanza, from, &element()?),
             (ns::ADMIN, "query", false) => self.list(fx, stanza, from, &element()?),
             (ns::ADMIN, "query", true) => self.administer(fx, stanza, from, &element()?),
             (ns::OWNER, "query", false) => self.configuration(fx, stanza, from),
@@ -96,7 +110,6 @@ impl Room {
 
     /// Section 8: a request may come from another resource of a moderator.
     fn role_of_user(&self, from: &Jid) -> Role {
-        let own = self.occupants.iter().filter(|occupant| occupant.user.as_str() == from.bare_str());
-        own.map(|occupant| occupant.role()).max().unwrap_or(Role::None)
+        self.occupants.of_user(from.bare_str()).map(|occupant| occupant.role()).max().unwrap_or(Role::None)
     }
 }

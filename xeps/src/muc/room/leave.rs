@@ -17,7 +17,10 @@ impl Room {
     pub(super) fn part(&mut self, fx: &mut Effects, session: &Jid, news: &News<'_>) {
         match self.occupants.part(session.as_str()) {
             None => return,
-            Some(Parted::Occupant(gone)) => self.announce(fx, &gone, news),
+            Some(Parted::Occupant(gone)) => {
+                self.announce(fx, &gone, news);
+                self.review(&gone.user);
+            }
             Some(Parted::Session { address, left, shown }) => {
                 if let Some(stays) = self.occupants.at(address.as_str()) {
                     let mut own: Occupant = stays.clone();
@@ -29,21 +32,24 @@ impl Room {
                 }
             }
         }
-        self.end_if_empty();
+        self.end_if_empty(fx);
     }
 
     /// Removes an occupant with all its sessions.
     pub(super) fn remove(&mut self, fx: &mut Effects, address: &Jid, news: &News<'_>) {
         if let Some(gone) = self.occupants.remove(address.as_str()) {
             self.announce(fx, &gone, &News { farewell: Some(Farewell::Silent), ..*news });
-            self.end_if_empty();
+            self.review(&gone.user);
+            self.end_if_empty(fx);
         }
     }
 
-    /// Section 4.2: a temporary room ends with its last occupant; section 10.1.3: so does one that was never configured.
-    fn end_if_empty(&mut self) {
-        if self.occupants.is_empty() && (self.locked || !self.options.persistent) {
-            self.over = true;
+    /// Section 4.2: a temporary room ends with its last occupant; section 10.1.3: so does one that was never configured. What
+    /// another one only has in memory is kept before it falls asleep.
+    pub(super) fn end_if_empty(&mut self, fx: &mut Effects) {
+        if self.occupants.is_empty() {
+            self.over = self.locked || !self.options.persistent;
+            self.save_activity(fx);
         }
     }
 }

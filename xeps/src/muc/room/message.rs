@@ -9,9 +9,10 @@ use crate::mam;
 use crate::muc::effects::Effects;
 use crate::muc::ns;
 use crate::muc::privileges::{Privilege, may};
-use crate::muc::records::archive;
+use crate::muc::records::{ACTIVITY, archive};
 use crate::muc::room::Taken;
 use crate::stanza_id::{self, Ids};
+use crate::store::{Expect, Key};
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Child, Condition, Stanza, StanzaError};
 use wire::xml::Element;
@@ -32,6 +33,7 @@ impl Room {
             // XEP-0425 section 5: that is the room's to say.
             return Err(Condition::Forbidden.into());
         }
+        self.not_too_fast(fx, &who, stanza)?;
         self.retract(fx, &who.id, stanza)?;
         if new_subject {
             self.set_subject(fx, &who, stanza);
@@ -39,7 +41,9 @@ impl Room {
         let mut message = stanza.clone();
         (message.from, message.to) = (Some(who.address.clone()), None);
         message.retain(|child| !is_forged(child, &self.address));
+        self.filter_mentions(&mut message, who.role());
         message.push(&occupant_id(&who));
+        self.count_message(fx, &message);
         self.publish(fx, message, new_subject);
         Ok(())
     }
@@ -49,8 +53,13 @@ impl Room {
         if is_worth_keeping(&message) {
             message.push(&stanza_id::element(&fx.ids, &self.address, fx.seq));
             self.keep(fx, &message, is_subject);
+            self.broadcast(fx, &message);
+            if !is_subject {
+                self.tell_absent_members(fx, &message);
+            }
+        } else {
+            self.broadcast(fx, &message);
         }
-        self.broadcast(fx, &message);
     }
 
     /// Sends a message, which has no recipient yet, to everybody: serialised once, and shared.
@@ -72,6 +81,20 @@ impl Room {
             while self.recent.len() > self.options.max_history as usize {
                 self.recent.pop_front();
             }
+        }
+    }
+
+    /// XEP-0502 section 4: what is said counts, and not what is corrected. The counters are kept when an hour is over.
+    fn count_message(&mut self, fx: &mut Effects, message: &Stanza) {
+        let says = message.has_child("body", wire::ns::CLIENT) && !message.has_child("replace", ns::REPLACE);
+        if says && self.activity.count(fx.now) {
+            self.save_activity(fx);
+        }
+    }
+
+    pub(super) fn save_activity(&self, fx: &mut Effects) {
+        if self.options.persistent {
+            fx.changes.put(Key::new(self.address.as_str(), ACTIVITY, ""), self.activity.encode(), Expect::Any);
         }
     }
 

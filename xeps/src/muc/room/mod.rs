@@ -1,49 +1,64 @@
 //! A room: its state, and what it does with each stanza (XEP-0045 section 7 to 10). Pure code: what it wants sent and stored
 //! it leaves in [`Effects`].
 
+mod absent;
 mod admin;
 mod admission;
+mod commands;
 mod configure;
 mod destroy;
 mod disco;
 mod enter;
 mod forward;
+mod hats;
 mod invite;
 mod iq;
 mod leave;
+mod mentions;
 mod message;
 mod moderate;
 mod nickname;
 mod private;
 mod register;
 mod show;
+mod slow;
 mod standing;
 mod subject;
+mod tokens;
 mod unreachable;
 mod vcard;
+mod versions;
 mod voice;
 
 pub use iq::refers_to;
 pub use message::HISTORY_TAG;
 pub use show::not_inside as strange_presence;
 pub use vcard::picture_hash;
+pub use versions::not_allowed;
 
+use super::activity::Activity;
 use super::affiliations::{Affiliate, Affiliations};
 use super::config::Config;
 use super::effects::Effects;
+use super::hats::Hats;
 use super::ns;
 use super::occupants::{Occupant, Occupants};
 use super::options::Options;
 use super::records::{self, RoomRecord};
 use super::standing::Affiliation;
+use super::tokens::Tokens;
+use super::versions::Change;
 use crate::store::Seq;
+use absent::Absent;
 use compact_str::CompactString;
+use slow::Spoken;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use subject::Subject;
 use wire::datetime::Timestamp;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Condition, Kind, MessageType, PresenceType, Stanza, StanzaError};
+use wire::xml::Element;
 
 /// A stanza is taken, or its sender gets this error.
 pub type Taken = Result<(), StanzaError>;
@@ -57,14 +72,22 @@ pub struct Room {
     locked: bool,
     options: Options,
     affiliations: Affiliations,
+    /// How often affiliations have changed (XEP-0463).
+    version: u64,
+    hats: Hats,
+    tokens: Tokens,
+    activity: Activity,
     subject: Option<Subject>,
     occupants: Occupants,
+    absent: Absent,
     /// The newest messages of a room that keeps no archive, oldest first.
     recent: VecDeque<(Seq, Stanza)>,
     /// The hash of the room's picture (XEP-0486).
     avatar: Option<String>,
     /// When users last asked for voice. Emptied of what is old when somebody asks.
     asked: HashMap<BareJid, Timestamp>,
+    /// Who has spoken, while the room is in slow mode.
+    spoken: Spoken,
     /// The room is over: nobody is in it, and it is to be forgotten.
     over: bool,
     config: Arc<Config>,
@@ -74,6 +97,10 @@ pub struct Room {
 pub struct Stored {
     pub record: RoomRecord,
     pub affiliations: Vec<(BareJid, Affiliate)>,
+    pub version: u64,
+    pub hats: Hats,
+    pub tokens: Tokens,
+    pub activity: Option<Activity>,
     pub subject: Option<Stanza>,
     pub avatar: Option<String>,
 }
@@ -81,48 +108,51 @@ pub struct Stored {
 impl Room {
     /// A new room whose creator is its owner. It is locked until it is configured, unless the service opens rooms at once.
     pub fn create(address: BareJid, owner: BareJid, config: Arc<Config>, fx: &mut Effects) -> Room {
-        let mut room = Room {
-            address,
-            created: fx.now,
-            secret: fx.id.clone(),
-            locked: config.locking,
-            options: config.first_options(),
-            affiliations: Affiliations::default(),
-            subject: None,
-            occupants: Occupants::default(),
-            recent: VecDeque::new(),
-            avatar: None,
-            asked: HashMap::new(),
-            over: false,
-            config,
-        };
+        let (locked, options) = (config.locking, config.first_options());
+        let record = RoomRecord { created: fx.now, secret: fx.id.clone(), locked, options };
+        let mut room = Room::empty(address, record, config, fx.now);
         room.save(fx);
         room.affiliate(fx, &owner, Affiliate { affiliation: Affiliation::Owner, ..Affiliate::default() });
         room
     }
 
     /// A room as it was left, with nobody in it. None for one that is not to be: without an owner, or never configured.
-    pub fn restore(address: BareJid, stored: Stored, config: Arc<Config>) -> Option<Room> {
-        let RoomRecord { created, secret, locked, options } = stored.record;
-        let mut affiliations = Affiliations::default();
+    pub fn restore(address: BareJid, stored: Stored, config: Arc<Config>, now: Timestamp) -> Option<Room> {
+        let mut room = Room::empty(address, stored.record, config, now);
         for (user, affiliate) in stored.affiliations {
-            affiliations.set(user, affiliate);
+            room.affiliations.set(user.clone(), affiliate);
+            room.review(&user);
         }
-        (affiliations.has_owner() && !locked).then(|| Room {
+        (room.version, room.hats, room.tokens) = (stored.version, stored.hats, stored.tokens);
+        room.activity = stored.activity.unwrap_or(room.activity);
+        room.subject = stored.subject.map(Subject::of_stored);
+        room.avatar = stored.avatar;
+        (room.affiliations.has_owner() && !room.locked).then_some(room)
+    }
+
+    fn empty(address: BareJid, record: RoomRecord, config: Arc<Config>, now: Timestamp) -> Room {
+        let RoomRecord { created, secret, locked, options } = record;
+        Room {
             address,
             created,
             secret,
             locked,
             options,
-            affiliations,
-            subject: stored.subject.map(Subject::of_stored),
+            affiliations: Affiliations::default(),
+            version: 0,
+            hats: Hats::default(),
+            tokens: Tokens::default(),
+            activity: Activity::new(now),
+            subject: None,
             occupants: Occupants::default(),
+            absent: Absent::default(),
             recent: VecDeque::new(),
-            avatar: stored.avatar,
+            avatar: None,
             asked: HashMap::new(),
+            spoken: Spoken::default(),
             over: false,
             config,
-        })
+        }
     }
 
     /// Takes a stanza that has come for the room or one of its occupants.
@@ -142,6 +172,16 @@ impl Room {
     /// Whether nobody is in it.
     pub fn is_empty(&self) -> bool {
         self.occupants.is_empty()
+    }
+
+    pub fn is_temporary(&self) -> bool {
+        !self.options.persistent
+    }
+
+    /// How many occupants are shown to who looks for rooms.
+    pub fn shown_occupants(&self) -> u32 {
+        let shown = if self.options.public && !self.locked { self.occupants.len() } else { 0 };
+        u32::try_from(shown).unwrap_or(u32::MAX)
     }
 
     /// Whether it has come to its end and is to be forgotten.
@@ -242,8 +282,14 @@ impl Room {
         records::put_room(&mut fx.changes, &self.address, &self.record());
     }
 
-    fn affiliate(&mut self, fx: &mut Effects, user: &BareJid, affiliate: Affiliate) {
+    /// Remembers what the room knows of a user. Returns what tells of the change where it is announced, if the affiliation has
+    /// changed.
+    fn affiliate(&mut self, fx: &mut Effects, user: &BareJid, affiliate: Affiliate) -> Option<Element> {
+        let before = self.affiliations.get(user.as_str()).map(|known| known.affiliation).unwrap_or_default();
+        let after = affiliate.affiliation;
         records::put_affiliation(&mut fx.changes, &self.address, user, &affiliate);
         self.affiliations.set(user.clone(), affiliate);
+        self.review(user);
+        (before != after).then(|| self.next_version(fx, Change { user: user.clone(), before, after }))
     }
 }

@@ -25,6 +25,7 @@ impl Room {
         let mut message = stanza.clone();
         message.from = Some(who.address.clone());
         message.retain(|child| !is_forged(child, &self.address));
+        self.filter_mentions(&mut message, who.role());
         message.push(&Element::new("x", ns::USER));
         message.push(&occupant_id(who));
         for session in &recipient.sessions {

@@ -112,13 +112,16 @@ impl Room {
         }
         let known = self.affiliations.get(user.as_str()).cloned().unwrap_or_default();
         self.affiliate(fx, user, Affiliate { nick: Some(nick), ..known });
+        if self.options.lock_nicknames {
+            self.rename_as_registered(fx, user);
+        }
     }
 
     fn unregister(&mut self, fx: &mut Effects, user: &BareJid) {
         let known = self.affiliations.get(user.as_str()).cloned().unwrap_or_default();
         match known.affiliation {
             Affiliation::Member => self.set_affiliation(fx, user, Affiliation::None, Cause::default()),
-            _ => self.affiliate(fx, user, Affiliate { nick: None, ..known }),
+            _ => drop(self.affiliate(fx, user, Affiliate { nick: None, ..known })),
         }
     }
 }

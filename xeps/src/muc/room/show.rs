@@ -28,6 +28,10 @@ pub(super) struct News<'a> {
     pub farewell: Option<Farewell<'a>>,
     /// The role it had before, if others may have seen it then and not now, or the other way round.
     pub role_before: Option<Role>,
+    /// What all see of a new version of the affiliations (XEP-0463).
+    pub change: Option<&'a Element>,
+    /// What only the occupant sees, of the version as it is.
+    pub version: Option<&'a Element>,
 }
 
 /// How somebody goes.
@@ -110,7 +114,7 @@ impl Room {
     }
 
     /// Whether others than moderators see who has this role.
-    fn is_shown(&self, role: Role) -> bool {
+    pub(super) fn is_shown(&self, role: Role) -> bool {
         may(role, Privilege::BroadcastPresence, &self.options)
     }
 }
@@ -134,7 +138,7 @@ pub(super) fn passing(presence: &Stanza) -> Stanza {
 
 /// Whether only rooms may send this.
 pub(super) fn is_the_rooms(child: &Child<'_>) -> bool {
-    matches!((child.name, child.ns), ("x", ns::MUC | ns::USER) | ("occupant-id", ns::OCCUPANT_ID))
+    matches!((child.name, child.ns), ("x", ns::MUC | ns::USER) | ("occupant-id", ns::OCCUPANT_ID) | ("hats", ns::HATS))
 }
 
 /// Section 7.2.2: an `<item/>`.
@@ -186,12 +190,16 @@ fn view(who: &Occupant, news: &News<'_>, seen: Seen) -> Stanza {
         .maybe_attr("nick", news.nick)
         .maybe_child(news.actor.map(|nick| Element::new("actor", ns::USER).with_attr("nick", nick)))
         .maybe_child(news.reason.map(|reason| text("reason", reason)));
-    let mut x = Element::new("x", ns::USER).with_child(item);
+    let version = news.change.or(news.version.filter(|_| seen == Seen::Own));
+    let mut x = Element::new("x", ns::USER).maybe_child(version.cloned()).with_child(item);
     if seen == Seen::Own {
         x = with_codes(x, &[status::SELF]);
         x = with_codes(x, news.own_codes);
     }
     stanza.push(&with_codes(x, news.codes));
     stanza.push(&occupant_id(who));
+    if let Some(hats) = who.hats().filter(|_| role != Role::None) {
+        stanza.push(hats);
+    }
     stanza.with_from(who.address.clone())
 }

@@ -65,7 +65,7 @@ impl Room {
         let visitor = self.occupants.at(address.as_str()).is_some_and(|who| who.role() == Role::Visitor);
         if allowed && visitor {
             let actor = self.occupants.of(from.as_str()).map(|who| who.nick().to_owned());
-            self.set_role(fx, &address, Role::Participant, Cause { actor: actor.as_deref(), reason: None });
+            self.set_role(fx, &address, Role::Participant, Cause { actor: actor.as_deref(), ..Cause::default() });
         }
         Ok(())
     }
