@@ -30,6 +30,22 @@ fn host_meta_tells_where_the_streams_are() {
     }
 }
 
+/// XEP-0487 section 2.1.
+#[test]
+fn host_meta_tells_where_all_streams_are_when_the_addresses_are_known() {
+    let server = Server::configured(&format!(
+        "http.public_addresses = ['192.0.2.7', '2001:db8::7']\nhosts.'{DOMAIN}'.public_url = 'https://web.capulet.example'"
+    ));
+    let meta: serde_json::Value = serde_json::from_str(&get(&server, "/.well-known/host-meta.json").text()).unwrap();
+    assert_eq!(meta["xmpp"]["ttl"], 3600);
+    // The ports of the other streams of this server are not known before it runs, so nothing is said of them.
+    let [websocket, bosh] = meta["links"].as_array().unwrap().as_slice() else { panic!("{meta}") };
+    assert_eq!(websocket["href"], "wss://web.capulet.example/xmpp-websocket");
+    for link in [websocket, bosh] {
+        assert_eq!((&link["sni"], &link["ips"][1]), (&"web.capulet.example".into(), &"2001:db8::7".into()));
+    }
+}
+
 #[test]
 fn a_person_sees_a_page() {
     let page = get(&server(), "/");
