@@ -21,8 +21,7 @@ use tracing::{debug, warn};
 /// A handshake and a request's head must each be there within this time.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What is read of a connection before it is passed on, in bytes; a head must fit into it. With hyper's own choice of 400 KiB a hundred
-/// uploads take 60 MiB more, and are no faster.
+/// What is read of a connection before it is passed on, in bytes; a head must fit into it. Memory of each upload.
 const BUFFER: usize = 64 << 10;
 
 /// Answers on `listener` until the server stops.
