@@ -2,6 +2,7 @@
 
 mod admin;
 mod assemble;
+mod channels;
 mod invitations;
 mod ports;
 mod rooms;
@@ -111,6 +112,10 @@ async fn serve(
         let (engine, patience) = (engine.clone(), config.limits.session.wake_after.get());
         async move { engine.wake_restored(patience).await }
     });
+    let expiring = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.expire_forever().await }
+    });
     let reloading = tokio::spawn(reload_at_hangup(shared.clone(), config.clone()));
     let certificates = config.hosts.keys().map(|d| shared.tls.host(Some(d.as_str())).certificate().clone()).collect();
     eprintln!("{}", banner(&config, &Facts { source, listening, certificates, accounts }));
@@ -125,6 +130,7 @@ async fn serve(
     sleepers.abort();
     waking.abort();
     engine.dismiss_residents().await;
+    expiring.abort();
     let _ = stop.send(true);
     take_down(&engine, &shared, carrying).await;
     accepting.shutdown().await;

@@ -1,10 +1,11 @@
-//! The server as real clients meet it: two client libraries in Python, and a program that people chat with.
+//! The server as real clients meet it: three client libraries in Python, and a program that people chat with.
 //!
 //! Each test starts a server of its own and runs one scenario of `scenarios/` against it.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod gajim;
 mod profanity;
 
 use std::path::PathBuf;
@@ -41,6 +42,11 @@ scenarios! {
         messages_from_while_one_was_away_are_in_the_archive
         nobody_reads_somebody_elses_archive
         what_accompanies_conversations_is_kept_as_it_was_sent
+    }
+    asleep {
+        a_phone_that_sleeps_is_woken_and_has_missed_nothing
+        a_phone_that_starts_anew_reads_what_it_has_missed_in_the_archive
+        a_phone_whose_user_does_not_look_is_left_in_peace
     }
     blocking {
         a_blocked_friend_sees_the_user_go_and_come_back
@@ -125,22 +131,37 @@ scenarios! {
     }
 }
 
+/// Scenarios that need company, and are played by a test of their own.
+const ACCOMPANIED: &[&str] = &[profanity::TOGETHER];
+
 #[test]
 fn every_scenario_is_run() {
     let Some(mut python) = python() else { return };
     let output = python.arg("--list").env("ORIOLE_DOMAIN", DOMAIN).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let listed = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(listed.lines().collect::<Vec<_>>(), SCENARIOS);
+    let mut played: Vec<&str> = SCENARIOS.iter().chain(ACCOMPANIED).copied().collect();
+    played.sort_unstable();
+    assert_eq!(listed.lines().collect::<Vec<_>>(), played);
 }
 
 fn play(file: &str, scenario: &str) {
     let Some(mut python) = python() else { return };
-    let server = Server::configured(
-        "components.'echo.capulet.example'.secret = 's3cret'\nlimits.account.auth_failures = '1000/1h'",
-    );
-    let output = python
-        .args([file, scenario])
+    let server = server();
+    let output = at(&server, &mut python).args([file, scenario]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = server.log().lines().join("\n");
+    assert!(!said.contains("panicked") && !said.contains(" ERROR "), "{said}");
+}
+
+/// The server of a scenario.
+fn server() -> Server {
+    Server::configured("components.'echo.capulet.example'.secret = 's3cret'\nlimits.account.auth_failures = '1000/1h'")
+}
+
+/// Tells a scenario where the server is.
+fn at<'a>(server: &Server, python: &'a mut Command) -> &'a mut Command {
+    python
         .env("ORIOLE_DOMAIN", DOMAIN)
         .env("ORIOLE_C2S", server.c2s().to_string())
         .env("ORIOLE_C2S_TLS", server.c2s_tls().to_string())
@@ -148,11 +169,6 @@ fn play(file: &str, scenario: &str) {
         .env("ORIOLE_CERTIFICATE", server.certificate())
         .env("ORIOLE_PROGRAM", env!("CARGO_BIN_EXE_oriole"))
         .env("ORIOLE_CONFIG", server.config_file())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said = server.log().lines().join("\n");
-    assert!(!said.contains("panicked") && !said.contains(" ERROR "), "{said}");
 }
 
 /// Python with the libraries of `requirements.txt`, about to run `play.py`; `None` when there is none.

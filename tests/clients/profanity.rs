@@ -1,10 +1,11 @@
 //! A client as people use it: Profanity in a terminal, typed into and read from the screen.
 
-use super::support::{PASSWORD, Server, skip, user, wait};
+use super::support::{DOMAIN, PASSWORD, Server, skip, user, wait};
+use super::{at, python, server};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 #[test]
@@ -49,6 +50,38 @@ fn two_people_add_each_other_and_chat() {
     romeo.shows_somewhere("me: Sleep dwell upon thine eyes");
     juliet.log_in(server.c2s(), "trust");
     juliet.shows_somewhere("Sleep dwell upon thine eyes");
+}
+
+/// The scenario of whoever is in the room with Profanity.
+pub const TOGETHER: &str = "rooms somebody_on_a_terminal_is_in_the_room";
+
+#[test]
+fn two_programs_talk_in_one_room() {
+    let Some(mut python) = python() else { return };
+    if !["tmux", "profanity"].iter().all(|program| is_there(program)) {
+        return skip("there is no tmux or no profanity");
+    }
+    let server = server();
+    server.add_user("romeo");
+    let romeo = Terminal::open(server.scratch(), "romeo");
+    romeo.log_in(server.c2s(), "trust");
+    let juliet = at(&server, &mut python).args(TOGETHER.split(' ')).stderr(Stdio::piped()).spawn().unwrap();
+    let room = format!("verona@muc.{DOMAIN}");
+    let opened = || {
+        let list = server.oriole(&["room", "list"]).stdout;
+        String::from_utf8_lossy(&list).contains("The Streets of Verona").then_some(())
+    };
+    wait::until(opened).expect("Juliet opens the room");
+    romeo.types(&format!("/join {room} nick romeo"));
+    romeo.shows("What's in a name?");
+    romeo.types("By a name I know not how to tell thee who I am");
+    romeo.shows("The balcony");
+    romeo.types("/msg juliet Wilt thou leave me so?");
+    romeo.shows_somewhere("What satisfaction canst thou have?");
+    romeo.types(&format!("/win {room}"));
+    romeo.types("/close");
+    let juliet = juliet.wait_with_output().unwrap();
+    assert!(juliet.status.success(), "{}", String::from_utf8_lossy(&juliet.stderr));
 }
 
 /// Profanity in a terminal of its own, with a home of its own.

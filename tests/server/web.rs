@@ -324,6 +324,12 @@ fn an_open_channel_is_a_feed() {
     for node in ["letters/to romeo", "diary"] {
         asks(&format!("<publish node='{node}'><item id='1'>{entry}</item></publish>"));
     }
+    let mut command = crate::support::server::program();
+    let config = server.config_file();
+    command.arg("--config").arg(config).args(["channel", "post", "letters/to romeo", "--title", "From the operator"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"Be <well>.\n").unwrap();
+    assert!(child.wait().unwrap().success());
     asks("<publish node='letters/to romeo'><item id='2'><mood xmlns='urn:example:mood'/></item></publish>");
 
     let path = "/channels/letters%2Fto%20romeo";
@@ -335,7 +341,7 @@ fn an_open_channel_is_a_feed() {
         feed.children_named("entry", atom).map(|entry| entry.child("title", atom).unwrap().text()).collect();
     assert_eq!(
         (feed.child("title", atom).unwrap().text().as_str(), entries),
-        ("Letters <script/>", vec!["Good night".to_owned()])
+        ("Letters <script/>", vec!["From the operator".to_owned(), "Good night".to_owned()])
     );
     assert!(answer.text().contains("/channels/letters%2Fto%20romeo'") && !answer.text().contains("mood"));
 

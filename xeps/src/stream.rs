@@ -13,7 +13,7 @@ pub static ABOUTS: [About; 6] = [
                 number: 198,
                 version: "1.6.3",
                 coverage: Coverage::Complete,
-                note: "resumption after a restart of the server for clients; between servers on streams that go one way and were opened by a certificate",
+                note: "resumption also after a restart of the server; between servers also both ways and by dialback, and after a restart of the one that was called",
             },
             Xep {
                 number: 352,

@@ -125,3 +125,22 @@ async def a_room_ends_when_its_owner_says_so(stage):
     assert gone.xml.find(".//{http://jabber.org/protocol/muc#user}destroy") is not None, gone
     own, _, _, _ = await _enter(juliet, "juliet")
     assert 201 in own["muc"]["status_codes"]
+
+
+async def somebody_on_a_terminal_is_in_the_room(stage):
+    """Romeo uses another program, and comes when he sees the room."""
+    (juliet,) = await _cast(stage, "juliet")
+    await _enter(juliet, "juliet")
+    await _configure(juliet, roomname="The Streets of Verona", persistentroom=True)
+    await juliet.hears("presence", **{"from": f"{ROOM}/romeo"})
+    juliet.send_message(mto=ROOM, mbody="What's in a name?", mtype="groupchat")
+    said = "By a name I know not how to tell thee who I am"
+    heard = await juliet.hears("message", body=said)
+    assert (heard["from"].full, heard["type"]) == (f"{ROOM}/romeo", "groupchat"), heard
+    juliet["xep_0045"].set_subject(ROOM, "The balcony")
+    await juliet.hears("message", body="Wilt thou leave me so?", **{"from": f"{ROOM}/romeo"})
+    juliet.send_message(mto=f"{ROOM}/romeo", mbody="What satisfaction canst thou have?", mtype="chat")
+    await juliet.hears("presence", type="unavailable", **{"from": f"{ROOM}/romeo"})
+    kept = [result async for result in juliet["xep_0313"].iterate(jid=ROOM)]
+    bodies = [result["mam_result"]["forwarded"]["stanza"]["body"] for result in kept]
+    assert [body for body in bodies if body] == ["What's in a name?", said], bodies
