@@ -21,6 +21,9 @@ use tracing::{debug, warn};
 /// A handshake and a request's head must each be there within this time.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What is read of a connection before it is passed on, in bytes; a head must fit into it. Memory of each upload.
+const BUFFER: usize = 64 << 10;
+
 /// Answers on `listener` until the server stops.
 pub async fn listen_http(web: Arc<Web>, listener: TcpListener, tls: bool) {
     let places = Arc::new(Semaphore::new(web.config.http.connections as usize));
@@ -76,6 +79,7 @@ where
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .with_upgrades();
     let mut stopping = web.shared.stopping.clone();

@@ -80,6 +80,10 @@ scenarios! {
         one_who_is_offline_reads_it_later
         two_who_are_online_whisper
     }
+    files {
+        a_file_that_is_too_large_gets_no_slot
+        files_of_every_size_come_back_as_they_went
+    }
     friends {
         a_contact_that_cannot_be_is_refused
         a_removed_contact_is_gone_on_both_sides

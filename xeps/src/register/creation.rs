@@ -1,7 +1,7 @@
 //! Making an account before authentication (XEP-0077 section 3.1), by an invitation if there is one (XEP-0445 section 4).
 
 use super::submission::Submission;
-use super::{Register, bad_password, not_acceptable};
+use super::{Mode, Register, bad_password, not_acceptable};
 use crate::account::{Contact, Subscription, first_contact};
 use crate::accounts::{self, AccountRecord};
 use crate::context::Cx;
@@ -53,10 +53,8 @@ impl Register {
         let Submission::Fields { username, password } = wish else { return Err(Condition::UnexpectedRequest.into()) };
         let invitation = early.get::<Shown>().and_then(|shown| shown.0.as_ref());
         if invitation.is_none() && !self.admits(cx.address) {
-            let text = "an account here needs an invitation";
-            let error = StanzaError::new(Condition::NotAllowed);
-            let by_invitation = self.config.mode.takes_invitations();
-            return Err(if by_invitation { error.with_text(text) } else { error }.into());
+            let by_invitation = self.config.mode == Mode::Invite;
+            return Err(if by_invitation { uninvited() } else { Condition::NotAllowed.into() });
         }
         let (Some(username), Some(password)) = (username, password) else {
             return Err(not_acceptable("both username and password are needed"));
