@@ -361,3 +361,37 @@ fn what_is_said_in_a_room_is_told_to_an_occupant_that_sleeps() {
     verona.romeo.send(format!("<message to='{room}' type='groupchat'><body>Art thou there?</body></message>"));
     assert_eq!(verona.app.takes().node, "n1");
 }
+
+/// A group of members only, one of whom has it among her bookmarks (XEP-0402) and sleeps somewhere else.
+#[test]
+fn what_is_said_in_a_group_is_told_to_a_member_who_is_not_there() {
+    let mut verona = verona("");
+    let mut phone = verona.phone();
+    let (room, juliet) = (format!("house@muc.{DOMAIN}"), user("juliet"));
+    let romeo = &mut verona.romeo;
+    romeo.send(format!("<presence to='{room}/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>"));
+    romeo.find(|element| element.name() == "message" && element.child("subject", "jabber:client").is_some());
+    let config = "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>
+        <field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>
+        <field var='muc#roomconfig_membersonly'><value>1</value></field></x></query>";
+    assert_eq!(romeo.iq("set", Some(&room), config).attr("type"), Some("result"));
+    let member = format!(
+        "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member' jid='{juliet}'/></query>"
+    );
+    assert_eq!(romeo.iq("set", Some(&room), &member).attr("type"), Some("result"));
+    let bookmark = format!(
+        "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:bookmarks:1'><item id='{room}'>
+        <conference xmlns='urn:xmpp:bookmarks:1' autojoin='true'/></item></publish></pubsub>"
+    );
+    assert_eq!(phone.client.iq("set", None, &bookmark).attr("type"), Some("result"));
+    phone.hears();
+    phone.acknowledges();
+    phone.breaks();
+    assert_eq!(verona.app.count(), 0);
+    verona.romeo.send(format!("<message to='{room}' type='groupchat'><body>Art thou there?</body></message>"));
+    let told = verona.app.takes();
+    assert_eq!((told.node.as_str(), told.count()), ("n1", 1));
+    // Nothing of it is hers: she reads it in the room.
+    phone.resumes(&verona.server);
+    assert_eq!(phone.reads(), [""; 0]);
+}
