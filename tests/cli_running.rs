@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use oriole::{
-    admin::{Access, Admin, AdminError, AdminSocket, Device, Invited, Room, Status, StoreReport, User, Wanted},
+    admin::{Access, Admin, AdminError, AdminSocket, Device, Invited, Post, Room, Status, StoreReport, User, Wanted},
     config::{AccountName, DomainName, Secret},
     doctor::{Report, Section},
 };
@@ -86,6 +86,10 @@ impl Admin for Notes {
         self.note(format!("invite {user} {host} {}", or(wanted.contact.as_ref().map(ToString::to_string))))?;
         let page = wanted.user.as_ref().map(|_| "https://example.org/invite/T".to_owned());
         Ok(Invited { uri: "xmpp:example.org?register;preauth=T".to_owned(), page, expires: "tomorrow".to_owned() })
+    }
+
+    async fn channel_post(&self, post: &Post) -> Result<(), AdminError> {
+        Err(AdminError::NotFound(format!("there is no channel {}", post.channel)))
     }
 
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {

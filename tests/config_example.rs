@@ -49,6 +49,7 @@ fn keys_of_structs() -> BTreeSet<String> {
     config.federation.routes.insert(net.clone(), "192.0.2.1:5269".parse().unwrap());
     config.federation.domains.insert(net, oriole::config::Exception::default());
     config.components.insert("gateway.example.org".parse().unwrap(), component);
+    config.http.s3 = parse(&with_every_key(), Path::new("/oriole.toml")).ok().and_then(|config| config.http.s3);
     let mut found = BTreeSet::new();
     keys(&serde_json::to_value(config).unwrap(), "", &mut found);
     found
@@ -77,7 +78,8 @@ fn the_example_names_every_key_and_no_other() {
 #[test]
 fn the_keys_without_default_parse_when_switched_on() {
     // Of a component's two keys only one may be there, and its file must exist.
-    let text = with_every_key().replace("secret_file = ", "# secret_file = ");
+    let text = with_every_key().replace("\nsecret_file = ", "\n# secret_file = ");
+    let text = text.replace("\nsecret_key_file = ", "\n# secret_key_file = ");
     let config = parse(&text, Path::new("/etc/oriole/oriole.toml")).unwrap();
     let host = &config.hosts.values().next().unwrap();
     assert_eq!(

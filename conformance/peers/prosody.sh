@@ -44,8 +44,11 @@ admins = { "admin@localhost" }
 modules_enabled = { "disco"; "roster"; "saslauth"; "tls"; "dialback"; "blocklist"; "bookmarks"; "carbons"; "pep"; "private"; "smacks";
     "vcard4"; "vcard_legacy"; "csi"; "csi_simple"; "ping"; "register"; "register_ibr"; "time"; "uptime"; "version"; "mam";
     "posix"; "adhoc"; "admin_adhoc"; "lastactivity"; "websocket"; "bosh"; "external_services"; "server_contact_info";
-    "turn_external"; "proxy65"; "tombstones"; }
+    "turn_external"; "proxy65"; "tombstones"; "invites"; "invites_adhoc"; "invites_register"; }
 allow_registration = true
+registration_invite_only = false
+allow_user_invites = true
+allow_contact_invites = true
 registration_delete_grace_period = nil
 c2s_require_encryption = $([ -n "${PLAINTEXT:-}" ] && echo false || echo true)
 allow_unencrypted_plain_auth = $([ -n "${PLAINTEXT:-}" ] && echo true || echo false)

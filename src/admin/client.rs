@@ -1,7 +1,7 @@
 //! The command line's end of the admin socket.
 
 use super::{
-    Access, Admin, AdminError, Device, Invited, Room, Status, StoreReport, User, Wanted,
+    Access, Admin, AdminError, Device, Invited, Post, Room, Status, StoreReport, User, Wanted,
     protocol::{Answer, Outcome, Request, read_line, write_line},
 };
 use crate::config::{AccountName, DomainName, Secret};
@@ -127,6 +127,10 @@ impl Admin for Client {
             Outcome::Invited(invited) => Ok(invited),
             _ => Err(unexpected()),
         }
+    }
+
+    async fn channel_post(&self, post: &Post) -> Result<(), AdminError> {
+        self.done(&Request::ChannelPost { post: post.clone() }).await
     }
 
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {

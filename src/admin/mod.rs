@@ -49,6 +49,9 @@ pub trait Admin: Send + Sync {
     /// Makes an invitation that is good once.
     async fn invite(&self, wanted: &Wanted) -> Result<Invited, AdminError>;
 
+    /// Publishes in a channel, in the name of the host.
+    async fn channel_post(&self, post: &Post) -> Result<(), AdminError>;
+
     /// Changes what is logged: a level, or directives as `info,oriole::tls=debug`.
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError>;
 
@@ -111,6 +114,18 @@ pub struct Room {
     pub address: AccountName,
     /// What its owner calls it; may be empty.
     pub name: String,
+}
+
+/// What is to be published in a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    /// The name of the node.
+    pub channel: String,
+    /// Where; may be left out where there is one host.
+    pub host: Option<DomainName>,
+    /// The first line of the text, if there is none.
+    pub title: Option<String>,
+    pub text: String,
 }
 
 /// What an invitation is to be for.

@@ -3,7 +3,7 @@
 //! A request is `{"do":"user.add",...}`. The answer is one line `{"ok":...}` or `{"error":{"kind":...,"text":...}}`; a long
 //! list comes before it in lines `{"users":[...]}` or `{"rooms":[...]}`. Lines are bounded in length; whoever sends a longer one is cut off.
 
-use super::{Access, AdminError, Device, Invited, Room, Status, StoreReport, User, Wanted};
+use super::{Access, AdminError, Device, Invited, Post, Room, Status, StoreReport, User, Wanted};
 use crate::config::{AccountName, DomainName, Secret};
 use crate::doctor::{Report, Section};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
@@ -51,6 +51,8 @@ pub(super) enum Request {
     RoomDestroy { room: AccountName, reason: Option<String> },
     #[serde(rename = "invite")]
     Invite { wanted: Wanted },
+    #[serde(rename = "channel.post")]
+    ChannelPost { post: Post },
     #[serde(rename = "log.filter")]
     LogFilter { filter: String },
     #[serde(rename = "status")]

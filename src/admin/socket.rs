@@ -190,6 +190,7 @@ async fn obey(
             }
             Err(error) => Err(error),
         },
+        Request::ChannelPost { post } => admin.channel_post(&post).await.map(done),
         Request::Invite { wanted } => admin.invite(&wanted).await.map(Outcome::Invited),
         Request::RoomList { host } => match admin.room_list(host.as_ref()).await {
             Ok(rooms) => {

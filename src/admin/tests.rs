@@ -90,6 +90,10 @@ impl Admin for Accounts {
         Ok(Invited { uri, page: None, expires: "2026-01-08T00:00:00.000Z".to_owned() })
     }
 
+    async fn channel_post(&self, post: &Post) -> Result<(), AdminError> {
+        Err(AdminError::NotFound(format!("there is no channel {}", post.channel)))
+    }
+
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {
         Err(AdminError::Invalid(format!("{filter} is no filter")))
     }

@@ -51,6 +51,9 @@ pub(super) enum Command {
         #[arg(long, value_parser = domain)]
         host: Option<DomainName>,
     },
+    /// Publish in channels, the nodes of publish-subscribe
+    #[command(subcommand)]
+    Channel(Channel),
     /// List, look at and destroy rooms, whether or not the server is running
     #[command(subcommand)]
     Room(Room),
@@ -153,6 +156,24 @@ pub(super) enum User {
         /// The account
         #[arg(value_parser = account)]
         account: AccountName,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Channel {
+    /// Publish what standard input says, in the name of the host
+    #[command(
+        after_help = "Example:\n  echo 'The server will be away for an hour tonight.' | oriole channel post announcements --title Maintenance"
+    )]
+    Post {
+        /// The name of the node
+        channel: String,
+        /// Its title [default: the first line of the text]
+        #[arg(long)]
+        title: Option<String>,
+        /// Where the channel is [default: the only host]
+        #[arg(long, value_parser = domain)]
+        host: Option<DomainName>,
     },
 }
 

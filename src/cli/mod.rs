@@ -44,6 +44,7 @@ fn obey(args: Args) -> Result<(), Failure> {
         Command::Serve => seam::serve(loaded()?),
         Command::User(command) => operate::user(&loaded()?, command),
         Command::Invite { user, contact, host } => operate::invite(&loaded()?, &Wanted { host, user, contact }),
+        Command::Channel(command) => operate::channel(&loaded()?, command),
         Command::Room(command) => operate::room(&loaded()?, command),
         Command::Store(command) => operate::store(&loaded()?, command),
         Command::Log { filter } => operate::log(&loaded()?, &filter),

@@ -2,11 +2,11 @@
 
 use super::{
     Failure,
-    args::{Room, Store, User},
+    args::{Channel, Room, Store, User},
     output, password, seam,
 };
 use crate::{
-    admin::{Access, Admin, Client, Status, StoreReport, Wanted},
+    admin::{Access, Admin, Client, Post, Status, StoreReport, Wanted},
     config::{Config, Loaded},
 };
 use std::{
@@ -76,6 +76,18 @@ pub(super) fn invite(loaded: &Loaded, wanted: &Wanted) -> Result<(), Failure> {
     let invited = run(async { Ok(any(&loaded.config).await?.invite(wanted).await?) })?;
     let page = invited.page.map_or_else(String::new, |page| format!("{page}\n"));
     output::print(&format!("{page}{}\nGood once, until {}.\n", invited.uri, invited.expires))
+}
+
+/// `oriole channel ...`
+pub(super) fn channel(loaded: &Loaded, command: Channel) -> Result<(), Failure> {
+    let Channel::Post { channel, title, host } = command;
+    let text = io::read_to_string(io::stdin())?.trim_end().to_owned();
+    if text.is_empty() && title.is_none() {
+        return Err(Failure::Usage("expected something to publish on standard input".to_owned()));
+    }
+    let post = Post { channel, host, title, text };
+    run(async { Ok(running(&loaded.config).await?.channel_post(&post).await?) })?;
+    output::print(&format!("Published in {}.\n", post.channel))
 }
 
 /// `oriole room ...`

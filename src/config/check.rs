@@ -8,6 +8,7 @@ pub(super) fn errors(config: &Config) -> Vec<Wrong> {
     let mut errors = listeners(config);
     errors.extend(stream_limits(config));
     errors.extend(federation(config));
+    errors.extend(object_store(config));
     if config.hosts.is_empty() {
         errors.push(wrong(["hosts"], "expected at least one host, found none"));
     }
@@ -118,6 +119,25 @@ fn federation(config: &Config) -> Vec<Wrong> {
         if config.hosts.contains_key(domain) {
             errors.push(wrong(["federation"], format!("expected other servers, found {domain}, which is a host here")));
         }
+    }
+    errors
+}
+
+fn object_store(config: &Config) -> Vec<Wrong> {
+    /// What one request may put (the limit of S3).
+    const LARGEST_OBJECT: u64 = 5 << 30;
+    let Some(s3) = &config.http.s3 else { return Vec::new() };
+    let mut errors = Vec::new();
+    if !is_base(&s3.endpoint) {
+        let problem = format!("expected a URL such as \"https://s3.example.net\", found {:?}", s3.endpoint);
+        errors.push(wrong(["http", "s3", "endpoint"], problem));
+    }
+    if let Err(problem) = s3.read_secret_key() {
+        errors.push(wrong(["http", "s3", "secret_key"], problem));
+    }
+    for (domain, host) in config.hosts.iter().filter(|(_, host)| host.upload.max_size.get() > LARGEST_OBJECT) {
+        let problem = format!("expected \"5 GiB\" or less with http.s3, found \"{}\"", host.upload.max_size);
+        errors.push(wrong(["hosts", domain.as_str(), "upload", "max_size"], problem));
     }
     errors
 }

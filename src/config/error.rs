@@ -8,7 +8,7 @@ use std::{
 use toml::de::{DeTable, DeValue};
 
 /// One thing that is wrong with a configuration. Displayed as one line:
-/// `oriole.toml:12: hosts.example.org.registration.mode: expected one of "closed", "open", "loopback", found "opne"`.
+/// `oriole.toml:12: hosts.example.org.registration.mode: expected one of "closed", "open", "invite", "loopback", found "opne"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     file: PathBuf,
@@ -147,7 +147,7 @@ mod tests {
         for (text, expected) in [
             (
                 "[log]\nlevel = \"info\"\n\n[hosts.\"example.org\"]\nregistration.mode = \"opne\"\n",
-                "oriole.toml:5: hosts.example.org.registration.mode: expected one of \"closed\", \"open\", \"loopback\", found \"opne\"",
+                "oriole.toml:5: hosts.example.org.registration.mode: expected one of \"closed\", \"open\", \"invite\", \"loopback\", found \"opne\"",
             ),
             (
                 "[server]\nthreads = 2\ndata = \"/srv\"\n",

@@ -1,10 +1,13 @@
 //! `[http]`, `[hosts."example.org".upload]` and `[hosts."example.org".unifiedpush]`: what is served over HTTP, and to whom.
 
 use super::names::DomainName;
+use super::read_secret_file;
+use super::secret::Secret;
 use super::units::{Period, Rate, Size};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 /// `[http]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,11 +22,69 @@ pub struct Http {
     pub connections: u32,
     /// BOSH sessions (XEP-0124) at one time.
     pub bosh_sessions: u32,
+    /// The addresses at which clients and other servers reach this one. With any, `host-meta.json` says how (XEP-0487).
+    pub public_addresses: Vec<IpAddr>,
+    /// Where the files of uploads are kept, if not in `data_dir`.
+    pub s3: Option<S3>,
+}
+
+/// `[http.s3]`: a bucket of an object store with the interface of S3.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3 {
+    /// `https://s3.example.net`, with a port if need be.
+    pub endpoint: String,
+    /// The bucket, which must exist.
+    pub bucket: String,
+    /// The region that requests are signed for.
+    #[serde(default = "S3::usual_region")]
+    pub region: String,
+    /// Who may use the bucket.
+    pub access_key: String,
+    /// What goes with the access key.
+    pub secret_key: Option<Secret>,
+    /// A file that holds it in its first line.
+    pub secret_key_file: Option<PathBuf>,
+    /// What the names of all objects begin with.
+    #[serde(default)]
+    pub prefix: String,
+    /// Whether the bucket stands in the path of URLs; else it is a part of the host's name.
+    #[serde(default = "S3::usually_in_path")]
+    pub path_style: bool,
+}
+
+impl S3 {
+    fn usual_region() -> String {
+        "us-east-1".to_owned()
+    }
+
+    fn usually_in_path() -> bool {
+        true
+    }
+
+    /// The secret, from the configuration or from its file.
+    ///
+    /// # Errors
+    /// One line that says what is wrong with it.
+    pub fn read_secret_key(&self) -> Result<Secret, String> {
+        match (&self.secret_key, &self.secret_key_file) {
+            (Some(secret), None) => Ok(secret.clone()),
+            (None, Some(path)) => read_secret_file(path),
+            _ => Err("expected one of secret_key and secret_key_file".to_owned()),
+        }
+    }
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { trusted_proxies: Vec::new(), origins: vec!["*".to_owned()], connections: 20_000, bosh_sessions: 10_000 }
+        Self {
+            trusted_proxies: Vec::new(),
+            origins: vec!["*".to_owned()],
+            connections: 20_000,
+            bosh_sessions: 10_000,
+            public_addresses: Vec::new(),
+            s3: None,
+        }
     }
 }
 

@@ -116,6 +116,7 @@ fn make_paths_absolute(config: &mut Config, file: &Path) {
     let paths = hosts
         .flat_map(|host| [&mut host.certificate, &mut host.key, &mut host.client_ca])
         .chain(config.components.values_mut().map(|component| &mut component.secret_file))
+        .chain(config.http.s3.iter_mut().map(|s3| &mut s3.secret_key_file))
         .chain([&mut config.server.data_dir, &mut config.server.admin_socket])
         .chain([
             &mut config.federation.deny_file,

@@ -16,6 +16,7 @@
 mod admit;
 mod ask;
 mod awake;
+mod expiry;
 mod hibernate;
 mod hooks;
 mod outbox;

@@ -67,6 +67,10 @@ impl Domains {
         self.hosts.values()
     }
 
+    pub fn services(&self) -> impl Iterator<Item = &Arc<Serving>> {
+        self.services.values()
+    }
+
     /// The service of that domain.
     pub fn service(&self, domain: &str) -> Option<&Arc<Serving>> {
         self.services.get(domain)

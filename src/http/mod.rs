@@ -6,6 +6,7 @@
 //! websocket   RFC 7395: a stream over a WebSocket               both hand a transport to crate::net, where
 //! bosh        XEP-0124, XEP-0206: a stream over requests         streams of all kinds are driven alike
 //! upload      XEP-0363: files come and go
+//!   files     where they lie: a directory, or an S3-compatible store
 //! unifiedpush what other people's servers push to apps on users' devices
 //! host_meta   XEP-0156: where all this is
 //! atom        open channels as feeds
@@ -15,6 +16,7 @@
 
 mod atom;
 mod bosh;
+mod files;
 mod host_meta;
 mod invite;
 mod origin;
@@ -34,7 +36,6 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::routing::{get, put};
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::cors::{Any, CorsLayer};
@@ -50,7 +51,7 @@ pub struct Web {
     /// Hosts by the name of their public URL, where that is not the domain.
     names: HashMap<String, String>,
     /// The files of uploads.
-    files: PathBuf,
+    files: files::Files,
     bosh: bosh::Sessions,
 }
 
@@ -67,14 +68,19 @@ struct WebHost {
 
 impl Web {
     /// `uploads` are the settings that the services of the same name were given, by host; `endpoints` those of UnifiedPush.
+    ///
+    /// Errors: the object store cannot be used as it is configured.
     pub fn new(
         shared: Arc<Shared>,
         config: Arc<Config>,
         mut uploads: HashMap<String, slots::Config>,
         mut endpoints: HashMap<String, unified::Config>,
         port: u16,
-    ) -> Web {
-        let files = config.data_dir().join("uploads");
+    ) -> Result<Web, String> {
+        let files = match &config.http.s3 {
+            Some(s3) => files::Files::Bucket(files::Bucket::new(s3, shared.engine.store.clone())?),
+            None => files::Files::Directory(files::Directory::new(config.data_dir().join("uploads"))),
+        };
         let mut hosts = HashMap::new();
         let mut names = HashMap::new();
         for (domain, host) in &config.hosts {
@@ -91,7 +97,7 @@ impl Web {
             hosts.insert(domain.as_str().to_owned(), host);
         }
         let bosh = bosh::Sessions::new(config.http.bosh_sessions as usize);
-        Web { shared, config, hosts, names, files, bosh }
+        Ok(Web { shared, config, hosts, names, files, bosh })
     }
 
     /// The host that a request is for: the one that its `Host` field names, else the first.

@@ -1,9 +1,9 @@
 //! Files by HTTP (XEP-0363): put into the place that a slot names, and fetched from there.
 //!
-//! A file is received into `incoming/`, made durable there, entered in the ledger, and moved to its place; only then is the
-//! client told. A crash leaves a file that the ledger knows, whose move is made good at the next start, or one that it does
-//! not know, which goes.
+//! A file is received, made durable, entered in the ledger, and moved to its place; only then is the client told. Where the files
+//! lie is the business of [`files`](super::files).
 
+use super::files::Files;
 use super::{Web, WebHost};
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
@@ -12,14 +12,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use std::io;
-use std::path::{self, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::fs;
-use tokio::io::AsyncWriteExt;
-use tower::ServiceExt;
-use tower_http::services::ServeFile;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 use xeps::store::Store;
 use xeps::upload::ledger::{self, File, NotEntered};
 use xeps::upload::slot::{Slot, is_id};
@@ -64,7 +59,7 @@ pub async fn give(
     State(web): State<Arc<Web>>,
     Path((id, name)): Path<(String, String)>,
     headers: HeaderMap,
-    request: Request,
+    mut request: Request,
 ) -> Response {
     let not_there = || refuse(StatusCode::NOT_FOUND, "there is no such file");
     if !is_id(&id) {
@@ -80,14 +75,26 @@ pub async fn give(
     let Some(file) = found.filter(|file| file.name == name) else { return not_there() };
     // What an id stands for never changes.
     let tag = format!("\"{id}\"");
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-    let mut response = if known.is_some_and(|tags| tags.trim() == "*" || tags.contains(&tag)) {
+    let field = |name| headers.get(name).and_then(|tags| tags.to_str().ok());
+    let fields = request.headers_mut();
+    if field(header::IF_RANGE).is_some_and(|known| known != tag) {
+        // RFC 9110 section 13.1.5: of anything else the client has a part, it needs all.
+        fields.remove(header::RANGE);
+    }
+    // These are judged here, by the tag that is told.
+    [header::IF_RANGE, header::IF_MATCH, header::IF_NONE_MATCH].iter().for_each(|name| drop(fields.remove(name)));
+    let mut response = if field(header::IF_NONE_MATCH).is_some_and(|tags| tags.trim() == "*" || tags.contains(&tag)) {
         StatusCode::NOT_MODIFIED.into_response()
+    } else if field(header::IF_MATCH).is_some_and(|tags| tags.trim() != "*" && !tags.contains(&tag)) {
+        StatusCode::PRECONDITION_FAILED.into_response()
     } else {
         let kind = file.content_type.parse().unwrap_or(mime::APPLICATION_OCTET_STREAM);
-        match ServeFile::new_with_mime(place(&web.files, &id), &kind).oneshot(request).await {
-            Ok(response) => response.map(Body::new),
-            Err(never) => match never {},
+        match web.files.give(&id, &kind, request).await {
+            Ok(response) => response,
+            Err(error) => {
+                error!(%error, id, "a file could not be given out");
+                return refuse(StatusCode::BAD_GATEWAY, "try again later");
+            }
         }
     };
     let success = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
@@ -107,7 +114,7 @@ pub async fn give(
 /// Removes what is too old, now and then, until the server ends. Finishes first what a crash has interrupted.
 pub async fn sweep_forever(web: Arc<Web>) {
     if let Err(error) = make_good(&web).await {
-        error!(%error, directory = %web.files.display(), "interrupted uploads could not be cleared away");
+        error!(%error, "interrupted uploads could not be cleared away");
     }
     loop {
         for host in web.hosts.values() {
@@ -173,12 +180,11 @@ async fn receive(web: &Web, host: &WebHost, slot: &Slot, body: Body) -> Result<(
         error!(%error, user = %slot.owner, "an uploaded file could not be stored");
         Failure::Ours
     };
-    let arriving =
-        Arriving::create(web.files.join("incoming").join(&slot.id)).await.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Failure::Client(StatusCode::CONFLICT, "the file is being uploaded already"),
-            _ => ours(error),
-        })?;
-    let mut file = fs::OpenOptions::new().write(true).open(&arriving.path).await.map_err(ours)?;
+    let domain = config.domain.as_str();
+    let mut arriving = web.files.receive(domain, &slot.id, slot.size).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::Client(StatusCode::CONFLICT, "the slot has been used"),
+        _ => ours(error),
+    })?;
     let mut missing = slot.size;
     let mut chunks = body.into_data_stream();
     loop {
@@ -195,72 +201,21 @@ async fn receive(web: &Web, host: &WebHost, slot: &Slot, body: Body) -> Result<(
             return Err(Failure::Client(StatusCode::PAYLOAD_TOO_LARGE, "the file is longer than the slot"));
         };
         missing = rest;
-        file.write_all(&chunk).await.map_err(ours)?;
+        arriving.write(chunk).await.map_err(ours)?;
     }
     if missing > 0 {
         return Err(Failure::Client(StatusCode::BAD_REQUEST, "the file is shorter than the slot"));
     }
-    file.flush().await.map_err(ours)?;
-    file.sync_all().await.map_err(ours)?;
-    drop(file);
+    arriving.complete().await.map_err(ours)?;
     let store = web.shared.engine.store.as_ref();
-    let entered = ledger::enter(store, config.domain.as_str(), &File::of(slot), config.quota).await;
+    let entered = ledger::enter(store, domain, &File::of(slot), config.quota).await;
     let position = entered.map_err(|error| match error {
         NotEntered::Taken => Failure::Client(StatusCode::CONFLICT, "the file has been uploaded already"),
         NotEntered::OverQuota => Failure::Client(StatusCode::INSUFFICIENT_STORAGE, "you have no room for the file"),
         NotEntered::Store(error) => ours(io::Error::other(error)),
     })?;
     store.durable(position).await.map_err(|error| ours(io::Error::other(error)))?;
-    arriving.settle(place(&web.files, &slot.id)).await.map_err(ours)
-}
-
-/// A file on its way. Unless it arrives it leaves nothing.
-struct Arriving {
-    path: PathBuf,
-    settled: bool,
-}
-
-impl Arriving {
-    async fn create(path: PathBuf) -> io::Result<Arriving> {
-        if let Some(directory) = path.parent() {
-            fs::create_dir_all(directory).await?;
-        }
-        fs::OpenOptions::new().write(true).create_new(true).open(&path).await?;
-        Ok(Arriving { path, settled: false })
-    }
-
-    /// Moves the file to its place, for good.
-    async fn settle(mut self, place: PathBuf) -> io::Result<()> {
-        // It is in the ledger: should the move fail, the next start makes it good.
-        self.settled = true;
-        settle(&self.path, &place).await
-    }
-}
-
-impl Drop for Arriving {
-    fn drop(&mut self) {
-        if !self.settled
-            && let Err(error) = std::fs::remove_file(&self.path)
-        {
-            warn!(%error, file = %self.path.display(), "an interrupted upload could not be removed");
-        }
-    }
-}
-
-async fn settle(from: &path::Path, place: &path::Path) -> io::Result<()> {
-    let Some(directory) = place.parent() else { return Err(io::ErrorKind::NotFound.into()) };
-    fs::create_dir_all(directory).await?;
-    fs::rename(from, place).await?;
-    // The directory's own entry, and, should it be new, its parent's.
-    for directory in [Some(directory), directory.parent()].into_iter().flatten() {
-        fs::File::open(directory).await?.sync_all().await?;
-    }
-    Ok(())
-}
-
-/// Where a file lies. Files of the same day or so share a directory.
-fn place(files: &path::Path, id: &str) -> PathBuf {
-    files.join(id.get(..6).unwrap_or("other")).join(id)
+    arriving.settle().await.map_err(ours)
 }
 
 async fn find(web: &Web, headers: &HeaderMap, id: &str) -> Result<Option<File>, xeps::store::StoreError> {
@@ -277,16 +232,19 @@ async fn find(web: &Web, headers: &HeaderMap, id: &str) -> Result<Option<File>, 
 
 /// Clears away what uploads have left that were under way when the server ended.
 async fn make_good(web: &Web) -> io::Result<()> {
-    let mut entries = match fs::read_dir(web.files.join("incoming")).await {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    while let Some(entry) = entries.next_entry().await? {
-        let id = entry.file_name().to_string_lossy().into_owned();
-        match find(web, &HeaderMap::new(), &id).await.map_err(io::Error::other)? {
-            Some(_) => settle(&entry.path(), &place(&web.files, &id)).await?,
-            None => fs::remove_file(entry.path()).await?,
+    match &web.files {
+        Files::Directory(files) => {
+            for id in files.interrupted().await? {
+                match find(web, &HeaderMap::new(), &id).await.map_err(io::Error::other)? {
+                    Some(_) => files.resume(&id).await?,
+                    None => files.abandon(&id).await?,
+                }
+            }
+        }
+        Files::Bucket(files) => {
+            for upload in web.hosts.values().filter_map(|host| host.upload.as_ref()) {
+                files.clear(upload.domain.as_str()).await?;
+            }
         }
     }
     Ok(())
@@ -304,10 +262,8 @@ async fn sweep(web: &Web, host: &WebHost) -> io::Result<()> {
             return Ok(());
         }
         for file in old {
-            match fs::remove_file(place(&web.files, &file.id)).await {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => ledger::strike(store, config.domain.as_str(), &file).await.map_err(io::Error::other)?,
-            }
+            web.files.remove(&file.id).await?;
+            ledger::strike(store, config.domain.as_str(), &file).await.map_err(io::Error::other)?;
         }
     }
 }
@@ -343,11 +299,5 @@ mod tests {
         ] {
             assert_eq!(is_harmless(kind), harmless, "{kind}");
         }
-    }
-
-    #[test]
-    fn every_file_has_a_place_below_the_directory() {
-        let place = place(path::Path::new("/data/uploads"), "006553f100-aBcDeFgHiJkLmNoP");
-        assert_eq!(place, path::Path::new("/data/uploads/006553/006553f100-aBcDeFgHiJkLmNoP"));
     }
 }

@@ -4,7 +4,7 @@ mod claims;
 mod managed;
 
 use super::guests::Pass;
-use super::link::{Aloft, arrived, broken, closing_time, give_back, stopped, too_late};
+use super::link::{Aloft, UNREAD, arrived, broken, closing_time, give_back, stopped, too_late};
 use super::open::{bid_farewell, watch};
 use super::remotes::{Carrier, Pair};
 use super::verify::Claim;
@@ -65,9 +65,6 @@ pub async fn serve(shared: &Arc<Shared>, federation: &Arc<Federation>, socket: T
         resting.watch(shared, federation).await;
     }
 }
-
-/// Bytes of answers that wait for a peer. Stanzas are taken from lines only when nothing waits: more than this is an attack.
-const UNREAD: usize = 512 * 1024;
 
 struct Incoming<'a> {
     shared: &'a Arc<Shared>,
@@ -222,7 +219,7 @@ impl Incoming<'_> {
             }
             Event::Stanza(stanza) => {
                 // Who has something to say has nothing to settle any more.
-                self.speaks_from.as_mut().into_iter().for_each(|from| *from = Instant::now().min(*from));
+                self.speaks_from = Some(Instant::now());
                 // On the heap, so that an idle connection does not keep room for it.
                 let count = self.count(&stanza);
                 let written = Box::pin(arrived(self.shared, self.federation, stanza, count)).await;

@@ -12,6 +12,10 @@ use xeps::store::{Batch, Position};
 /// What is taken from a line at a time. When the connection breaks meanwhile, nobody knows how much of it has arrived.
 const BATCH: usize = 64 * 1024;
 
+/// Bytes that wait for a peer to read them. Stanzas are taken from lines only when nothing waits, and what a stream that is taken up
+/// sends again is bounded by its window, far below this: more than this are answers, and an attack.
+pub const UNREAD: usize = 2 << 20;
+
 /// The stanzas that have been taken from lines, and whose bytes the system has not taken yet.
 #[derive(Default)]
 pub struct Aloft {

@@ -6,7 +6,7 @@
 
 use super::acks::Acks;
 use super::backoff::Backoff;
-use super::link::{Aloft, arrived, broken, closing_time, give_back, stopped, too_late};
+use super::link::{Aloft, UNREAD, arrived, broken, closing_time, give_back, stopped, too_late};
 use super::open::{Link, Opened, Trouble, bid_farewell, open};
 use super::remotes::Carrier;
 use super::{Federation, Lines, chance};
@@ -265,6 +265,10 @@ impl Task {
                     // The other events belong to negotiation, which is over.
                     _ => {}
                 }
+            }
+            if link.initiator.output().len() > UNREAD {
+                info!("the peer asks and asks and does not read the answers: the connection is given up");
+                return None;
             }
             if link.initiator.output().is_empty() {
                 aloft.landed();

@@ -141,6 +141,7 @@ impl Broken {
                 address.as_ref().is_some_and(|address| address.domain() == domain.as_str())
             };
             let (own, others) = left.into_iter().partition(|one| is(&one.from, local) && is(&one.to, remote));
+            carrier.hold(0);
             carrier.put_back(own, now);
             left = others;
         }

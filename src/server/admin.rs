@@ -1,10 +1,10 @@
 //! What an operator can do, on a running server and on the store of one that is not running.
 
-use super::assemble;
 use super::invitations;
 use super::ports;
 use super::rooms;
-use crate::admin::{Access, Admin, AdminError, Device, Invited, Room, Status, StoreReport, User, Wanted};
+use super::{assemble, channels};
+use crate::admin::{Access, Admin, AdminError, Device, Invited, Post, Room, Status, StoreReport, User, Wanted};
 use crate::config::{AccountName, Config, DomainName, Secret};
 use crate::doctor::{Doctor, Report};
 use crate::engine::Engine;
@@ -136,6 +136,10 @@ impl Admin for Operator {
         invitations::invite(&self.config, self.store.as_ref(), wanted, port).await
     }
 
+    async fn channel_post(&self, post: &Post) -> Result<(), AdminError> {
+        channels::post(&self.config, &self.engine, post).await
+    }
+
     async fn set_log_filter(&self, filter: &str) -> Result<(), AdminError> {
         self.logs.set(filter).map_err(AdminError::Invalid)?;
         *self.log_filter.lock() = filter.to_owned();
@@ -246,6 +250,10 @@ impl Admin for Offline {
     async fn invite(&self, wanted: &Wanted) -> Result<Invited, AdminError> {
         let port = self.config.listen.https.addresses.first().map(|address| address.port()).filter(|port| *port != 0);
         invitations::invite(&self.config, self.open().await?.as_ref(), wanted, port).await
+    }
+
+    async fn channel_post(&self, _: &Post) -> Result<(), AdminError> {
+        Err(AdminError::Refused("no server is running".to_owned()))
     }
 
     async fn set_log_filter(&self, _: &str) -> Result<(), AdminError> {
@@ -390,7 +398,7 @@ async fn replace(store: &dyn Store, user: &BareJid, record: &AccountRecord) -> R
 }
 
 /// The position of everything that was written so far.
-async fn newest(store: &dyn Store) -> Result<Position, AdminError> {
+pub(super) async fn newest(store: &dyn Store) -> Result<Position, AdminError> {
     Ok(store.commit(Batch::new()).await.map_err(store_failed)?.position)
 }
 

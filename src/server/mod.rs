@@ -2,6 +2,7 @@
 
 mod admin;
 mod assemble;
+mod channels;
 mod invitations;
 mod ports;
 mod rooms;
@@ -93,7 +94,7 @@ async fn serve(
         federation.restore(store.as_ref()).await.map_err(|error| format!("the store cannot be used: {error}"))?;
     }
     let port = listeners.https_port().unwrap_or_default();
-    let web = Arc::new(Web::new(shared.clone(), config.clone(), over_http.uploads, over_http.endpoints, port));
+    let web = Arc::new(Web::new(shared.clone(), config.clone(), over_http.uploads, over_http.endpoints, port)?);
     let listening = listeners.addresses();
     let (health, watched_health) = watch::channel(Health::Starting);
     let mut accepting = listeners.start(&shared, &web, metrics, watched_health)?;
@@ -111,6 +112,10 @@ async fn serve(
         let (engine, patience) = (engine.clone(), config.limits.session.wake_after.get());
         async move { engine.wake_restored(patience).await }
     });
+    let expiring = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.expire_forever().await }
+    });
     let reloading = tokio::spawn(reload_at_hangup(shared.clone(), config.clone()));
     let certificates = config.hosts.keys().map(|d| shared.tls.host(Some(d.as_str())).certificate().clone()).collect();
     eprintln!("{}", banner(&config, &Facts { source, listening, certificates, accounts }));
@@ -125,6 +130,7 @@ async fn serve(
     sleepers.abort();
     waking.abort();
     engine.dismiss_residents().await;
+    expiring.abort();
     let _ = stop.send(true);
     take_down(&engine, &shared, carrying).await;
     accepting.shutdown().await;

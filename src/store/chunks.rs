@@ -412,6 +412,51 @@ mod tests {
     }
 
     #[test]
+    fn entries_that_are_written_together_are_found_and_changed_one_by_one() {
+        let store = Chunked::new(Box::new(Memory::default()));
+        let log = LogKey::new("juliet", "archive");
+        let text = |id: u64| Bytes::from(format!("text {id}"));
+        let all: Changes = (1..=20).map(|id| (keys::entry(log, Seq(id)), Some(text(id)))).collect();
+        store.apply_over(Seq(0), &all, 20).expect("applied");
+        assert_eq!(physical(&store).len(), 1);
+        let long = Bytes::from(vec![7; 9000]);
+        let changes = Changes::from([
+            (keys::entry(log, Seq(3)), None),
+            (keys::entry(log, Seq(9)), Some(long.clone())),
+            (keys::entry(log, Seq(20)), None),
+            (keys::entry(log, Seq(21)), Some(text(21))),
+        ]);
+        store.apply_over(Seq(20), &changes, 21).expect("applied");
+        assert_eq!(physical(&store).len(), 7, "two packs, a head with its three pieces, and what came alone");
+        let value = |id| if id == 9 { long.clone() } else { text(id) };
+        let there: Vec<u64> = (1..=21).filter(|id| ![3, 20].contains(id)).collect();
+        for id in 0..=22 {
+            let expected = there.contains(&id).then(|| value(id));
+            assert_eq!(store.get(&keys::entry(log, Seq(id))).expect("read"), expected, "{id}");
+        }
+        for (from, to) in [(0, 99), (1, 8), (2, 4), (5, 12), (9, 9), (10, 20), (20, 21), (22, 30)] {
+            for direction in [Direction::Forward, Direction::Backward] {
+                let mut found = Vec::new();
+                let visit: Visit<'_> = &mut |key, read| {
+                    let id = keys::seq_of(key).expect("an id").0;
+                    assert_eq!(read, value(id));
+                    found.push(id);
+                    Ok(ControlFlow::Continue(()))
+                };
+                store.scan(&keys::entries(log, Seq(from), Seq(to)), direction, visit).expect("scanned");
+                let mut expected: Vec<u64> = there.iter().copied().filter(|id| (from..=to).contains(id)).collect();
+                if direction == Direction::Backward {
+                    expected.reverse();
+                }
+                assert_eq!(found, expected, "{from} to {to}");
+            }
+        }
+        let none: Changes = there.iter().map(|id| (keys::entry(log, Seq(*id)), None)).collect();
+        store.apply_over(Seq(21), &none, 22).expect("applied");
+        assert!(physical(&store).is_empty());
+    }
+
+    #[test]
     fn a_missing_or_changed_piece_is_noticed() {
         let store = Chunked::new(Box::new(Memory::default()));
         put(&store, b"\x02key", Some(vec![7; 9000]), 1);

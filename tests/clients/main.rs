@@ -1,10 +1,11 @@
-//! The server as real clients meet it: two client libraries in Python, and a program that people chat with.
+//! The server as real clients meet it: three client libraries in Python, and a program that people chat with.
 //!
 //! Each test starts a server of its own and runs one scenario of `scenarios/` against it.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod gajim;
 mod profanity;
 
 use std::path::PathBuf;
@@ -41,6 +42,11 @@ scenarios! {
         messages_from_while_one_was_away_are_in_the_archive
         nobody_reads_somebody_elses_archive
         what_accompanies_conversations_is_kept_as_it_was_sent
+    }
+    asleep {
+        a_phone_that_sleeps_is_woken_and_has_missed_nothing
+        a_phone_that_starts_anew_reads_what_it_has_missed_in_the_archive
+        a_phone_whose_user_does_not_look_is_left_in_peace
     }
     blocking {
         a_blocked_friend_sees_the_user_go_and_come_back

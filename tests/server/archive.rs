@@ -1,7 +1,7 @@
 //! The archive (XEP-0313) and what it promises: an acknowledged message is in it, whatever happens to those who should have it,
 //! and it is in there once.
 
-use crate::support::{Client, Server, user};
+use crate::support::{Client, Server, user, wait};
 use wire::xml::Element;
 
 const SM: &str = "urn:xmpp:sm:3";
@@ -113,4 +113,30 @@ fn a_message_that_is_delivered_twice_is_archived_once() {
     let id = archived(&first, &user("juliet")).expect("it is archived");
     assert_eq!(archived(&second, &user("juliet")), Some(id.clone()));
     assert_eq!(archive(&mut juliet), [("Hark!".to_owned(), id)]);
+}
+
+/// The server goes round and removes what is too old of accounts that nobody uses.
+#[test]
+fn what_is_too_old_goes_without_anybody_touching_it() {
+    let mut server = Server::configured("default_host.archive.expiry = '1s'");
+    server.add_user("juliet");
+    server.add_user("romeo");
+    let mut romeo = server.log_in("romeo", "garden");
+    romeo.send(format!("<message to='{}' type='chat'><body>Arise, fair sun</body></message>", user("juliet")));
+    romeo.settle();
+    let kept = |server: &Server| {
+        let file = server.scratch().join("export");
+        let exported = server.oriole(&["store", "export", file.to_str().unwrap()]);
+        assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        text.lines().filter(|line| line.contains("\"kind\":\"archive\"")).count()
+    };
+    assert_eq!(kept(&server), 2, "at both");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    // It begins with a round.
+    server.sigterm();
+    server.wait();
+    server.restart();
+    wait::until(|| (kept(&server) == 0).then_some(())).expect("the round");
 }

@@ -13,6 +13,7 @@ mod killed;
 mod lifecycle;
 mod limits;
 mod nodes;
+mod object_store;
 mod phone;
 mod push;
 mod restart;

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::net::TcpStream;
 
 /// The path of a slot with its proof, and without.
-fn slot(client: &mut Client, attributes: &str) -> (String, String) {
+pub fn slot(client: &mut Client, attributes: &str) -> (String, String) {
     let request = format!("<request xmlns='urn:xmpp:http:upload:0' {attributes}/>");
     let answer = client.iq("get", Some(&format!("upload.{DOMAIN}")), &request);
     let slot = answer.children().next().unwrap().clone();
@@ -18,7 +18,7 @@ fn slot(client: &mut Client, attributes: &str) -> (String, String) {
     (path("put"), path("get"))
 }
 
-fn put(server: &Server, path: &str, content_type: &str, body: &[u8]) -> Answer {
+pub fn put(server: &Server, path: &str, content_type: &str, body: &[u8]) -> Answer {
     http(server.web(), &format!("PUT {path} HTTP/1.1\r\nContent-Type: {content_type}"), body)
 }
 
@@ -58,6 +58,17 @@ fn parts_of_a_file_and_conditions() {
     let tag = head.header("etag").unwrap();
     let known = http(server.web(), &format!("GET {link} HTTP/1.1\r\nIf-None-Match: {tag}"), b"");
     assert_eq!((known.status, known.body.len()), (304, 0));
+    for (condition, status) in [
+        (format!("Range: bytes=3-5\r\nIf-Range: {tag}"), 206),
+        ("Range: bytes=3-5\r\nIf-Range: \"another\"".to_owned(), 200),
+        ("If-None-Match: \"another\"".to_owned(), 200),
+        ("If-None-Match: *".to_owned(), 304),
+        (format!("If-Match: {tag}"), 200),
+        ("If-Match: \"another\"".to_owned(), 412),
+    ] {
+        let answer = http(server.web(), &format!("GET {link} HTTP/1.1\r\n{condition}"), b"");
+        assert_eq!(answer.status, status, "{condition}");
+    }
     let cors = http(server.web(), &format!("GET {link} HTTP/1.1\r\nOrigin: https://chat.example"), b"");
     assert_eq!(cors.header("access-control-allow-origin"), Some("*"));
 }
@@ -104,12 +115,19 @@ fn no_way_leads_out_of_the_directory() {
         "/upload/%2e%2e/oriole.toml",
         "/upload/..%5c..%5coriole.toml",
         "/upload/006553f100-aaaaaaaaaaaaaaaa/..%2f..%2foriole.toml",
+        "/upload/%252e%252e/%252e%252e%252foriole.toml",
+        "/upload/..%c0%af..%c0%aforiole.toml",
+        "/upload/....//....//oriole.toml",
+        "/upload/.%2e/oriole.toml",
+        "/upload/006553f100-aaaaaaaaaaaaaaaa/%2e%2e",
         "/upload/incoming/x",
         "/upload//etc/passwd",
         "/upload/%00/x",
     ] {
         let answer = get(&server, path);
         assert!(matches!(answer.status, 400 | 404), "{path}: {answer:?}");
+        let put = http(server.web(), &format!("PUT {path}?v=AAAA HTTP/1.1"), b"x");
+        assert!(matches!(put.status, 400 | 403 | 404 | 405), "{path}: {put:?}");
     }
 }
 
@@ -118,7 +136,7 @@ fn what_could_run_in_a_browser_is_not_shown() {
     let server = server();
     server.add_user("juliet");
     let mut juliet = server.log_in("juliet", "balcony");
-    for (name, kind) in [("a.html", "text/html"), ("a.svg", "image/svg+xml")] {
+    for (name, kind) in [("a.html", "text/html"), ("a.svg", "image/svg+xml"), ("a.zip", "application/zip")] {
         let attributes = format!("filename='{name}' size='8' content-type='{kind}'");
         let (place, link) = slot(&mut juliet, &attributes);
         assert_eq!(put(&server, &place, kind, b"<script>").status, 201);

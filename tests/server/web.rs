@@ -30,6 +30,22 @@ fn host_meta_tells_where_the_streams_are() {
     }
 }
 
+/// XEP-0487 section 2.1.
+#[test]
+fn host_meta_tells_where_all_streams_are_when_the_addresses_are_known() {
+    let server = Server::configured(&format!(
+        "http.public_addresses = ['192.0.2.7', '2001:db8::7']\nhosts.'{DOMAIN}'.public_url = 'https://web.capulet.example'"
+    ));
+    let meta: serde_json::Value = serde_json::from_str(&get(&server, "/.well-known/host-meta.json").text()).unwrap();
+    assert_eq!(meta["xmpp"]["ttl"], 3600);
+    // The ports of the other streams of this server are not known before it runs, so nothing is said of them.
+    let [websocket, bosh] = meta["links"].as_array().unwrap().as_slice() else { panic!("{meta}") };
+    assert_eq!(websocket["href"], "wss://web.capulet.example/xmpp-websocket");
+    for link in [websocket, bosh] {
+        assert_eq!((&link["sni"], &link["ips"][1]), (&"web.capulet.example".into(), &"2001:db8::7".into()));
+    }
+}
+
 #[test]
 fn a_person_sees_a_page() {
     let page = get(&server(), "/");
@@ -308,6 +324,12 @@ fn an_open_channel_is_a_feed() {
     for node in ["letters/to romeo", "diary"] {
         asks(&format!("<publish node='{node}'><item id='1'>{entry}</item></publish>"));
     }
+    let mut command = crate::support::server::program();
+    let config = server.config_file();
+    command.arg("--config").arg(config).args(["channel", "post", "letters/to romeo", "--title", "From the operator"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"Be <well>.\n").unwrap();
+    assert!(child.wait().unwrap().success());
     asks("<publish node='letters/to romeo'><item id='2'><mood xmlns='urn:example:mood'/></item></publish>");
 
     let path = "/channels/letters%2Fto%20romeo";
@@ -319,7 +341,7 @@ fn an_open_channel_is_a_feed() {
         feed.children_named("entry", atom).map(|entry| entry.child("title", atom).unwrap().text()).collect();
     assert_eq!(
         (feed.child("title", atom).unwrap().text().as_str(), entries),
-        ("Letters <script/>", vec!["Good night".to_owned()])
+        ("Letters <script/>", vec!["From the operator".to_owned(), "Good night".to_owned()])
     );
     assert!(answer.text().contains("/channels/letters%2Fto%20romeo'") && !answer.text().contains("mood"));
 

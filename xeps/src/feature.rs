@@ -12,7 +12,8 @@ use crate::state::States;
 use crate::store::{Seq, Store, StoreError};
 use async_trait::async_trait;
 use std::net::IpAddr;
-use wire::jid::Jid;
+use wire::datetime::Timestamp;
+use wire::jid::{BareJid, Jid};
 use wire::stanza::{Child, Condition, IqType, Stanza, StanzaError};
 use wire::xml::Element;
 
@@ -168,6 +169,7 @@ pub enum Hook {
     Recall,
     SessionEnded,
     AccountRemoved,
+    Expiry,
     PresenceMissed,
     Nodes,
     CardChanged,
@@ -329,6 +331,12 @@ pub trait Feature: Send + Sync {
 
     /// The account is about to be deleted with everything the store has of it.
     async fn account_removed(&self, _: &mut Cx<'_>, _: &mut Account) -> Outcome {
+        Ok(())
+    }
+
+    /// Removes what is too old of an account that may be asleep, for which nobody may have come in a long time. Asked for each account
+    /// now and then. Nothing is held: others may use the account meanwhile.
+    async fn expire(&self, _: &dyn Store, _user: &BareJid, _now: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -5,11 +5,14 @@
 
 use crate::context::Cx;
 use crate::feature::{About, Outcome};
+use crate::store::{Store, StoreError};
 use async_trait::async_trait;
+use wire::datetime::Timestamp;
 use wire::jid::BareJid;
 use wire::stanza::Stanza;
 
 /// A served domain with addresses of its own.
+#[async_trait]
 pub trait Service: Send + Sync {
     /// Its name and the specifications it implements; hooks and requests mean nothing here.
     fn about(&self) -> &'static About;
@@ -25,6 +28,18 @@ pub trait Service: Send + Sync {
     /// what they share is in the store. Usually there is one.
     fn lane(&self, _stanza: &Stanza) -> u64 {
         0
+    }
+
+    /// Removes what is too old of one resident, the first whose localpart is greater than `after`, and says which that was; None
+    /// when there are no more. Nothing is held: others may use the resident meanwhile.
+    async fn expire_next(
+        &self,
+        _store: &dyn Store,
+        _domain: &BareJid,
+        _after: Option<&str>,
+        _now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        Ok(None)
     }
 }
 

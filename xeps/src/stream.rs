@@ -4,7 +4,7 @@
 use crate::feature::{About, Coverage, Xep};
 
 /// One statement per part of a connection. They name no hooks, no requests and nothing for service discovery.
-pub static ABOUTS: [About; 5] = [
+pub static ABOUTS: [About; 6] = [
     About {
         name: "stream",
         xeps: &[
@@ -13,7 +13,7 @@ pub static ABOUTS: [About; 5] = [
                 number: 198,
                 version: "1.6.3",
                 coverage: Coverage::Complete,
-                note: "resumption after a restart of the server for clients; between servers on streams that go one way and were opened by a certificate",
+                note: "resumption also after a restart of the server; between servers also both ways and by dialback, and after a restart of the one that was called",
             },
             Xep {
                 number: 352,
@@ -92,6 +92,26 @@ pub static ABOUTS: [About; 5] = [
                 version: "1.0.1",
                 coverage: Coverage::Partial,
                 note: "a pair that has a stream of its own does not move to a later bidirectional one",
+            },
+        ],
+        ..About::NOTHING
+    },
+    About {
+        name: "web",
+        xeps: &[
+            Xep {
+                number: 124,
+                version: "1.11.2",
+                coverage: Coverage::Partial,
+                note: "one stream a session; the content type of answers cannot be chosen",
+            },
+            Xep { number: 156, version: "1.4.0", coverage: Coverage::Complete, note: "" },
+            Xep { number: 206, version: "1.4", coverage: Coverage::Complete, note: "" },
+            Xep {
+                number: 487,
+                version: "0.1.0",
+                coverage: Coverage::Complete,
+                note: "served when the public addresses are configured; no keys are pinned",
             },
         ],
         ..About::NOTHING

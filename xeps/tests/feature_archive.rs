@@ -4,6 +4,8 @@ use std::time::Duration;
 use wire::datetime::Timestamp;
 use xeps::archive::{Policy, Retention};
 use xeps::catch_up::CatchUp;
+use xeps::clock::Clock;
+use xeps::feature::Hook;
 use xeps::store::{LogQuery, Seq, Store};
 use xeps::testing::{Arrival, World, canonical, now_or_never, stanza};
 use xeps::{Settings, features, mam};
@@ -430,4 +432,22 @@ fn where_archives_are_not_searched_nothing_speaks_of_it() {
     let form = world.asks(BALCONY, &format!("<iq type='get' id='f'><query xmlns='{MAM}'/></iq>"));
     let info = world.asks(BALCONY, "<iq type='get' id='i'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
     assert!(!form.contains("fulltext") && !info.contains("fulltext") && info.contains(MAM));
+}
+
+#[test]
+fn what_nobody_touches_expires_all_the_same() {
+    let mut world = world();
+    world.arrives(&from_romeo("1", "<body>Hi</body>"));
+    let user = wire::jid::BareJid::parse("juliet@example.org").unwrap();
+    let expire = |world: &World| {
+        for feature in world.host.registry.chain(Hook::Expiry) {
+            now_or_never(feature.expire(&world.store, &user, world.clock.now())).unwrap();
+        }
+    };
+    world.wait(Duration::from_secs(364 * 24 * 3600));
+    expire(&world);
+    assert_eq!(archived(&world), ["1"]);
+    world.wait(Duration::from_secs(2 * 24 * 3600));
+    expire(&world);
+    assert!(archived(&world).is_empty());
 }

@@ -184,7 +184,6 @@ impl Incoming<'_> {
         let ticket = self.ticket.take()?;
         let suspended = self.stream.suspend()?;
         debug!(h = suspended.received(), "the stream may be taken up again");
-        self.carriers.iter().for_each(|carrier| carrier.hold(0));
         let broken = Broken {
             suspended,
             written: self.written,

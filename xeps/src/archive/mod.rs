@@ -20,10 +20,11 @@ use crate::delivery::{Delivery, Incoming};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::mam::{self, Bounds, EXTENDED, FULL_TEXT, GROUPCHAT_FIELD, NS, Query, Search};
 use crate::stanza_id;
-use crate::store::{Batch, Expect, Key, LogQuery, Seq, Store, StoreError};
+use crate::store::{Batch, Expect, Key, LogKey, LogQuery, Seq, Store, StoreError, Summary};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use async_trait::async_trait;
 use std::time::Duration;
+use wire::datetime::Timestamp;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Condition, MessageType, Stanza};
 use wire::xml::Element;
@@ -97,7 +98,7 @@ const COMMON: About = About {
         IqKey::get(Scope::Nobody, "prefs", NS),
         IqKey::set(Scope::Nobody, "prefs", NS),
     ],
-    hooks: &[Hook::MessageSent, Hook::MessageReceived, Hook::SessionBound, Hook::Recall],
+    hooks: &[Hook::MessageSent, Hook::MessageReceived, Hook::SessionBound, Hook::Recall, Hook::Expiry],
     ..About::NOTHING
 };
 
@@ -127,13 +128,20 @@ pub struct Archive {
 struct Known {
     /// None until they are needed.
     prefs: Option<Prefs>,
-    /// Messages until the archive is looked after again.
-    until_tended: u32,
+    /// Messages until the archive is looked after again. None until the first one.
+    until_tended: Option<u32>,
 }
 
 impl Archive {
     pub fn new(config: Config) -> Self {
         Archive { config }
+    }
+
+    /// Removes what may not stay any longer, and says what is left.
+    async fn look_after(&self, cx: &mut Cx<'_>, log: LogKey<'_>) -> Result<Summary, StoreError> {
+        let (left, written) = self.config.retention.enforce(cx.store, log, cx.clock.now()).await?;
+        cx.written = cx.written.max(written);
+        Ok(left)
     }
 
     /// Stages the message for the archive. Returns its id there; None if it does not belong there.
@@ -153,15 +161,16 @@ impl Archive {
         }
         let user = account.user.clone();
         let log = mam::log(user.as_str());
+        let id = cx.reserve();
         let known: &mut Known = account.states.of();
-        known.until_tended = known.until_tended.checked_sub(1).unwrap_or(TEND_EVERY);
-        if known.until_tended == TEND_EVERY {
-            self.config.retention.enforce(cx, log).await?;
+        let left = known.until_tended.unwrap_or_else(|| first_tended(id));
+        known.until_tended = Some(left.checked_sub(1).unwrap_or(TEND_EVERY));
+        if left == 0 {
+            self.look_after(cx, log).await?;
         }
         if message.has_child("retract", retraction::NS) {
             retraction::bury(cx, log, correspondent, message).await?;
         }
-        let id = cx.reserve();
         let mut batch = Batch::new();
         batch.append_at(log, id, &tags(message, &user, correspondent), mam::encode(message));
         cx.stage(batch);
@@ -228,7 +237,7 @@ impl Archive {
         let query = Query::parse(&asked, &cx.host.ids, self.config.search)?;
         let user = account.user.clone();
         let log = mam::log(user.as_str());
-        self.config.retention.enforce(cx, log).await?;
+        self.look_after(cx, log).await?;
         let expired = self.config.retention.expired(cx.clock.now());
         let page = mam::fetch(cx.store, log, &query, Bounds { max: PAGE, bytes: PAGE_BYTES, expired }).await?;
 
@@ -248,7 +257,7 @@ impl Archive {
 
     /// Section 5.
     async fn metadata(&self, cx: &mut Cx<'_>, account: &Account) -> Result<Answer, Halt> {
-        let archive = self.config.retention.enforce(cx, mam::log(account.user.as_str())).await?;
+        let archive = self.look_after(cx, mam::log(account.user.as_str())).await?;
         Ok(Answer::Result(mam::metadata(&archive, &cx.host.ids)))
     }
 }
@@ -319,12 +328,16 @@ impl Feature for Archive {
         _: &Element,
         bound: &mut Element,
     ) -> Outcome {
-        let archive = self.config.retention.enforce(cx, mam::log(account.user.as_str())).await?;
+        let archive = self.look_after(cx, mam::log(account.user.as_str())).await?;
         bound.push(mam::metadata(&archive, &cx.host.ids));
         if let (Some(session), Some(last)) = (account.session_mut(session), archive.last) {
             session.states.of::<CatchUp>().add((Seq::MIN, last));
         }
         Ok(())
+    }
+
+    async fn expire(&self, store: &dyn Store, user: &BareJid, now: Timestamp) -> Result<(), StoreError> {
+        self.config.retention.enforce(store, mam::log(user.as_str()), now).await.map(|_| ())
     }
 
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
@@ -338,6 +351,14 @@ impl Feature for Archive {
             (_, false) => Ok(Answer::Result(self.prefs(cx.store, account).await?.to_element())),
         }
     }
+}
+
+/// After how many messages the archive of an account that has just woken is looked after. Many wake for one message only, so
+/// that is drawn by lot, from the time.
+fn first_tended(id: Seq) -> u32 {
+    // Multiples of the golden ratio are spread evenly over the turn of 64 bits.
+    let lot = id.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    u32::try_from(lot).unwrap_or(0) % TEND_EVERY
 }
 
 fn prefs_key(user: &BareJid) -> Key<'_> {

@@ -46,8 +46,11 @@ pub use options::Preset;
 
 use crate::feature::{About, Coverage, Xep};
 use crate::service::{Resident, Service};
+use crate::store::{Store, StoreError};
+use async_trait::async_trait;
 use creation::Shared;
 use std::sync::Arc;
+use wire::datetime::Timestamp;
 use wire::jid::BareJid;
 
 pub static ABOUT: About = About {
@@ -123,6 +126,7 @@ impl Rooms {
     }
 }
 
+#[async_trait]
 impl Service for Rooms {
     fn about(&self) -> &'static About {
         &ABOUT
@@ -137,5 +141,22 @@ impl Service for Rooms {
             None => Box::new(lobby::Lobby::new(address.clone(), self.shared.clone())),
             Some(_) => Box::new(seat::Seat::new(address.clone(), self.shared.clone())),
         }
+    }
+
+    async fn expire_next(
+        &self,
+        store: &dyn Store,
+        domain: &BareJid,
+        after: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        let Some((local, _)) = store.list(domain.as_str(), records::ROOM, after, 1).await?.pop() else {
+            return Ok(None);
+        };
+        if let Ok(room) = BareJid::from_parts(Some(&local), domain.as_str()) {
+            let expired = retention::expired(now, self.shared.config.archive_expiry);
+            retention::enforce(store, records::archive(&room), expired).await?;
+        }
+        Ok(Some(local))
     }
 }

@@ -16,14 +16,14 @@ use crate::context::Cx;
 use crate::delivery::{Delivery, Incoming};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::stanza_id;
-use crate::store::{Batch, Entry, LogKey, LogQuery, Seq, StoreError, Summary};
+use crate::store::{Batch, Entry, LogKey, LogQuery, Seq, Store, StoreError, Summary};
 use crate::stored::{stanza_from_bytes, stanza_to_bytes};
 use async_trait::async_trait;
 use rules::{Worth, judge};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use wire::datetime::Timestamp;
-use wire::jid::Jid;
+use wire::jid::{BareJid, Jid};
 use wire::stanza::{Condition, Stanza, StanzaError};
 use wire::xml::Element;
 
@@ -71,6 +71,7 @@ static ABOUT: About = About {
         Hook::SessionEnded,
         Hook::Recall,
         Hook::Nodes,
+        Hook::Expiry,
     ],
     ..About::NOTHING
 };
@@ -215,6 +216,14 @@ impl Feature for Offline {
             Some(other) => self.hand_out(cx, account, other).await,
             None => Ok(()),
         }
+    }
+
+    async fn expire(&self, store: &dyn Store, user: &BareJid, now: Timestamp) -> Result<(), StoreError> {
+        let (log, expired) = (LogKey::new(user.as_str(), KIND), self.expired(now));
+        if store.summary(log).await?.first.is_some_and(|first| first <= expired) {
+            store.trim(log, expired).await?;
+        }
+        Ok(())
     }
 
     async fn node(

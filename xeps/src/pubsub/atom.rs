@@ -5,6 +5,7 @@ use super::config::{AccessModel, NodeConfig, NodeType};
 use super::item::Item;
 use super::node::Node;
 use wire::datetime::Timestamp;
+use wire::jid::BareJid;
 use wire::xml::Element;
 
 const ATOM: &str = "http://www.w3.org/2005/Atom";
@@ -18,7 +19,7 @@ pub fn is_public(config: &NodeConfig) -> bool {
 pub fn feed(node: &Node, items: &[Item], url: &str) -> Element {
     let title = node.config.title.as_deref().unwrap_or(&node.name);
     let updated = items.iter().rev().find_map(Item::time).unwrap_or(node.created);
-    let uri = uri(node, None);
+    let uri = uri(&node.at, &node.name, None);
     let link = |rel: &str, href: &str| Element::new("link", ATOM).with_attr("rel", rel).with_attr("href", href);
     Element::new("feed", ATOM)
         .with_child(text("id", &uri))
@@ -37,7 +38,7 @@ fn entry(node: &Node, item: &Item) -> Option<Element> {
     let mut entry = item.payload.clone().filter(|payload| payload.is("entry", ATOM))?;
     let lacks = |entry: &Element, name: &str| entry.child(name, ATOM).is_none();
     if lacks(&entry, "id") {
-        entry.push(text("id", &uri(node, Some(&item.id))));
+        entry.push(text("id", &uri(&node.at, &node.name, Some(&item.id))));
     }
     if lacks(&entry, "title") {
         entry.push(text("title", &item.id));
@@ -54,9 +55,9 @@ fn text(name: &'static str, text: &str) -> Element {
 }
 
 /// Where it is for XMPP (XEP-0060 section 12.22).
-fn uri(node: &Node, item: Option<&str>) -> String {
+pub fn uri(service: &BareJid, node: &str, item: Option<&str>) -> String {
     let item = item.map(|item| format!(";item={}", escape(item))).unwrap_or_default();
-    format!("xmpp:{}?;node={}{item}", node.at, escape(&node.name))
+    format!("xmpp:{service}?;node={}{item}", escape(node))
 }
 
 /// Percent-encoding of all that is not unreserved (RFC 3986 section 2.3).
@@ -76,8 +77,6 @@ mod tests {
     use super::super::rules::Rules;
     use super::*;
     use crate::store::Seq;
-    use wire::jid::BareJid;
-
     #[test]
     fn entries_are_completed_and_what_is_none_is_left_out() {
         let rules = Rules::service(&Default::default());

@@ -61,7 +61,7 @@ fn shown(field: &FieldType, config: &NodeConfig, rules: &Rules) -> Field {
 pub enum Submission {
     /// Leave everything as it is.
     Cancelled,
-    Changed(NodeConfig),
+    Changed(Box<NodeConfig>),
 }
 
 /// Reads a form over the present configuration: fields that it does not have keep their values (section 8.2.4).
@@ -82,7 +82,7 @@ pub fn submitted(element: &Element, config: &NodeConfig, rules: &Rules) -> Resul
     if changed.node_type == NodeType::Collection && rules.children == 0 {
         return Err(unsupported("collections"));
     }
-    Ok(Submission::Changed(changed))
+    Ok(Submission::Changed(Box::new(changed)))
 }
 
 /// Section 8.2.5.2, and 8.1.2 for access models.

@@ -17,6 +17,7 @@ pub mod item;
 mod links;
 pub mod node;
 pub mod notify;
+pub mod operate;
 pub mod pending;
 pub mod rsm;
 pub mod rules;

@@ -109,6 +109,7 @@ impl PubSub {
     }
 }
 
+#[async_trait]
 impl Service for PubSub {
     fn about(&self) -> &'static About {
         &ABOUT

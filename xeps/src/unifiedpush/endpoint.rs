@@ -75,7 +75,7 @@ impl Endpoint {
         let push = Element::new("push", NS)
             .with_attr("application", STANDARD.encode(self.application))
             .with_attr("instance", STANDARD.encode(self.instance))
-            .with_text(&STANDARD.encode(payload));
+            .with_text(STANDARD.encode(payload));
         let iq = Stanza::new(IqType::Set).with_from(service.clone()).with_to(self.owner.clone());
         iq.with_id(format_compact!("up:{name}:{unique}")).with_child(&push)
     }

@@ -1,7 +1,7 @@
 //! Which files there are, whose they are, and how much space each user has taken. The files themselves lie elsewhere.
 //!
 //! Two records a file and user: the file under the service's domain, by its id, which orders them by age; and the sum of a
-//! user's files under the user.
+//! user's files under the user. Where files lie in another system, an id is claimed beside them before anything is put there.
 
 use super::slot::{Slot, oldest_id};
 use crate::store::{Batch, Expect, Key, Position, Record, Store, StoreError};
@@ -11,6 +11,9 @@ use wire::xml::{Element, Limits};
 
 const FILES: &str = "file";
 const USED: &str = "uploaded";
+const CLAIMS: &str = "file-claim";
+/// Claims that are given at a time: more than there are connections.
+const MOST_CLAIMS: usize = 100_000;
 const NS: &str = "urn:oriole:file";
 
 /// What is known of a file.
@@ -76,7 +79,33 @@ pub async fn used(store: &dyn Store, owner: &BareJid) -> Result<u64, StoreError>
     Ok(sum(store.get(Key::new(owner.as_str(), USED, "")).await?.as_ref()))
 }
 
-/// Enters a file that lies where it should, and counts it.
+/// Claims an id for a file that is on its way. None if somebody has, or if it is there.
+pub async fn claim(store: &dyn Store, domain: &str, id: &str) -> Result<Option<Position>, StoreError> {
+    let mut batch = Batch::new();
+    batch.put(Key::new(domain, CLAIMS, id), Vec::new(), Expect::Absent);
+    // That there is no such file is asked in the same commit, which changes nothing about it.
+    batch.delete(Key::new(domain, FILES, id), Expect::Absent);
+    match store.commit(batch).await {
+        Ok(committed) => Ok(Some(committed.position)),
+        Err(StoreError::Conflict) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives up a claim.
+pub async fn give_up(store: &dyn Store, domain: &str, id: &str) -> Result<(), StoreError> {
+    let mut batch = Batch::new();
+    batch.delete(Key::new(domain, CLAIMS, id), Expect::Any);
+    store.commit(batch).await.map(|_| ())
+}
+
+/// The ids that are claimed.
+pub async fn claims(store: &dyn Store, domain: &str) -> Result<Vec<String>, StoreError> {
+    let rows = store.list(domain, CLAIMS, None, MOST_CLAIMS).await?;
+    Ok(rows.into_iter().map(|(id, _)| id).collect())
+}
+
+/// Enters a file that lies where it should, and counts it. A claim has done its work then.
 pub async fn enter(store: &dyn Store, domain: &str, file: &File, quota: u64) -> Result<Position, NotEntered> {
     let (entry, count) = (Key::new(domain, FILES, &file.id), Key::new(file.owner.as_str(), USED, ""));
     loop {
@@ -88,6 +117,7 @@ pub async fn enter(store: &dyn Store, domain: &str, file: &File, quota: u64) -> 
         let mut batch = Batch::new();
         batch.put(entry, file.encode(), Expect::Absent);
         batch.put(count, after.to_be_bytes().to_vec(), expected(before.as_ref()));
+        batch.delete(Key::new(domain, CLAIMS, &file.id), Expect::Any);
         match store.commit(batch).await {
             Ok(committed) => return Ok(committed.position),
             Err(StoreError::Conflict) if store.get(entry).await?.is_some() => return Err(NotEntered::Taken),
@@ -181,5 +211,19 @@ mod tests {
         now_or_never(strike(&store, DOMAIN, &one)).unwrap();
         assert_eq!(now_or_never(find(&store, DOMAIN, &one.id)).unwrap(), None);
         assert_eq!(now_or_never(used(&store, &one.owner)).unwrap(), 40);
+    }
+
+    #[test]
+    fn an_id_is_claimed_once_until_it_is_a_file_or_given_up() {
+        let store = Memory::at(1);
+        let one = file(10, 60);
+        let claim = || now_or_never(claim(&store, DOMAIN, &one.id)).unwrap();
+        assert!(claim().is_some() && claim().is_none());
+        now_or_never(give_up(&store, DOMAIN, &one.id)).unwrap();
+        assert!(claim().is_some());
+        assert_eq!(now_or_never(claims(&store, DOMAIN)).unwrap(), std::slice::from_ref(&one.id));
+        now_or_never(enter(&store, DOMAIN, &one, 100)).unwrap();
+        assert_eq!(now_or_never(claims(&store, DOMAIN)).unwrap(), [""; 0]);
+        assert!(claim().is_none(), "it is a file");
     }
 }

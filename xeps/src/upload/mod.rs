@@ -61,6 +61,7 @@ impl Upload {
     }
 }
 
+#[async_trait]
 impl Service for Upload {
     fn about(&self) -> &'static About {
         &ABOUT

@@ -46,6 +46,7 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
     node.load_links(cx.store).await?;
     let form = ask.what.children().next().ok_or(Condition::BadRequest)?;
     let Submission::Changed(config) = submitted(form, &node.config, venue.rules())? else { return Ok(Answer::Done) };
+    let config = *config;
     if config == node.config {
         return Ok(Answer::Done);
     }

@@ -58,7 +58,7 @@ fn requested(venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<NodeConfig, Halt> {
         None => Ok(defaults.clone()),
         Some(form) => match submitted(form, defaults, venue.rules())? {
             Submission::Cancelled => Err(Condition::BadRequest.into()),
-            Submission::Changed(config) => Ok(config),
+            Submission::Changed(config) => Ok(*config),
         },
     }
 }

@@ -1,5 +1,6 @@
 //! Publishing (XEP-0060 section 7.1).
 
+use super::super::affiliation::Affiliation;
 use super::super::config::{NodeConfig, NodeType, PublishModel, WhenFull};
 use super::super::fault::{fault, unsupported};
 use super::super::forms::{meets, preconditions};
@@ -73,7 +74,11 @@ async fn node_for(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, batch: 
     if node.config.node_type == NodeType::Collection {
         return Err(unsupported("publish"));
     }
-    let affiliation = node.affiliation(cx.store, ask.from.bare_str()).await?;
+    let affiliation = match ask.from.as_str() == cx.host.domain.as_str() {
+        // The host itself speaks for its operator.
+        true => Affiliation::Publisher,
+        false => node.affiliation(cx.store, ask.from.bare_str()).await?,
+    };
     let by_subscription = node.config.publish_model == PublishModel::Subscribers && !affiliation.publishes();
     let subscribed = by_subscription && ask.is_subscribed(cx, &node).await?;
     access::publish(&node.config, affiliation, subscribed)?;
