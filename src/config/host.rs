@@ -26,7 +26,7 @@ pub struct HostConfig {
     pub mechanisms: Vec<Mechanism>,
     /// Everyone may log in as a new, temporary user, and nobody in another way (SASL ANONYMOUS, XEP-0175).
     pub anonymous: bool,
-    /// Accounts that administer the host from their clients (XEP-0401 section 5.4).
+    /// Accounts that administer the host and its rooms from their clients (XEP-0401 section 5.4, XEP-0050).
     pub admins: Vec<AccountName>,
     /// In-band registration (XEP-0077).
     pub registration: Registration,

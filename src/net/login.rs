@@ -1,15 +1,15 @@
 //! Logging in by SASL2 (XEP-0388): tokens are looked up, the client is noted among the account's, and a session is bound at once when
-//! that is asked for (XEP-0386).
+//! that is asked for (XEP-0386). Before that, keys that an account lacks are made by its client (XEP-0480).
 
 use super::negotiate::{Negotiation, Next};
 use crate::engine::{Binding, Client, NotResumed};
 use tracing::{debug, error, info};
 use wire::jid::BareJid;
-use wire::sasl::{Fingerprint, Identity, SaslError, TokenMechanism};
+use wire::sasl::{Fingerprint, Hash, Identity, Iterations, SALT_LEN, SaslError, StoredKeys, TokenMechanism};
 use wire::stream::management::{self, Enable, Resume};
-use wire::stream::{Authenticate, BIND2, CLIENT_STATE, ClientState, Event, Session, Welcome};
+use wire::stream::{Authenticate, BIND2, CLIENT_STATE, ClientState, Event, Session, Upgrade, Welcome};
 use wire::xml::Element;
-use xeps::accounts::AccountRecord;
+use xeps::accounts::{self, AccountRecord};
 use xeps::devices::{self, Admission, Attempt, Login, Method, Proof, Refused, Salt};
 
 impl Negotiation<'_> {
@@ -48,16 +48,27 @@ impl Negotiation<'_> {
         &mut self,
         identity: Identity,
         request: &Authenticate,
+        upgraded: Vec<StoredKeys>,
         then: &mut Option<Event>,
     ) -> Next {
+        let principal = identity.principal.clone();
         let token = identity.token.and_then(|index| self.salts.get(index).copied());
-        let (user, record) = match self.admitted(identity.principal).await {
+        let (user, record) = match self.admitted(principal).await {
             Ok(admitted) => admitted,
             Err(refused) => {
                 *then = refused;
                 return Next::Go;
             }
         };
+        let tasks = record.as_ref().map(|record| self.upgrades(record, request)).unwrap_or_default();
+        if !tasks.is_empty() {
+            self.stream.upgrade(identity, tasks);
+            return Next::Go;
+        }
+        if let Err(refused) = self.keep_upgraded(&user, upgraded).await {
+            *then = refused;
+            return Next::Go;
+        }
         let admission = match record {
             Some(record) => self.note_device(&user, &record, request, token).await,
             // A guest comes once.
@@ -110,6 +121,43 @@ impl Negotiation<'_> {
         }
         self.stream.welcome(Welcome { user, session, children });
         client.map_or(Next::Go, Next::client)
+    }
+
+    /// What the client is asked for of the upgrades that it has offered (XEP-0480): keys that the account does not have. Only who has proved the
+    /// password may say what follows from it.
+    fn upgrades(&self, record: &AccountRecord, request: &Authenticate) -> Vec<Upgrade> {
+        let Some(credentials) = record.credentials.as_ref().filter(|_| matches!(self.method, Method::Password)) else {
+            return Vec::new();
+        };
+        let missing = request.upgrades.iter().filter(|hash| credentials.keys(**hash).is_none());
+        let task = |hash: &Hash| {
+            let mut salt = [0; SALT_LEN];
+            super::random(&mut salt);
+            Upgrade { hash: *hash, salt: salt.to_vec(), iterations: Iterations::default().of(*hash) }
+        };
+        missing.map(task).collect()
+    }
+
+    /// Adds the keys of an upgrade to the account. The client is told of success when they are on disk.
+    async fn keep_upgraded(&mut self, user: &BareJid, keys: Vec<StoredKeys>) -> Result<(), Option<Event>> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let store = self.shared.engine.store.as_ref();
+        let stored = match accounts::add_keys(store, user, keys).await {
+            Ok(written) => store.durable(written).await,
+            Err(error) => Err(error),
+        };
+        match stored {
+            Ok(()) => {
+                info!(%user, "keys for more mechanisms have been added");
+                Ok(())
+            }
+            Err(error) => {
+                error!(%error, "the store failed: a login was refused");
+                Err(self.try_later())
+            }
+        }
     }
 
     /// Notes the client among the account's, and makes it a token if need be. What it is told about tokens is true on disk.

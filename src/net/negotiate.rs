@@ -185,7 +185,9 @@ impl Negotiation<'_> {
             Event::NeedTokens { username, mechanism, request } => {
                 *then = self.look_up_tokens(&username, mechanism, &request).await;
             }
-            Event::Welcome { identity, request } => return self.welcome(identity, &request, then).await,
+            Event::Welcome { identity, request, upgraded } => {
+                return self.welcome(identity, &request, upgraded, then).await;
+            }
             Event::Authorize(identity) => *then = self.authorize(identity).await,
             Event::AuthenticationFailed { condition, reason } => self.login_failed(condition, reason),
             Event::Early(stanza) => {

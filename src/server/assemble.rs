@@ -173,6 +173,7 @@ async fn secret(store: &dyn Store, owner: &DomainName, name: &str) -> Result<[u8
 fn rooms(domain: &DomainName, host: &HostConfig) -> Option<muc::Config> {
     let rooms = &host.rooms;
     let settings = muc::Config {
+        admins: host.admins.iter().map(|admin| admin.jid().clone()).collect(),
         title: rooms.title.clone(),
         creators: match rooms.create {
             config::Creators::Local => muc::Creators::Local,

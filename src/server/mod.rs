@@ -129,8 +129,8 @@ async fn serve(
     reloading.abort();
     sleepers.abort();
     waking.abort();
-    engine.dismiss_residents().await;
     expiring.abort();
+    engine.dismiss_residents().await;
     let _ = stop.send(true);
     take_down(&engine, &shared, carrying).await;
     accepting.shutdown().await;

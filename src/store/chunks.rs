@@ -33,6 +33,9 @@ const HEAD: u8 = 1;
 /// Changes by key: the new value, or `None` to remove it.
 pub type Changes = BTreeMap<Vec<u8>, Option<Bytes>>;
 
+/// Keys with their values, in order.
+pub type Values = Vec<(Vec<u8>, Bytes)>;
+
 /// An engine that takes values of any length.
 pub struct Chunked {
     engine: Box<dyn Engine>,
@@ -223,7 +226,7 @@ impl Chunked {
     }
 
     /// What a key of the engine's holds: the entries of a pack with their keys, or nothing if it is none.
-    pub fn unpack(key: &[u8], stored: &Bytes) -> Result<Option<Vec<(Vec<u8>, Bytes)>>> {
+    pub fn unpack(key: &[u8], stored: &Bytes) -> Result<Option<Values>> {
         let Some((log, entries)) = pack(key, stored)? else { return Ok(None) };
         Ok(Some(entries.into_iter().map(|(id, value)| (keys::entry_of(log, id), value)).collect()))
     }

@@ -27,5 +27,6 @@ mod streams;
 mod torture;
 mod trace;
 mod unifiedpush;
+mod upgrades;
 mod uploads;
 mod web;

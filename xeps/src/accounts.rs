@@ -4,7 +4,7 @@ use crate::store::{Batch, Expect, Key, Position, Store, StoreError};
 use async_trait::async_trait;
 use wire::datetime::Timestamp;
 use wire::jid::BareJid;
-use wire::sasl::Credentials;
+use wire::sasl::{Credentials, StoredKeys};
 
 /// The store's collection: owner is the domain, name the localpart.
 const KIND: &str = "account";
@@ -56,6 +56,24 @@ pub fn creation(user: &BareJid, record: &AccountRecord) -> Result<Batch, StoreEr
 /// Replaces an account's record.
 pub async fn update(store: &dyn Store, user: &BareJid, record: &AccountRecord) -> Result<Position, StoreError> {
     write(store, user, record, Expect::Any).await
+}
+
+/// Adds keys for hashes that the account has none of (XEP-0480). When somebody else writes the account meanwhile, they are left out: a password
+/// that has just been set has keys for every hash.
+pub async fn add_keys(store: &dyn Store, user: &BareJid, keys: Vec<StoredKeys>) -> Result<Position, StoreError> {
+    let Some(key) = key(user) else { return Ok(Position::default()) };
+    let Some(found) = store.get(key).await? else { return Ok(Position::default()) };
+    let damaged = || StoreError::Corrupt(format!("the account record of {user}"));
+    let mut record = decode(&found.value).ok_or_else(damaged)?;
+    let Some(credentials) = &mut record.credentials else { return Ok(Position::default()) };
+    keys.into_iter().for_each(|keys| credentials.add(keys));
+    let mut batch = Batch::default();
+    batch.put(key, encode(&record), Expect::Version(found.version));
+    match store.commit(batch).await {
+        Ok(committed) => Ok(committed.position),
+        Err(StoreError::Conflict) => Ok(Position::default()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The batch that removes the record; what else the account owns is forgotten by [`Store::forget`].

@@ -59,7 +59,7 @@ pub static ABOUTS: [About; 6] = [
                 number: 388,
                 version: "1.0.4",
                 coverage: Coverage::Partial,
-                note: "for clients; there is no task to continue with, and white space between elements is passed over",
+                note: "for clients; upgrades (XEP-0480) are the only tasks, and white space between elements is passed over",
             },
             Xep { number: 440, version: "1.0.0", coverage: Coverage::Complete, note: "" },
             Xep {
@@ -67,6 +67,12 @@ pub static ABOUTS: [About; 6] = [
                 version: "0.5.0",
                 coverage: Coverage::Complete,
                 note: "over WebSocket and BOSH with SASL2 only: old web clients cannot log in with it",
+            },
+            Xep {
+                number: 480,
+                version: "0.2.0",
+                coverage: Coverage::Complete,
+                note: "for accounts that came without keys of a hash that the host offers",
             },
             Xep {
                 number: 484,

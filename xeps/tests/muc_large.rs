@@ -100,7 +100,7 @@ fn measure_a_room_of_ten_thousand() {
     for size in [100, 1000, 10_000] {
         let mut stage = crowd(size);
         println!("-- {size} occupants");
-        each("a message, for each recipient, /100", 10, |_| {
+        each("a message to all", 10, |_| {
             stage.says(CRONE1, "Double, double");
             stage.forget();
         });

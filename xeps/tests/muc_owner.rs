@@ -384,3 +384,62 @@ fn operators_see_all_rooms_and_destroy_them() {
     assert_eq!(now_or_never(operate::list(&stage.hosted.store, SERVICE)).unwrap(), []);
     assert_eq!(now_or_never(operate::remove(&stage.hosted.store, &room)).unwrap(), None);
 }
+
+/// Runs a command of the service; returns the answer.
+fn operates(stage: &mut Stage, who: &str, node: &str, form: &str) -> stage::Answer {
+    let command = "http://jabber.org/protocol/commands";
+    stage.asks_at(
+        who,
+        SERVICE,
+        "set",
+        &format!("<command xmlns='{command}' node='oriole#rooms-{node}'>{form}</command>"),
+    )
+}
+
+fn filled(fields: &[(&str, &str)]) -> String {
+    let field = |(var, value): &(&str, &str)| format!("<field var='{var}'><value>{value}</value></field>");
+    format!("<x xmlns='jabber:x:data' type='submit'>{}</x>", fields.iter().map(field).collect::<String>())
+}
+
+#[test]
+fn whoever_administers_the_host_looks_after_its_rooms_by_commands() {
+    let prospero = "prospero@example.org/island";
+    let admins = vec![wire::jid::BareJid::parse("prospero@example.org").unwrap()];
+    let mut stage = Stage::with(xeps::muc::Config { admins, ..config() });
+    stage.enters(CRONE1, "firstwitch");
+    stage.configures(CRONE1, &[("muc#roomconfig_roomname", "Cave")]);
+    stage.forget();
+    let list = "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>";
+    let commands = |stage: &mut Stage, who: &str| stage.asks_at(who, SERVICE, "get", list).payload().children().count();
+    assert_eq!((commands(&mut stage, prospero), commands(&mut stage, CRONE1)), (4, 0));
+    assert_eq!(operates(&mut stage, CRONE1, "list", "").refused(), "forbidden");
+    assert_eq!(operates(&mut stage, prospero, "list", "").payload().attr("status"), Some("executing"));
+    let listed = operates(&mut stage, prospero, "list", &filled(&[("oriole#after", "")])).payload();
+    let item = listed.child("x", "jabber:x:data").unwrap().child("item", "jabber:x:data").unwrap().clone();
+    let cells: Vec<_> = item.children().map(|field| field.children().next().unwrap().text()).collect();
+    assert_eq!(cells, [ROOM, "Cave", ""]);
+
+    let room = ("oriole#room", ROOM);
+    let shown = operates(&mut stage, prospero, "show", &filled(&[room]));
+    assert_eq!(shown.field("owners"), ["crone1@example.org"]);
+    let form = operates(&mut stage, prospero, "edit", &filled(&[room]));
+    assert_eq!(
+        (form.field("muc#roomconfig_roomname"), form.field("oriole#room")),
+        (vec!["Cave".into()], vec![ROOM.into()])
+    );
+    let kind = ("FORM_TYPE", "http://jabber.org/protocol/muc#roomconfig");
+    let edit = |value| filled(&[kind, room, ("muc#roomconfig_moderatedroom", value)]);
+    assert_eq!(operates(&mut stage, prospero, "edit", &edit("perhaps")).refused(), "not-acceptable");
+    operates(&mut stage, prospero, "edit", &edit("1")).is_result();
+    stage.delivers();
+    assert_eq!(stage.gets_one(CRONE1).codes(), [104]);
+    assert!(stage.features(ROOM).contains(&"muc_moderated".to_owned()));
+    assert_eq!(
+        operates(&mut stage, prospero, "show", &filled(&[("oriole#room", "no@muc.example.org")])).refused(),
+        "item-not-found"
+    );
+    operates(&mut stage, prospero, "destroy", &filled(&[room, ("oriole#reason", "Tempest")])).is_result();
+    stage.delivers();
+    assert!(stage.gets_one(CRONE1).xml().contains("Tempest"));
+    assert_eq!(stage.asks(CRONE1, "get", INFO).refused(), "item-not-found");
+}

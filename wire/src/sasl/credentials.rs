@@ -63,6 +63,11 @@ impl Credentials {
         Credentials { keys }
     }
 
+    /// Adds keys for a hash of which there were none (XEP-0480); those that are there stay.
+    pub fn add(&mut self, keys: StoredKeys) {
+        *self = Credentials::from_keys(self.keys.drain(..).chain([keys]));
+    }
+
     /// The keys for one hash. An account without them cannot use that hash's mechanisms: answer as for an unknown account.
     pub fn keys(&self, hash: Hash) -> Option<&StoredKeys> {
         self.keys.iter().find(|keys| keys.hash == hash)

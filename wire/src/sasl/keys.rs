@@ -63,14 +63,22 @@ impl StoredKeys {
     /// Makes the keys of an already prepared password.
     pub(super) fn derive(hash: Hash, prepared: &str, salt: &[u8], iterations: u32) -> Result<StoredKeys, Broken> {
         let salted = hash.salted_password(prepared, salt, iterations)?;
-        let client_key = zeroize::Zeroizing::new(hash.hmac(&salted, b"Client Key")?);
-        Ok(StoredKeys {
-            hash,
-            salt: salt.to_vec(),
-            iterations,
-            stored_key: hash.digest(&client_key),
-            server_key: hash.hmac(&salted, b"Server Key")?,
-        })
+        StoredKeys::of_salted(hash, salt.to_vec(), iterations, &salted)
+    }
+
+    /// The keys that follow from a SaltedPassword (RFC 5802 section 3), which somebody else has made with this salt and count; `None` when its
+    /// length is not that of the hash, or [`StoredKeys::new`] would not take the rest.
+    pub fn of_salted_password(hash: Hash, salt: Vec<u8>, iterations: u32, salted: &[u8]) -> Option<StoredKeys> {
+        let fits = salted.len() == hash.output_len();
+        let StoredKeys { salt, stored_key, server_key, .. } =
+            fits.then(|| StoredKeys::of_salted(hash, salt, iterations, salted).ok()).flatten()?;
+        StoredKeys::new(hash, salt, iterations, stored_key, server_key)
+    }
+
+    fn of_salted(hash: Hash, salt: Vec<u8>, iterations: u32, salted: &[u8]) -> Result<StoredKeys, Broken> {
+        let client_key = zeroize::Zeroizing::new(hash.hmac(salted, b"Client Key")?);
+        let (stored_key, server_key) = (hash.digest(&client_key), hash.hmac(salted, b"Server Key")?);
+        Ok(StoredKeys { hash, salt, iterations, stored_key, server_key })
     }
 
     /// Whether an already prepared password has these keys.

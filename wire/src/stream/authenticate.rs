@@ -54,6 +54,9 @@ impl Stream {
     pub(super) fn authenticate(&mut self, element: &Element) -> Option<Event> {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
         let extensible = element.ns() == ns::SASL2;
+        if matches!(negotiation.step, Negotiating::Upgrading(_)) {
+            return self.upgrade_element(element);
+        }
         let running = matches!(negotiation.step, Negotiating::Sasl { .. });
         if running && extensible != negotiation.request.is_some() && element.name() != "authenticate" {
             return Some(self.fail(unsupported(element)));
@@ -168,7 +171,7 @@ impl Stream {
             Step::Success(identity) => {
                 negotiation.step = Negotiating::Authorizing(identity.additional_data.clone());
                 match negotiation.request.clone() {
-                    Some(request) => Some(Event::Welcome { identity, request }),
+                    Some(request) => Some(Event::Welcome { identity, request, upgraded: Vec::new() }),
                     None => Some(Event::Authorize(identity)),
                 }
             }
@@ -183,7 +186,7 @@ impl Stream {
     }
 
     /// Tells the peer that it failed; too many failures end the stream (RFC 6120 section 6.4.4).
-    fn refuse(&mut self, error: SaslError, reason: &'static str) -> Event {
+    pub(super) fn refuse(&mut self, error: SaslError, reason: &'static str) -> Event {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return self.fail(StreamCondition::NotAuthorized) };
         let profile = if negotiation.request.take().is_some() { ns::SASL2 } else { ns::SASL };
         put(&mut self.out, &Element::new("failure", profile).with_child(Element::new(error.condition(), ns::SASL)));

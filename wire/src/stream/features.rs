@@ -1,9 +1,10 @@
 //! What a server offers in `<stream:features/>` (RFC 6120 section 4.3.2): a table of features with what each needs and what
 //! rules it out, in the order recommended by XEP-0170.
 
+use super::sasl2::{UPGRADE, task_name};
 use super::{BIND2, CLIENT_STATE, FAST, Policy, Sasl2Policy, dialback, federation, management};
 use crate::ns;
-use crate::sasl::{ChannelBindings, Mechanism, TokenMechanism};
+use crate::sasl::{ChannelBindings, Hash, Mechanism, TokenMechanism};
 use crate::xml::Element;
 use std::ops::BitOr;
 
@@ -121,6 +122,7 @@ pub(super) struct Offer<'a> {
     pub policy: &'a Policy,
     pub mechanisms: &'a [Mechanism],
     pub tokens: &'a [TokenMechanism],
+    pub upgrades: &'a [Hash],
     pub bindings: &'a ChannelBindings,
     /// Stream management is enabled already.
     pub managed: bool,
@@ -177,7 +179,7 @@ pub(super) fn advertise(facts: Facts, offer: &Offer<'_>) -> Element {
     features
 }
 
-/// XEP-0388 section 2.1, XEP-0386 section 3.1, XEP-0484 section 3.1.
+/// XEP-0388 section 2.1, XEP-0386 section 3.1, XEP-0484 section 3.1, XEP-0480 section 2.1.
 fn authentication(offer: &Offer<'_>, policy: Option<&Sasl2Policy>) -> Element {
     let mechanism = |name: &str, ns: &'static str| Element::new("mechanism", ns).with_text(name);
     let feature = |name: &&'static str| Element::new("feature", BIND2).with_attr("var", name);
@@ -191,6 +193,7 @@ fn authentication(offer: &Offer<'_>, policy: Option<&Sasl2Policy>) -> Element {
     Element::new("authentication", ns::SASL2)
         .with_children(offer.mechanisms.iter().map(|one| mechanism(one.name(), ns::SASL2)))
         .with_child(Element::new("inline", ns::SASL2).maybe_child(resume).with_child(bind).maybe_child(fast))
+        .with_children(offer.upgrades.iter().map(|hash| Element::new("upgrade", UPGRADE).with_text(task_name(*hash))))
 }
 
 #[cfg(test)]

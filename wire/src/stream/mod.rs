@@ -29,11 +29,11 @@ pub use federation::FederationPolicy;
 pub use header::Header;
 pub use initiate::{Audience, Failure, How, Initiated, Initiator, Offer, Outgoing, Purpose};
 pub use negotiate::{Policy, Role};
-pub use sasl2::{Authenticate, BIND2, FAST, Fast, Sasl2Policy, Session, UserAgent, Welcome};
+pub use sasl2::{Authenticate, BIND2, FAST, Fast, Sasl2Policy, Session, Upgrade, UserAgent, Welcome};
 pub use timers::Timeouts;
 
 use crate::ns;
-use crate::sasl::{Hash, Identity, Password, TokenMechanism};
+use crate::sasl::{Hash, Identity, Password, StoredKeys, TokenMechanism};
 use crate::stanza::{Kind, Rejected, Stanza, TopLevel, Unreadable};
 use crate::xml::{Element, Frame, Framer, Limits, Scope, XmlError};
 use compact_str::CompactString;
@@ -62,8 +62,9 @@ pub enum Event {
     CheckPassword { username: String, password: Password },
     /// Look up the tokens that this client of the account was given for the mechanism. Answer with [`Stream::tokens`].
     NeedTokens { username: String, mechanism: TokenMechanism, request: Box<Authenticate> },
-    /// The peer has proved by SASL2 who it is. Do what it asks for; answer with [`Stream::welcome`] or [`Stream::denied`].
-    Welcome { identity: Identity, request: Box<Authenticate> },
+    /// The peer has proved by SASL2 who it is. Do what it asks for; answer with [`Stream::welcome`], [`Stream::upgrade`] or
+    /// [`Stream::denied`]. `upgraded` are the keys that it has made in upgrades, to be stored before it is welcome.
+    Welcome { identity: Identity, request: Box<Authenticate>, upgraded: Vec<StoredKeys> },
     /// The peer has proved who it is; may it come in? Answer with [`Stream::authorized`] or [`Stream::denied`].
     Authorize(Identity),
     /// An attempt to log in has failed with this condition; the reason is for the log.

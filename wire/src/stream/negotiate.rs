@@ -3,7 +3,7 @@
 use super::dialback::Pairs;
 use super::features::{Facts, Offer, StreamFeature, advertise, available};
 use super::federation::{Federation, FederationPolicy};
-use super::sasl2::{Authenticate, Sasl2Policy};
+use super::sasl2::{Authenticate, Sasl2Policy, Upgrading};
 use super::{
     Event, Header, Phase, Random, Stream, StreamCondition, StreamError, dialback, federation, header, management,
     unsupported,
@@ -108,6 +108,8 @@ pub(super) enum Negotiating {
     Sasl { exchange: Box<Exchange>, waiting: bool },
     /// [`Event::Authorize`] awaits its answer; the additional data of success is kept.
     Authorizing(Option<Vec<u8>>),
+    /// Between the proof and the welcome: the client makes keys (XEP-0480).
+    Upgrading(Box<Upgrading>),
     /// [`Event::Bind`] awaits its answer.
     Binding(Option<CompactString>),
     /// [`Event::Resume`] awaits its answer.
@@ -136,7 +138,7 @@ impl Negotiation {
     }
 
     pub fn is_waiting(&self) -> bool {
-        !matches!(self.step, Negotiating::Idle | Negotiating::Sasl { waiting: false, .. })
+        !matches!(self.step, Negotiating::Idle | Negotiating::Sasl { waiting: false, .. } | Negotiating::Upgrading(_))
     }
 
     fn facts(&self) -> Facts {
@@ -316,8 +318,7 @@ impl Stream {
         if negotiation.role == Role::Component {
             return Some(self.component_handshake(element));
         }
-        let answer = element.ns() == ns::SASL2 && matches!(element.name(), "response" | "abort");
-        if negotiation.is_authenticating() && !answer {
+        if negotiation.is_authenticating() && !negotiation.may_answer(element) {
             return Some(self.interrupted());
         }
         match (element.ns(), element.name()) {
@@ -411,6 +412,7 @@ impl Stream {
             policy,
             mechanisms: &negotiation.offered(),
             tokens: &negotiation.offered_tokens(),
+            upgrades: &negotiation.offered_upgrades(),
             bindings: &negotiation.bindings,
             managed: self.management.is_some(),
         };

@@ -12,6 +12,8 @@ pub struct Config {
     pub domain: BareJid,
     /// The host whose rooms they are.
     pub host: BareJid,
+    /// Who administers the host, and with it the rooms.
+    pub admins: Vec<BareJid>,
     /// What the service calls itself.
     pub title: String,
     pub creators: Creators,
@@ -63,6 +65,7 @@ impl Config {
         Config {
             domain,
             host,
+            admins: Vec::new(),
             title: "Chat rooms".to_owned(),
             creators: Creators::Local,
             locking: true,

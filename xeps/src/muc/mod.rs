@@ -28,6 +28,7 @@ mod lobby;
 mod ns;
 mod occupant_id;
 mod occupants;
+mod operators;
 mod privileges;
 mod quota;
 mod records;
@@ -109,6 +110,7 @@ pub static ABOUT: About = About {
         ns::MODERATE,
         ns::VCARD,
         ns::SEARCH,
+        ns::COMMANDS,
     ],
     ..About::NOTHING
 };

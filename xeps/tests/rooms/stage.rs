@@ -176,6 +176,16 @@ impl Stage {
         assert!(self.sent.is_empty(), "{:?}", self.sent);
     }
 
+    /// What the service has sent to a room arrives there.
+    pub fn delivers(&mut self) {
+        let (own, rest) = std::mem::take(&mut self.sent)
+            .into_iter()
+            .partition(|one: &Stanza| one.to.as_ref().is_some_and(|to| *to == *ROOM));
+        self.sent = rest;
+        let own: Vec<Stanza> = own;
+        own.into_iter().for_each(|stanza| self.sent.extend(self.hosted.takes(stanza)));
+    }
+
     /// The server stops in good order, and starts again.
     pub fn stops(&mut self) {
         self.sent.extend(self.hosted.stops());

@@ -5,12 +5,15 @@
 //! <authenticate/> -> NeedKeys? | CheckPassword? | NeedTokens? ... -> Welcome? -> welcome -> <success/> <features/>
 //! ```
 //!
-//! While an attempt is under way the peer may say nothing but `<response/>` and `<abort/>`: anything else ends the stream (section 2.4). White
+//! While an attempt is under way the peer may say nothing but `<response/>` and `<abort/>`, or what belongs to a task (XEP-0480): anything else ends the stream (section 2.4). White
 //! space between elements is passed over, as everywhere on a stream.
 
 mod request;
+mod upgrade;
 
 pub use request::{Authenticate, BIND2, FAST, Fast, UserAgent};
+pub use upgrade::Upgrade;
+pub(super) use upgrade::{UPGRADE, Upgrading, task_name};
 
 use super::authenticate::success_data;
 use super::management::{Grant, Suspended};
@@ -65,7 +68,13 @@ impl Negotiation {
 
     /// Whether a login by SASL2 is under way.
     pub(super) fn is_authenticating(&self) -> bool {
-        self.request.is_some() && matches!(self.step, Negotiating::Sasl { .. })
+        self.request.is_some() && matches!(self.step, Negotiating::Sasl { .. } | Negotiating::Upgrading(_))
+    }
+
+    /// Whether an element may come while a login by SASL2 is under way (XEP-0388 section 2.4).
+    pub(super) fn may_answer(&self, element: &Element) -> bool {
+        let task = matches!(self.step, Negotiating::Upgrading(_)) && matches!(element.name(), "next" | "task-data");
+        element.ns() == ns::SASL2 && (task || matches!(element.name(), "response" | "abort"))
     }
 
     /// XEP-0388 sections 2.3 and 4.4: who names the identity to act as must not have claimed another one in the header.
@@ -138,7 +147,7 @@ impl Stream {
             let text = "you are authenticated";
             return Some(self.fail(StreamError::with_text(StreamCondition::PolicyViolation, text)));
         }
-        let request = Authenticate::parse(element, &negotiation.offered_tokens());
+        let request = Authenticate::parse(element, &negotiation.offered_tokens(), &negotiation.offered_upgrades());
         let by_token = request.fast.is_some();
         negotiation.request = Some(Box::new(request));
         self.begin(

@@ -1,7 +1,8 @@
 //! What `<authenticate/>` says besides the mechanism (XEP-0388 section 2.3): who the client is, and what it wants done with its login at once.
 
+use super::upgrade::wished;
 use crate::ns;
-use crate::sasl::TokenMechanism;
+use crate::sasl::{Hash, TokenMechanism};
 use crate::stream::management;
 use crate::xml::Element;
 use compact_str::CompactString;
@@ -26,6 +27,8 @@ pub struct Authenticate {
     pub fast: Option<Fast>,
     /// The mechanism for which the client asks a token. One that was not offered is passed over.
     pub request_token: Option<TokenMechanism>,
+    /// The hashes of which the client offers to make the keys (XEP-0480).
+    pub upgrades: Vec<Hash>,
 }
 
 /// The client that logs in. It must not be shown to anybody but the owner of the account.
@@ -49,8 +52,9 @@ pub struct Fast {
 }
 
 impl Authenticate {
-    /// Reads the children of `<authenticate/>`. `tokens` are the mechanisms that tokens can be asked for.
-    pub(super) fn parse(element: &Element, tokens: &[TokenMechanism]) -> Authenticate {
+    /// Reads the children of `<authenticate/>`. `tokens` are the mechanisms that tokens can be asked for, `upgrades` the hashes for which
+    /// there are tasks.
+    pub(super) fn parse(element: &Element, tokens: &[TokenMechanism], upgrades: &[Hash]) -> Authenticate {
         let requested = element.child("request-token", FAST).and_then(|wish| wish.attr("mechanism")?.parse().ok());
         Authenticate {
             agent: element.child("user-agent", ns::SASL2).map(UserAgent::parse).unwrap_or_default(),
@@ -58,6 +62,7 @@ impl Authenticate {
             bind: element.child("bind", BIND2).cloned(),
             fast: element.child("fast", FAST).map(Fast::parse),
             request_token: requested.filter(|wanted| tokens.contains(wanted)),
+            upgrades: wished(element, upgrades),
         }
     }
 }
@@ -105,7 +110,7 @@ mod tests {
     fn parse(children: &str) -> Authenticate {
         let xml = format!("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>{children}</authenticate>");
         let element = Element::parse_document(&xml, &Limits::AFTER_AUTH).unwrap();
-        Authenticate::parse(&element, &[TokenMechanism::Unbound])
+        Authenticate::parse(&element, &[TokenMechanism::Unbound], &[Hash::Sha256])
     }
 
     #[test]
