@@ -88,6 +88,17 @@ impl Remotes {
         }
     }
 
+    /// Has a task carry a line in which nothing waits yet, because the other server may have something left for it.
+    pub fn reopen(self: &Arc<Self>, pair: Pair) {
+        let mut lines = self.lines.lock();
+        if !lines.contains_key(&pair) && lines.len() < self.limits.lines {
+            let line = self.line(Arc::default());
+            lines.insert(pair.clone(), line.clone());
+            drop(lines);
+            self.give_to_a_task(pair, line);
+        }
+    }
+
     /// Takes a line for an incoming stream that may be used in both directions. None: it is carried already, or there are
     /// too many lines. `wake` is notified when there is something to take.
     pub fn carry(self: &Arc<Self>, pair: Pair, wake: Arc<Notify>) -> Option<Carrier> {
