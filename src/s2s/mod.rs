@@ -17,6 +17,8 @@ mod dial;
 mod dns;
 mod dnssec;
 mod guests;
+mod host_meta;
+mod https;
 mod incoming;
 mod link;
 mod open;
@@ -202,8 +204,18 @@ impl Federation {
         self.dns.addresses(place, witness).await
     }
 
+    /// Reads a small file of the website of `domain`.
+    pub(crate) async fn page(
+        &self,
+        tls: &Arc<rustls::ClientConfig>,
+        domain: &DomainName,
+        path: &str,
+    ) -> Result<https::Page, String> {
+        https::get(self, tls, domain, path).await
+    }
+
     /// Whether a certificate proves that its owner is `domain`.
-    pub(crate) fn proves(&self, chain: &[CertificateDer<'_>], domain: &DomainName) -> bool {
+    fn proves(&self, chain: &[CertificateDer<'_>], domain: &DomainName) -> bool {
         self.authorities.prove(chain, domain, SystemTime::now())
     }
 
