@@ -30,6 +30,7 @@ mod remotes;
 mod resumption;
 mod srv;
 mod steps;
+mod trouble;
 mod verify;
 
 pub use incoming::serve;
@@ -40,11 +41,12 @@ pub(crate) use certificate::Judgement;
 pub(crate) use dane::{Tlsa, Verdict};
 pub(crate) use dial::NO_ANSWER;
 pub(crate) use dns::{Host, NotFound, Place, Security};
-pub(crate) use open::{Dialer, Opened, PLACES, Trouble, bid_farewell};
+pub(crate) use open::{Dialer, Opened, PLACES, bid_farewell};
 pub(crate) use ping::Pong;
 pub(crate) use remotes::Pair;
 pub(crate) use srv::Srv;
 pub(crate) use steps::{Journal, Log, Proof, Step, Tlsas, Witness};
+pub(crate) use trouble::Trouble;
 
 use crate::config::{self, DomainName};
 use certificate::Authorities;

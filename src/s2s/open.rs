@@ -2,9 +2,10 @@
 
 use super::certificate::Judgement;
 use super::dane::{self, Verdict};
-use super::dns::{Host, NotFound, Place, Security, below};
+use super::dns::{Host, Place, Security, below};
 use super::remotes::Pair;
 use super::steps::{Log, Proof, Step, Tlsas, Witness};
+use super::trouble::Trouble;
 use super::{Federation, dial, domain_name, host_meta, https};
 use crate::config::DomainName;
 use crate::net::{Io, Machine, Moved, Shared, server_limits};
@@ -20,8 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tracing::info;
-use wire::stanza::{Condition, ErrorType, StanzaError};
-use wire::stream::{Audience, Closed, Failure, Initiated, Initiator, Offer, Outgoing, Purpose, Timeouts, dialback};
+use wire::stream::{Audience, Closed, Initiated, Initiator, Offer, Outgoing, Purpose, Timeouts, dialback};
 use wire::xml::Limits as XmlLimits;
 
 /// An established stream to another server.
@@ -37,74 +37,6 @@ pub enum Opened {
     Verified(dialback::Verdict),
     /// What is offered has been seen.
     Looked,
-}
-
-/// Why there is no stream.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Trouble {
-    /// There is no such server.
-    #[error("{0}")]
-    NotFound(String),
-    /// It does not answer now.
-    #[error("{0}")]
-    Unreachable(String),
-    /// It answers, and one side does not want the other.
-    #[error("{0}")]
-    Refused(String),
-    /// It was told that our dialback key is not ours (XEP-0220 section 2.1.1, "invalid").
-    #[error("{0}")]
-    Disowned(String),
-    /// It could not find out whether our dialback key is ours (XEP-0220 section 2.1.1, "error").
-    #[error("{0}")]
-    Unverified(String),
-}
-
-impl Trouble {
-    /// Whether it may pass.
-    pub fn may_pass(&self) -> bool {
-        matches!(self, Trouble::Unreachable(_))
-    }
-
-    /// Whether it is about the way to the server, and not about the server itself.
-    fn is_of_the_way(&self) -> bool {
-        matches!(self, Trouble::NotFound(_) | Trouble::Unreachable(_))
-    }
-
-    /// What the senders of the stanzas concerned are told (RFC 6120 sections 8.3.3.16 and 8.3.3.17, XEP-0220 section 2.1.1).
-    pub fn stanza_error(&self) -> StanzaError {
-        let error = match self {
-            Trouble::NotFound(_) => StanzaError::new(Condition::RemoteServerNotFound),
-            Trouble::Unreachable(_) | Trouble::Unverified(_) => {
-                StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Wait)
-            }
-            // It is there, and waiting would not help.
-            Trouble::Refused(_) => StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Cancel),
-            Trouble::Disowned(_) => StanzaError::new(Condition::InternalServerError),
-        };
-        error.with_text(self.to_string())
-    }
-}
-
-impl From<NotFound> for Trouble {
-    fn from(why: NotFound) -> Self {
-        match why {
-            NotFound::Nowhere => Trouble::NotFound(why.to_string()),
-            NotFound::NoAnswer(_) => Trouble::Unreachable(why.to_string()),
-        }
-    }
-}
-
-impl From<Failure> for Trouble {
-    fn from(why: Failure) -> Self {
-        let words = why.to_string();
-        match why {
-            Failure::DialbackInvalid => Trouble::Disowned(words),
-            Failure::DialbackError(_) => Trouble::Unverified(words),
-            Failure::NoTls | Failure::TlsRefused | Failure::NoAuthentication | Failure::ExternalRefused(_) => {
-                Trouble::Refused(words)
-            }
-        }
-    }
 }
 
 /// Places that are tried at most: a domain must not keep us busy with a long list.

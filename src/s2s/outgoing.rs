@@ -9,9 +9,10 @@
 use super::acks::Acks;
 use super::backoff::Backoff;
 use super::link::{Aloft, UNREAD, arrived, broken, closing_time, give_back, stopped, too_late};
-use super::open::{Link, Opened, Trouble, bid_farewell, open};
+use super::open::{Link, Opened, bid_farewell, open};
 use super::remotes::Carrier;
 use super::resumption::opened::Record;
+use super::trouble::Trouble;
 use super::{Federation, Lines, Reopened, chance};
 use crate::net::{Moved, Shared};
 use parking_lot::Mutex;

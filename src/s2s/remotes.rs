@@ -329,6 +329,16 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_line_is_reopened_once_and_within_the_limit() {
+        let (remotes, mut wanted) = Remotes::new(limits(10, usize::MAX, 1));
+        ["b.example", "b.example", "c.example"].into_iter().for_each(|remote| remotes.reopen(pair(remote)));
+        let carrier = wanted.try_recv().unwrap();
+        assert!(carrier.is_empty() && *carrier.pair() == pair("b.example") && wanted.try_recv().is_err());
+        drop(carrier);
+        assert!(remotes.lines.lock().is_empty(), "nothing is left of it");
+    }
+
+    #[test]
     fn after_the_end_nothing_is_kept() {
         let (remotes, wanted) = Remotes::new(limits(10, usize::MAX, 10));
         drop(wanted);

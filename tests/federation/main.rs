@@ -10,6 +10,7 @@ mod doctor;
 mod domains;
 mod hostile;
 mod interop;
+mod jabberd;
 mod multiplexed;
 mod oriole;
 mod others;
@@ -19,4 +20,5 @@ mod signed;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
+mod ways;
 mod website;

@@ -1,6 +1,7 @@
 //! One stream for several pairs of domains (XEP-0220 section 2.6), by a server that really does it: jabberd2, whose `s2s` uses
 //! one connection for all domains that it finds at the same place.
 
+use crate::jabberd::SECRET;
 use crate::oriole::strip;
 use crate::others::{installed, names};
 use crate::stage::{House, Quality, Stage, address, hears, send};
@@ -46,8 +47,7 @@ fn one_stream_of_jabberd_carries_four_pairs_of_domains() {
     let verona = stage.oriole("verona.example", ours, &changes);
     let domains = ["mantua.example", "padua.example"];
     let jabberd = stage.jabberd(&domains, theirs, dns);
-    let [mut mantua, mut padua] =
-        domains.map(|domain| component::connect(jabberd.router, &verona.ca, domain, crate::others::SECRET));
+    let [mut mantua, mut padua] = domains.map(|domain| component::connect(jabberd.router, &verona.ca, domain, SECRET));
     let mut juliet = verona.user("juliet");
     let venice = House { domain: "venice.example".to_owned(), ..verona };
     let mut portia = venice.user("portia");
