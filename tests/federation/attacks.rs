@@ -228,4 +228,7 @@ fn one_stream_carries_every_pair_that_proved_itself_on_it_and_no_other() {
     }
     stream.send(format!("<message from='a@{third}' to='{}'><body>and I</body></message>", juliet.jid));
     assert_eq!(stream.stream_error(), "invalid-from");
+    let log = verona.oriole().log();
+    log.wait_for("the dialback key is not of that server").expect("the log says why");
+    log.wait_for(&format!("{third} has not been proved on this stream")).expect("and why again");
 }
