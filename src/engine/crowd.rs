@@ -29,12 +29,9 @@ impl Default for Patience {
 }
 
 impl Engine {
-    /// Notes that the way that a stanza has gone to another server is crowded, if it is and if there is more to come.
+    /// Notes that the way that a stanza has gone to another server is crowded, if it is one of very many.
     pub(super) fn note_remote(&self, stanza: &Stanza, road: &mut Road) {
-        if road.unfinished.is_empty() {
-            return;
-        }
-        if let (Some(from), Some(to)) = (&stanza.from, &stanza.to) {
+        if let (true, Some(from), Some(to)) = (road.by_page, &stanza.from, &stanza.to) {
             let crowd = Crowd::Remote { local: from.domain_of(), remote: to.domain_of() };
             road.crowd = Some(crowd).filter(|crowd| self.is_crowded(crowd));
         }
@@ -42,7 +39,7 @@ impl Engine {
 
     /// The same for a component.
     pub(super) fn note_component(&self, outbox: &Arc<Outbox>, road: &mut Road) {
-        if !road.unfinished.is_empty() && outbox.is_crowded() {
+        if road.by_page && outbox.is_crowded() {
             road.crowd = Some(Crowd::Component(outbox.clone()));
         }
     }

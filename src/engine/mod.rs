@@ -103,6 +103,8 @@ struct Road {
     turn: Option<Turn>,
     /// Who has more to send than it has left so far.
     unfinished: VecDeque<Unfinished>,
+    /// Somebody sends to very many, page by page.
+    by_page: bool,
     /// Where the last stanza has gone, if there is hardly room for more.
     crowd: Option<Crowd>,
     patience: Patience,
@@ -235,6 +237,7 @@ impl Engine {
                 self.route(stanza, road).await;
                 self.wait_for_room(road).await;
             } else if let Some(unfinished) = road.unfinished.pop_front() {
+                road.by_page = true;
                 match unfinished {
                     Unfinished::Resident(serving, seat) => self.go_on(&serving, seat, road).await,
                     Unfinished::Account(entry) => self.account_goes_on(entry, road).await,
@@ -420,8 +423,8 @@ fn hand_over(lane: &mut Lane, incoming: Incoming, acts: &mut Vec<Act>, road: &mu
 impl Road {
     fn new(origin: Option<SessionId>, address: Option<IpAddr>, written: Position) -> Road {
         let (pending, unfinished, spoken) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
-        let (staged, turn, crowd, patience) = (Batch::new(), None, None, Patience::default());
-        Road { pending, spoken, origin, address, written, staged, turn, unfinished, crowd, patience }
+        let (staged, turn, by_page, crowd, patience) = (Batch::new(), None, false, None, Patience::default());
+        Road { pending, spoken, origin, address, written, staged, turn, unfinished, by_page, crowd, patience }
     }
 
     /// Ends a visit: what is staged is committed, and what hooks want done is taken over. If it cannot be committed, nothing of
