@@ -17,10 +17,12 @@ listen.s2s_tls.addresses = []
 listen.component.addresses = ["$addr:5347"]
 listen.http.addresses = ["$addr:5280"]
 listen.https.addresses = ["$addr:5283"]
+http.public_addresses = ["$addr"]
 limits.address.connections = 10000
 limits.address.registrations = "1000000/1h"
 limits.address.auth_failures = "1000000/1h"
 default_host.registration.mode = "open"
+default_host.upload = { max_size = "100 MiB", quota = "50 MiB" }
 default_host.require_tls = $([ -n "${PLAINTEXT:-}" ] && echo false || echo true)
 default_host.contact = { abuse = ["mailto:abuse@localhost"], admin = ["xmpp:admin@localhost"], feedback = ["https://localhost/feedback"] }
 hosts.localhost = { certificate = "$dir/cert.pem", key = "$dir/key.pem" }

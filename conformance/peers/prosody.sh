@@ -77,6 +77,7 @@ Component "pubsub.localhost" "pubsub"
 Component "upload.localhost" "http_file_share"
     http_host = "$addr"
     http_external_url = "https://$addr:5283/"
+    http_file_share_daily_quota = 5*1024*1024
 $(for i in 1 2 3 4 5 6 7 8; do printf 'Component "c%d.localhost"\n    component_secret = "secret"\n' $i; done)
 Component "proxy.localhost" "proxy65"
     proxy65_address = "$addr"

@@ -223,7 +223,7 @@ pub async fn over_http(config: &Config, store: &dyn Store, port: Option<u16>) ->
                 base: base.clone(),
                 secret: files,
                 max_size: host.upload.max_size.get(),
-                quota: host.upload.quota.get(),
+                quota: upload::Quota { user: host.upload.quota.get(), host: host.upload.host_quota.get() },
                 expiry: Some(host.upload.expiry.get()),
             };
             services.uploads.insert(domain.as_str().to_owned(), settings);

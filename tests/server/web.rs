@@ -109,13 +109,17 @@ impl Web {
         features
     }
 
-    fn log_in(&mut self, name: &str) -> String {
+    fn authenticate(&mut self, name: &str) {
         let features = self.open();
         assert!(features.child("starttls", "urn:ietf:params:xml:ns:xmpp-tls").is_none());
         let plain = BASE64.encode(format!("\0{name}\0{PASSWORD}"));
         self.send(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>"));
         assert_eq!(self.next().unwrap().name(), "success");
         self.open();
+    }
+
+    fn log_in(&mut self, name: &str) -> String {
+        self.authenticate(name);
         self.send("<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
         let bound = self.next().unwrap();
         assert!(bound.is("iq", "jabber:client"), "{bound:?}");
@@ -172,6 +176,89 @@ fn a_websocket_needs_its_protocol_encryption_and_a_welcome_origin() {
     assert!(open.next().unwrap().is("open", FRAMING));
     let error = open.next().unwrap();
     assert!(error.child("policy-violation", "urn:ietf:params:xml:ns:xmpp-streams").is_some(), "{error:?}");
+}
+
+/// RFC 7395 sections 3.8 and 3.10.
+#[test]
+fn a_websocket_is_pinged_and_its_session_is_taken_up_on_another_one() {
+    let server = server();
+    ["juliet", "romeo"].iter().for_each(|name| server.add_user(name));
+    let (mut juliet, mut romeo) = (Web::encrypted(&server), server.log_in("romeo", "orchard"));
+    let her = juliet.log_in("juliet");
+    juliet.0.send(Message::Ping("are you there".into())).unwrap();
+    assert_eq!(juliet.0.read().unwrap(), Message::Pong("are you there".into()));
+    let sm = "urn:xmpp:sm:3";
+    juliet.send(&format!("<enable xmlns='{sm}' resume='true'/>"));
+    let enabled = juliet.next().unwrap();
+    let id = enabled.attr("id").unwrap_or_else(|| panic!("{enabled:?}")).to_owned();
+    drop(juliet);
+    romeo.send(format!("<message to='{her}' type='chat' id='m1'><body>While you were away</body></message>"));
+    romeo.settle();
+    let mut again = Web::encrypted(&server);
+    again.authenticate("juliet");
+    again.send(&format!("<resume xmlns='{sm}' h='0' previd='{id}'/>"));
+    assert!(again.next().unwrap().is("resumed", sm));
+    assert_eq!(again.next().unwrap().attr("id"), Some("m1"));
+}
+
+/// The same limit as over TCP, with the same error.
+#[test]
+fn a_websocket_message_may_be_as_large_as_a_stanza() {
+    let server = Server::configured(&format!("{BEHIND_A_PROXY}\nlimits.stream.stanza = '20 KB'"));
+    server.add_user("juliet");
+    let message = |size: usize| {
+        format!("<message xmlns='jabber:client' to='{DOMAIN}'><body>{}</body></message>", "x".repeat(size))
+    };
+    let mut juliet = Web::encrypted(&server);
+    juliet.log_in("juliet");
+    juliet.send(&message(19_000));
+    juliet.send("<iq xmlns='jabber:client' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
+    while juliet.next().unwrap().attr("id") != Some("p") {}
+    juliet.send(&message(20_000));
+    let error = juliet.next().unwrap();
+    assert!(error.child("policy-violation", "urn:ietf:params:xml:ns:xmpp-streams").is_some(), "{error:?}");
+    assert!(juliet.next().unwrap().is("close", FRAMING));
+    let mut much = Web::encrypted(&server);
+    much.log_in("juliet");
+    // What is far beyond it is not even read.
+    let _ = much.0.send(Message::text(message(1_000_000)));
+    while much.next().is_some() {}
+}
+
+/// Whoever says that it is a proxy is none: only those in `http.trusted_proxies` are.
+#[test]
+fn who_is_no_trusted_proxy_is_not_believed() {
+    let server = Server::configured("http.trusted_proxies = ['192.0.2.0/24']");
+    let xmpp = ("sec-websocket-protocol", "xmpp");
+    for word in [("x-forwarded-proto", "https"), ("forwarded", "for=192.0.2.7;proto=https")] {
+        let mut web = Web::connect(&server, &[xmpp, word, ("x-forwarded-for", "192.0.2.7")]).unwrap();
+        web.send(&format!("<open xmlns='{FRAMING}' to='{DOMAIN}' version='1.0'/>"));
+        assert!(web.next().unwrap().is("open", FRAMING));
+        let error = web.next().unwrap();
+        assert!(error.child("policy-violation", "urn:ietf:params:xml:ns:xmpp-streams").is_some(), "{error:?}");
+    }
+}
+
+/// What a trusted proxy says is the address that failures to log in count for.
+#[test]
+fn clients_behind_one_proxy_are_told_apart() {
+    let server = Server::configured(&format!("{BEHIND_A_PROXY}\nlimits.address.auth_failures = '2/10m'"));
+    server.add_user("juliet");
+    let attempt = |address: &str, password: &str| {
+        let from = format!("for=\"[{address}]:4711\";proto=https");
+        let mut web =
+            Web::connect(&server, &[("sec-websocket-protocol", "xmpp"), ("forwarded", from.as_str())]).unwrap();
+        web.open();
+        let plain = BASE64.encode(format!("\0juliet\0{password}"));
+        web.send(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>"));
+        web.next().unwrap().name() == "success"
+    };
+    let (one, another) = ("2001:db8:1::7", "2001:db8:2::7");
+    for _ in 0..2 {
+        assert!(!attempt(one, "wrong"));
+    }
+    assert!(!attempt(one, PASSWORD), "too many failures of this address");
+    assert!(attempt(another, PASSWORD));
 }
 
 const HTTPBIND: &str = "http://jabber.org/protocol/httpbind";

@@ -22,6 +22,7 @@ pub mod clock;
 pub mod commands;
 pub mod context;
 pub mod delivery;
+pub mod desk;
 pub mod devices;
 pub mod disco;
 pub mod encrypted;
