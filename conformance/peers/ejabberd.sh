@@ -67,7 +67,7 @@ modules:
   mod_configure: {}
   mod_disco: {}
   mod_host_meta: { bosh_service_url: "https://$addr:5283/bosh", websocket_url: "wss://$addr:5283/ws" }
-  mod_http_upload: { put_url: "https://$addr:5283/upload", docroot: "$dir/upload", custom_headers: { "Access-Control-Allow-Origin": "*" } }
+  mod_http_upload: { put_url: "https://$addr:5283/upload", docroot: "$dir/upload", custom_headers: { "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET,HEAD,PUT,OPTIONS" } }
   mod_last: {}
   mod_mam: { assume_mam_usage: true, default: always }
   mod_muc: { access_create: muc_create, access_persistent: muc_create, default_room_options: { mam: true } }

@@ -33,6 +33,13 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
     // Links to files must lead back here, so the address of the web is known beforehand.
     let web = format!("127.0.0.1:{}", free_port());
     changes += &format!("listen.https.addresses = [\"{web}\"]\ndefault_host.public_url = \"https://{web}\"\n");
+    // So that host-meta.json tells of all streams, with their ports.
+    changes += &format!(
+        "http.public_addresses = [\"127.0.0.1\"]\nlisten.c2s_tls.addresses = [\"127.0.0.1:{}\"]\n",
+        free_port()
+    );
+    // So that there is no room for the largest file.
+    changes += "default_host.upload = { max_size = \"100 MiB\", quota = \"50 MiB\" }\n";
     let server = Server::configured(&changes);
     let components = (0..COMPONENTS).map(|number| ComponentAccess {
         port: server.component().port(),

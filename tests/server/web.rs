@@ -392,6 +392,16 @@ fn what_is_no_bosh_request_is_told_so() {
     assert_eq!(body.attr("type"), Some("terminate"), "{body:?}");
 }
 
+#[test]
+fn pages_of_other_origins_open_no_bosh_sessions() {
+    let server = Server::configured(&format!("{BEHIND_A_PROXY}\nhttp.origins = ['https://chat.example']"));
+    let from = |origin: &str| {
+        let body = format!("<body xmlns='{HTTPBIND}' rid='1' to='{DOMAIN}' wait='1' hold='1' ver='1.6'/>");
+        http(server.web(), &format!("POST /http-bind HTTP/1.1\r\nOrigin: {origin}"), body.as_bytes()).status
+    };
+    assert_eq!([from("https://evil.example"), from("null"), from("https://chat.example")], [403, 403, 200]);
+}
+
 /// An open channel is a feed for everybody; what else there is cannot be told from what there is not.
 #[test]
 fn an_open_channel_is_a_feed() {
