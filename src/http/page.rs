@@ -56,16 +56,16 @@ pub fn document(title: &str, body: &str) -> impl IntoResponse + use<> {
 const STYLE: &str = "body{font:17px/1.6 system-ui,sans-serif;margin:0;background:#f6f5f2;color:#222;overflow-wrap:anywhere}\
 main{max-width:34rem;margin:0 auto;padding:clamp(1.5rem,6vw,3rem) 1.25rem}\
 h1{font-size:clamp(1.5rem,6.5vw,2rem);line-height:1.25;margin:0 0 1rem}h2{font-size:1.2rem;margin-top:2rem}\
-ol{padding-left:1.5rem}li{margin:.4rem 0}a{color:#a34a00}\
+span{display:inline-block;max-width:100%}ol{padding-left:1.5rem}li{margin:.4rem 0}a{color:#a34a00}\
 a.button{display:block;background:#a34a00;color:#fff;font-weight:600;text-align:center;text-decoration:none;\
 border-radius:.6rem;padding:.8rem 1rem;margin:1.5rem 0}\
 svg{display:block;width:min(100%,15rem);margin:1rem auto;background:#fff;border-radius:.6rem}\
 footer{margin-top:3rem;color:#666;font-size:.85rem}\
 @media(prefers-color-scheme:dark){body{background:#1b1a18;color:#e8e6e1}a{color:#ffb070}footer{color:#999}}";
 
-/// An address or a domain in HTML, between tags: broken between its parts where it is too long for a line.
+/// An address or a domain in HTML, between tags: on one line, or, where it is too long for any, broken between its parts.
 pub fn address(text: &str) -> String {
-    escape(text).replace('@', "@<wbr>").replace('.', ".<wbr>")
+    format!("<span>{}</span>", escape(text).replace('@', "<wbr>@").replace('.', "<wbr>."))
 }
 
 /// Text in HTML, between tags or in a quoted attribute.

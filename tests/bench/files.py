@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -9,11 +10,13 @@ import time
 from pathlib import Path
 
 import slixmpp
+from slixmpp.xmlstream import ET
 
 address, pid, directory = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 uploads, megabytes, seconds = [int(given) for given in sys.argv[4:]] + [100, 100, 15][len(sys.argv) - 4 :]
 SIZE = megabytes * 1_000_000
 PIECE = 64 << 10
+NS = "urn:xmpp:http:upload:0"
 
 
 def resident():
@@ -60,24 +63,17 @@ class Measured:
 async def slots():
     """The addresses to put to and to get from."""
     client = slixmpp.ClientXMPP("bench@localhost", "correct horse")
-    for plugin in ("xep_0030", "xep_0066", "xep_0077", "xep_0363"):
-        client.register_plugin(plugin)
-    client["xep_0077"].force_registration = True
-
-    async def register(form):
-        iq = client.Iq(stype="set")
-        iq["register"]["username"], iq["register"]["password"] = "bench", client.password
-        await iq.send()
-
-    client.add_event_handler("register", register)
     client.ssl_context.check_hostname = False
-    client.ssl_context.verify_mode = 0
+    client.ssl_context.verify_mode = ssl.CERT_NONE
     client.connect(address, 5222)
     await client.wait_until("session_start", 30)
     given = []
     for number in range(uploads):
-        slot = await client["xep_0363"].request_slot("upload.localhost", f"film{number}.webm", SIZE, "video/webm")
-        given.append((slot["upload_slot"]["put"]["url"], slot["upload_slot"]["get"]["url"]))
+        iq = client.make_iq_get(ito="upload.localhost")
+        wanted = {"filename": f"film{number}.webm", "size": str(SIZE), "content-type": "video/webm"}
+        iq.append(ET.Element(f"{{{NS}}}request", wanted))
+        slot = (await iq.send()).xml.find(f"{{{NS}}}slot")
+        given.append([slot.find(f"{{{NS}}}{part}").get("url") for part in ("put", "get")])
     await client.disconnect()
     return given
 
@@ -87,7 +83,7 @@ film = directory / "film"
 with film.open("wb") as file:
     file.writelines(os.urandom(1_000_000) for _ in range(megabytes))
 config = "".join(f'upload-file = "{film}"\nurl = "{put}"\noutput = "/dev/null"\n' for put, _ in given)
-command = ["curl", "--silent", "--show-error", "--fail", "--parallel", "--parallel-immediate", "--parallel-max", str(uploads)]
+command = ["curl", "--no-progress-meter", "--fail", "--parallel", "--parallel-immediate", "--parallel-max", str(uploads)]
 with Measured(f"{uploads} uploads of {megabytes} MB at a time") as measured:
     subprocess.run([*command, "--header", "Content-Type: video/webm", "--config", "-"], input=config, text=True, check=True)
 print(f"{uploads * megabytes / measured.elapsed:.0f} MB/s", flush=True)

@@ -20,14 +20,15 @@ listen.https.addresses = []
 listen.http.addresses = ["$address:5280"]
 federation.enabled = false
 limits.address.connections = 10000
-default_host.registration.mode = "open"
 default_host.upload = { quota = "1000 GiB", host_quota = "1000 GiB" }
 [hosts.localhost]
 certificate = "$dir/cert.pem"
 key = "$dir/key.pem"
 public_url = "http://$address:5280"
 CONFIG
-"${ORIOLE:-$here/target/release/oriole}" --config "$dir/oriole.toml" serve > "$dir/output" 2>&1 &
+oriole=${ORIOLE:-$here/target/release/oriole}
+"$oriole" --config "$dir/oriole.toml" user add bench@localhost --password-stdin <<< "correct horse" > "$dir/output"
+"$oriole" --config "$dir/oriole.toml" serve >> "$dir/output" 2>&1 &
 pid=$!
 until (exec 3<>"/dev/tcp/$address/5280") 2>/dev/null; do
     kill -0 $pid || { cat "$dir/output" >&2; exit 1; }
