@@ -23,8 +23,9 @@ pub async fn index(State(web): State<Arc<Web>>, headers: HeaderMap) -> Response 
     let body = format!(
         "<h1>{domain}</h1><p>This is a chat server. It speaks XMPP, so you can use it with many apps, and write to people on \
          other servers.</p><h2>How to connect</h2><ol><li>Install an app: {APPS}.</li><li>{account}</li>\
-         <li>Log in with your address, <b>name@{domain}</b>, and your password.</li></ol>\
+         <li>Log in with your password and your address: <b>{user}</b></li></ol>\
          <footer>Runs on Oriole {version}</footer>",
+        user = address(&format!("name@{}", host.domain.as_str())),
         version = env!("CARGO_PKG_VERSION"),
     );
     document(&title, &body).into_response()
