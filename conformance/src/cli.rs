@@ -2,8 +2,9 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conformance_suite::expect;
+use conformance_suite::musts::Musts;
 use conformance_suite::net::{Account, ComponentAccess, RemoteAccess, Remotes, Security, Target, Trust, client_config};
-use conformance_suite::play::{Level, Library, Requirement};
+use conformance_suite::play::{Level, Library, Requirement, is_called};
 use conformance_suite::report::{Report, Terminal, compare, html, junit, slowest, summary};
 use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
 use std::fs;
@@ -41,6 +42,12 @@ enum Action {
     },
     /// Check that every play can be read.
     Check,
+    /// Name every MUST of some specifications, and what shows that a server does it; fails when nothing shows one of them.
+    Musts {
+        /// Specifications, as in `XEP-0198` or `xep0198`; all of which there is a table if none is given.
+        #[arg(long, value_delimiter = ',')]
+        spec: Vec<String>,
+    },
 }
 
 /// Which requirements; all conditions must hold, lists are alternatives.
@@ -190,9 +197,21 @@ impl Command {
                 println!("{} requirements, no mistakes", library.requirements.len());
                 Ok(ExitCode::SUCCESS)
             }
+            Action::Musts { spec } => musts(&spec, &library),
             Action::Compare { .. } => Ok(ExitCode::SUCCESS),
         }
     }
+}
+
+fn musts(specs: &[String], library: &Library) -> Result<ExitCode, String> {
+    let mut faults = Vec::new();
+    let wanted = |name: &str| specs.is_empty() || specs.iter().any(|spec| is_called(name, spec));
+    for musts in Musts::embedded()?.iter().filter(|musts| wanted(&musts.name)) {
+        println!("{}", musts.table());
+        faults.extend(musts.faults(library));
+    }
+    faults.iter().for_each(|fault| println!("{fault}"));
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Selection {

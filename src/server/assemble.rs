@@ -22,7 +22,7 @@ use xeps::register::{self, Mode};
 use xeps::registry::Registry;
 use xeps::store::{Batch, Expect, Key, Store, StoreError};
 use xeps::{
-    About, Host, ServiceSettings, Settings, features, muc, offline, pubsub, push, services, unifiedpush, upload,
+    About, Host, ServiceSettings, Settings, features, inbox, muc, offline, pubsub, push, services, unifiedpush, upload,
 };
 
 /// Where and how the configuration wants its data kept.
@@ -59,6 +59,8 @@ pub async fn engine(
             unifiedpush: over_http.endpoints.get(domain.as_str()).cloned(),
         });
         let mut settings = settings(config, host, clock.as_ref());
+        settings.inbox =
+            rooms(domain, host).map(|rooms| inbox::Rooms { domain: rooms.domain, expiry: rooms.archive_expiry });
         settings.invitations = invitations(domain, host, port);
         settings.disco.services.extend(services.iter().map(|(domain, own)| service(domain, Some(own.title()))));
         let registry = Registry::new(features(settings));

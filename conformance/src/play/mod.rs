@@ -54,9 +54,14 @@ pub struct Specification {
 impl Specification {
     /// Whether `xep0045`, `XEP-0045` or the like means it.
     pub fn is_called(&self, name: &str) -> bool {
-        let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-        plain(&self.name) == plain(name)
+        is_called(&self.name, name)
     }
+}
+
+/// Whether two ways to write the name of a specification, such as `XEP-0045` and `xep0045`, mean the same.
+pub fn is_called(specification: &str, name: &str) -> bool {
+    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    plain(specification) == plain(name)
 }
 
 /// How strongly the specification asks (RFC 2119).
