@@ -7,6 +7,7 @@ use conformance_suite::net::{Account, ComponentAccess, RemoteAccess, Remotes, Se
 use conformance_suite::play::{Level, Library, Requirement, is_called};
 use conformance_suite::report::{Report, Terminal, compare, html, junit, slowest, summary};
 use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,13 @@ enum Action {
     /// Test a server.
     Run(Box<RunArgs>),
     /// List requirements.
-    List(Selection),
+    List {
+        #[command(flatten)]
+        selection: Selection,
+        /// By the examples of the specification that their plays show.
+        #[arg(long)]
+        examples: bool,
+    },
     /// Show what a requirement says and how it is tested.
     Explain { id: String },
     /// Put several JSON results side by side.
@@ -179,8 +186,12 @@ impl Command {
                 let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
                 runtime.block_on(args.run(&library))
             }
-            Action::List(selection) => {
+            Action::List { selection, examples } => {
                 let selected = selection.select(&library)?;
+                if examples {
+                    by_example(&selected).iter().for_each(|line| println!("{line}"));
+                    return Ok(ExitCode::SUCCESS);
+                }
                 for requirement in &selected {
                     let Requirement { id, spec, section, level, title, .. } = requirement;
                     println!("{level:<10} {} {section:<12} {id}: {title}", spec.name);
@@ -346,6 +357,17 @@ fn verdict(report: &Report, expected: Option<&str>) -> ExitCode {
         println!("fails and is not on the list: {id}");
     }
     if surprises.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A line for each example that a play shows, with the requirements that it belongs to.
+fn by_example(selected: &[Requirement]) -> Vec<String> {
+    let mut found = BTreeMap::<(&str, u16), Vec<&str>>::new();
+    for requirement in selected {
+        for example in &requirement.examples {
+            found.entry((&requirement.spec.name, *example)).or_default().push(&requirement.id);
+        }
+    }
+    found.iter().map(|((spec, example), ids)| format!("{spec} example {example}: {}", ids.join(", "))).collect()
 }
 
 fn explain(requirement: &Requirement) -> String {

@@ -38,6 +38,14 @@ fn the_parts_of_a_requirement() {
 }
 
 #[test]
+fn a_play_names_the_examples_that_it_shows() {
+    let found = read(&requirement("examples: 25, 27-29\ncast: romeo\nromeo receives nothing\n")).expect("no mistakes");
+    assert_eq!(found[0].examples, [25, 27, 28, 29]);
+    let (line, _, what) = fault(&requirement("examples: 25, many\ncast: romeo\nromeo receives nothing\n"));
+    assert_eq!((line, what.as_str()), (10, "' many' is no number of an example"));
+}
+
+#[test]
 fn a_table_makes_a_requirement_of_each_row() {
     let found = read(&requirement(
         "table:\n\tNAME | BODY\n\tfirst | <a/>\n\tsecond |\ncast: romeo\nromeo sends:\n\t<message id=\"$NAME\">$BODY</message>\n",

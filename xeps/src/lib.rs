@@ -11,6 +11,7 @@
 pub mod access;
 pub mod account;
 pub mod accounts;
+pub mod adhoc;
 pub mod archive;
 pub mod blocking;
 pub mod caps;

@@ -117,6 +117,8 @@ pub struct Requirement {
     pub title: String,
     /// The requirement in the words of the specification.
     pub says: String,
+    /// The numbers of the specification's examples that the play shows.
+    pub examples: Vec<u16>,
     pub needs: Vec<Need>,
     pub cast: Vec<Actor>,
     /// Pairs of accounts that are subscribed to each other before the play begins.
