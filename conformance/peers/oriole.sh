@@ -3,7 +3,7 @@
 #   oriole.sh ADDRESS [DIRECTORY]
 # The program is $ORIOLE, or target/release/oriole of this repository (cargo build --release).
 # STARTTLS on 5222, direct TLS on 5223, components on 5347 (c1.localhost to c8.localhost, secret "secret"), HTTP on 5280, HTTPS on 5283,
-# servers on 5269, and with REMOTE=PORT others at that port: it knows the way without a name server.
+# servers on 5269 and (direct TLS) 5270, and with REMOTE=PORT others at that port: it knows the way without a name server.
 # PLAINTEXT=1 allows logins without TLS.
 here=$(cd "$(dirname "$0")" && pwd)
 other=${REMOTE:-} REMOTE=
@@ -13,7 +13,8 @@ server.data_dir = "$dir/data"
 listen.c2s.addresses = ["$addr:5222"]
 listen.c2s_tls.addresses = ["$addr:5223"]
 listen.s2s.addresses = ["$addr:5269"]
-listen.s2s_tls.addresses = []
+listen.s2s_tls.addresses = ["$addr:5270"]
+federation.ca_file = "$dir/ca.pem"
 listen.component.addresses = ["$addr:5347"]
 listen.http.addresses = ["$addr:5280"]
 listen.https.addresses = ["$addr:5283"]

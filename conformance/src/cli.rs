@@ -120,6 +120,13 @@ struct RunArgs {
     /// The port of the server under test for other servers.
     #[arg(long, default_value_t = 5269)]
     server_port: u16,
+    /// The same where TLS begins with the first byte.
+    #[arg(long)]
+    server_tls_port: Option<u16>,
+    /// A PEM file with certificate and key of an authority that the server under test trusts, for certificates to show it as
+    /// other servers.
+    #[arg(long, requires = "remote_domain")]
+    remote_authority: Option<PathBuf>,
     /// Plays at the same time.
     #[arg(long, default_value_t = 16)]
     parallel: usize,
@@ -278,6 +285,8 @@ impl RunArgs {
                 port: self.server_port,
                 listen,
                 domains: self.remote_domain.clone(),
+                direct_tls_port: self.server_tls_port,
+                authority: self.remote_authority.clone(),
             }),
             timeout: Duration::try_from_secs_f64(self.timeout).map_err(|error| format!("--timeout: {error}"))?,
             quiet: Duration::from_millis(self.quiet),

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
 const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
 const FEATURE: &str = "urn:xmpp:features:dialback";
 /// How long the handshake may take.
@@ -25,15 +26,24 @@ enum End {
 }
 
 pub async fn receive(stream: TcpStream, lent: Arc<Lent>, tls: Tls) {
-    let mut guest = Guest { lent, house: None, stream: super::token(), secure: false };
+    let mut guest = Guest { lent, house: None, stream: super::token(), secure: false, proved: false };
     let mut stream = stream;
     // Without Nagle's delay words come when they are said; not more than a matter of speed.
     let _ = stream.set_nodelay(true);
     if let End::StartTls = guest.serve(&mut stream).await {
         guest.secure = true;
         guest.stream = super::token();
-        if let Ok(Ok(mut stream)) = timeout(PATIENCE, TlsAcceptor::from(tls).accept(stream)).await {
-            guest.serve(&mut stream).await;
+        let house = guest.house.clone();
+        let tls = house.as_ref().and_then(|house| house.tls()).unwrap_or(tls);
+        match timeout(PATIENCE, TlsAcceptor::from(tls).accept(stream)).await {
+            Ok(Ok(mut stream)) => {
+                let chain = stream.get_ref().1.peer_certificates();
+                let certificate = chain.and_then(|chain| chain.first()).map_or(&[][..], |first| first.as_ref());
+                house.inspect(|house| house.see(certificate));
+                guest.serve(&mut stream).await;
+            }
+            Ok(Err(error)) => guest.note(Direction::Note, &format!("TLS handshake: {error}")),
+            Err(_) => guest.note(Direction::Note, "the TLS handshake took too long"),
         }
     }
 }
@@ -45,6 +55,8 @@ struct Guest {
     /// The id of the stream.
     stream: String,
     secure: bool,
+    /// SASL has ended in success.
+    proved: bool,
 }
 
 impl Guest {
@@ -56,12 +68,19 @@ impl Guest {
         let end = 'end: loop {
             tokio::select! {
                 said = words.recv() => {
-                    let (text, last) = match said {
-                        Some(Words::Element(element)) => (write_element(&element, SERVER), false),
+                    let (text, last) = match &said {
+                        Some(Words::Element(element)) => (write_element(element, SERVER), false),
                         Some(Words::End) | None => ("</stream:stream>".to_owned(), true),
+                        Some(Words::HangUp) => break End::Gone,
                     };
                     if !self.say(stream, &text).await || last {
                         break End::Gone;
+                    }
+                    // A new stream follows.
+                    if matches!(&said, Some(Words::Element(element)) if element.is(SASL, "success")) {
+                        self.proved = true;
+                        self.stream = super::token();
+                        reader.restart();
                     }
                 }
                 read = stream.read(&mut buffer) => match read {
@@ -76,7 +95,7 @@ impl Guest {
                             break 'end End::Gone;
                         }
                         let house = self.house.as_ref();
-                        number = house.map(|house| house.welcome(sender.clone()));
+                        number = number.or_else(|| house.map(|house| house.welcome(sender.clone())));
                         self.hear(number, header);
                     }
                     Ok(Some(Event::Element(element))) if element.is(TLS, "starttls") && !self.secure => {
@@ -118,11 +137,7 @@ impl Guest {
             escape(header.attr("from").unwrap_or_default()),
             self.stream
         );
-        let mut features = Element::new(STREAM, "features");
-        if !self.secure {
-            features = features.child(Element::new(TLS, "starttls"));
-        }
-        features = features.child(Element::new(FEATURE, "dialback").child(Element::new(FEATURE, "errors")));
+        let features = self.features();
         let children = match &self.house {
             Some(_) => write_element(&features, SERVER),
             None => {
@@ -131,6 +146,18 @@ impl Guest {
             }
         };
         self.say(stream, &(text + &children)).await && self.house.is_some()
+    }
+
+    /// Dialback if the house offers nothing else. What negotiates how the stream is used is not offered any more when SASL is over.
+    fn features(&self) -> Element {
+        let mut features = Element::new(STREAM, "features");
+        if !self.secure {
+            features = features.child(Element::new(TLS, "starttls"));
+        }
+        let dialback = || vec![Element::new(FEATURE, "dialback").child(Element::new(FEATURE, "errors"))];
+        let offers = self.house.as_ref().and_then(|house| house.offers()).unwrap_or_else(dialback);
+        let still = |offer: &Element| !self.proved || !["mechanisms", "bidi"].contains(&offer.name.as_str());
+        offers.into_iter().filter(still).fold(features, Element::child)
     }
 
     async fn say<S: AsyncWrite + Unpin>(&self, stream: &mut S, text: &str) -> bool {

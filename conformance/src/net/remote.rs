@@ -1,14 +1,16 @@
 //! The suite as other servers: a listener that takes the connections of the server under test, and the domains it does
 //! so for, each lent to one play at a time (RFC 6120 section 4, XEP-0220).
 
+use super::authority::{Authority, Shown, self_signed};
 use super::guest;
 use super::log::Log;
 use super::tls::server_config;
-use crate::play::Verdict;
+use crate::play::{Verdict, Worth};
 use crate::xml::Element;
 use rustls::ServerConfig;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -23,6 +25,10 @@ pub struct RemoteAccess {
     /// Where the server under test finds the domains.
     pub listen: SocketAddr,
     pub domains: Vec<String>,
+    /// The port of the server under test for other servers where TLS begins with the first byte.
+    pub direct_tls_port: Option<u16>,
+    /// A PEM file with certificate and key of an authority that the server under test trusts.
+    pub authority: Option<PathBuf>,
 }
 
 /// All domains, free and lent.
@@ -30,6 +36,7 @@ pub struct Remotes {
     free: Mutex<VecDeque<String>>,
     gate: Semaphore,
     lent: Arc<Lent>,
+    authority: Option<Arc<Authority>>,
 }
 
 /// The houses by their domains.
@@ -38,7 +45,7 @@ pub type Lent = Mutex<BTreeMap<String, Arc<House>>>;
 impl Remotes {
     /// No domains at all.
     pub fn none() -> Remotes {
-        Remotes { free: Mutex::default(), gate: Semaphore::new(0), lent: Arc::default() }
+        Remotes { free: Mutex::default(), gate: Semaphore::new(0), lent: Arc::default(), authority: None }
     }
 
     /// Listens, until the runtime ends.
@@ -50,7 +57,8 @@ impl Remotes {
 
     /// As [`Remotes::open`], with a listener that is there already.
     pub fn at(listener: TcpListener, access: &RemoteAccess) -> Result<Remotes, String> {
-        let config = server_config(&access.domains)?;
+        let config = server_config(self_signed(&access.domains)?)?;
+        let authority = access.authority.as_deref().map(Authority::from_file).transpose()?.map(Arc::new);
         let lent: Arc<Lent> = Arc::default();
         let known = lent.clone();
         tokio::spawn(async move {
@@ -59,7 +67,7 @@ impl Remotes {
             }
         });
         let free = Mutex::new(access.domains.iter().cloned().collect());
-        Ok(Remotes { free, gate: Semaphore::new(access.domains.len()), lent })
+        Ok(Remotes { free, gate: Semaphore::new(access.domains.len()), lent, authority })
     }
 
     /// Waits for so many free domains, those first that were not used for the longest time; empty when the run has fewer.
@@ -72,9 +80,13 @@ impl Remotes {
         permits.forget();
         let mut free = locked(&self.free);
         let houses: Vec<_> =
-            names.iter().filter_map(|name| Some(Arc::new(House::new(name, &free.pop_front()?, log.clone())))).collect();
+            names.iter().filter_map(|name| Some(Arc::new(self.house(name, &free.pop_front()?, log.clone())))).collect();
         locked(&self.lent).extend(houses.iter().map(|house| (house.domain.clone(), house.clone())));
         houses
+    }
+
+    fn house(&self, name: &str, domain: &str, log: Log) -> House {
+        House { authority: self.authority.clone(), ..House::new(name, domain, log) }
     }
 
     /// Ends what the server under test has with a domain, and makes it free.
@@ -91,6 +103,8 @@ pub enum Words {
     Element(Element),
     /// The end of the stream, then of the connection.
     End,
+    /// The end of the connection, without a word.
+    HangUp,
 }
 
 /// A connection of the server under test, seen from the house.
@@ -106,6 +120,7 @@ pub struct House {
     /// The actor whose domain it is.
     pub name: String,
     pub log: Log,
+    authority: Option<Arc<Authority>>,
     state: Mutex<State>,
 }
 
@@ -121,6 +136,12 @@ struct State {
     keys: Vec<(String, String)>,
     on_result: Verdict,
     on_verify: Verdict,
+    /// The stream features where the connection is as secure as it will be, if others than dialback.
+    offers: Option<Vec<Element>>,
+    /// How guests are secured, if a certificate of its own is shown.
+    tls: Option<Tls>,
+    /// The certificate that the server under test last showed.
+    certificate: Vec<u8>,
 }
 
 impl House {
@@ -135,8 +156,12 @@ impl House {
             keys: Vec::new(),
             on_result: Verdict::Honestly,
             on_verify: Verdict::Honestly,
+            offers: None,
+            tls: None,
+            certificate: Vec::new(),
         };
-        House { domain: domain.to_owned(), name: name.to_owned(), log, state: Mutex::new(state) }
+        let (domain, name) = (domain.to_owned(), name.to_owned());
+        House { domain, name, log, authority: None, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -154,6 +179,54 @@ impl House {
         match element {
             "result" => state.on_result = verdict,
             _ => state.on_verify = verdict,
+        }
+    }
+
+    /// Makes a certificate for these domains.
+    pub fn certificate_for(&self, domains: &[String], worth: Worth) -> Result<Shown, String> {
+        self.authority.as_ref().ok_or("no authority was given")?.issue(domains, worth)
+    }
+
+    /// What is shown to guests from now on.
+    pub fn show(&self, shown: Shown) -> Result<(), String> {
+        self.state().tls = Some(server_config(shown)?);
+        Ok(())
+    }
+
+    /// How a guest is secured, if not as the others are.
+    pub fn tls(&self) -> Option<Tls> {
+        self.state().tls.clone()
+    }
+
+    /// What the server under test showed in a handshake; empty if nothing.
+    pub fn see(&self, certificate: &[u8]) {
+        self.state().certificate = certificate.to_vec();
+    }
+
+    pub fn seen(&self) -> Vec<u8> {
+        self.state().certificate.clone()
+    }
+
+    /// The stream features from now on.
+    pub fn offer(&self, features: Vec<Element>) {
+        self.state().offers = Some(features);
+    }
+
+    pub fn offers(&self) -> Option<Vec<Element>> {
+        self.state().offers.clone()
+    }
+
+    /// Says something over the connection that the server under test opened last.
+    pub fn send_back(&self, element: Element) -> Result<(), String> {
+        let state = self.state();
+        let (_, guest) = state.guests.last_key_value().ok_or("the server has no connection to it")?;
+        guest.words.send(Words::Element(element)).map_err(|_| "the server's connection has ended".to_owned())
+    }
+
+    /// Closes the connections of the server under test without a word.
+    pub fn hang_up(&self) {
+        for guest in self.state().guests.values() {
+            let _ = guest.words.send(Words::HangUp);
         }
     }
 

@@ -71,8 +71,10 @@ fn options(target: &Target, accounts: &Accounts) -> Vec<RunOption> {
     if target.web.is_some() {
         options.push(RunOption::Web);
     }
-    if target.remote.is_some() {
+    if let Some(remote) = &target.remote {
         options.push(RunOption::Remote);
+        options.extend(remote.authority.as_ref().map(|_| RunOption::Authority));
+        options.extend(remote.direct_tls_port.map(|_| RunOption::RemoteDirectTls));
     }
     if !target.components.is_empty() {
         options.push(RunOption::Component);
