@@ -18,6 +18,13 @@ cat "$dir/ca.key" "$dir/ca.pem" > "$dir/authority.pem"
 if [ -n "${REMOTE:-}" ]; then
     records=()
     for n in $(seq 160); do records+=("--srv-host=_xmpp-server._tcp.v$n.verona.example,localhost,$REMOTE"); done
+    # The ways of PLAYS.md. Nothing listens on port 9.
+    for n in $(seq 8); do
+        records+=("--srv-host=_xmpps-server._tcp.d$n.verona.example,localhost,$REMOTE"
+            "--srv-host=_xmpp-server._tcp.f$n.verona.example,localhost,9,5" "--srv-host=_xmpp-server._tcp.f$n.verona.example,localhost,$REMOTE,10"
+            "--srv-host=_xmpp-server._tcp.xn--bcher-kva.i$n.verona.example,localhost,$REMOTE"
+            "--srv-host=_xmpp-server._tcp.c$n.verona.example,localhost,9" "--srv-host=_xmpp-server._tcp.n$n.verona.example")
+    done
     # Every other name is unknown; nothing is asked beyond this machine.
     {
         PATH=$PATH:/usr/sbin dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root --no-resolv --no-hosts \

@@ -65,10 +65,14 @@ run() (
     esac
     components=$(for i in 1 2 3 4 5 6 7 8; do printf 'c%d.localhost:%d:secret,' "$i" "$(port "$i")"; done)
     # The web server has the name of the domain, which leads to $addr as nothing listens there on 127.0.0.1.
+    ways=()
+    for way in direct-tls=d%g fallback=f%g idna=bücher.i%g dead-end=c%g no-service=n%g; do
+        ways+=(--remote-way "${way%%=*}=$(seq -s, -f "${way#*=}.verona.example" 8)")
+    done
     "$suite" run --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 \
         "${options[@]}" "${admin[@]}" --web https://localhost:5283 --component "${components%,}" \
         --remote-domain "$(seq -s, -f 'v%g.verona.example' 160)" --remote-listen "127.0.0.1:$other" \
-        --server-tls-port 5270 --remote-authority "$tmp/$peer/authority.pem" \
+        "${ways[@]}" --server-tls-port 5270 --remote-authority "$tmp/$peer/authority.pem" \
         --json "$out/$peer.json" --html "$out/$peer.html" --junit "$out/$peer.xml" "$@" > "$out/$peer.txt"
     cat "$out/$peer.txt"
 )

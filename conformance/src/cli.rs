@@ -6,6 +6,7 @@ use conformance_suite::net::{Account, ComponentAccess, RemoteAccess, Remotes, Se
 use conformance_suite::play::{Level, Library, Requirement};
 use conformance_suite::report::{Report, Terminal, compare, html, junit, slowest, summary};
 use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -114,6 +115,9 @@ struct RunArgs {
     /// or two; give many, so that a play seldom gets one that another has just used.
     #[arg(long, value_delimiter = ',', num_args = 1.., requires = "remote_listen")]
     remote_domain: Vec<String>,
+    /// Domains that lead to --remote-listen in a way of their own, as WAY=DOMAIN,DOMAIN...; see PLAYS.md. May be repeated.
+    #[arg(long, requires = "remote_listen")]
+    remote_way: Vec<String>,
     /// Where the suite waits for the server under test, as ADDRESS:PORT.
     #[arg(long, requires = "remote_domain")]
     remote_listen: Option<SocketAddr>,
@@ -266,6 +270,7 @@ impl RunArgs {
     fn target(&self) -> Result<Target, String> {
         let trust = self.ca.clone().map_or(Trust::Any, Trust::File);
         let components = self.component.iter().map(|text| component(text)).collect::<Result<Vec<_>, _>>()?;
+        let ways: BTreeMap<_, _> = self.remote_way.iter().map(|text| way(text)).collect::<Result<_, _>>()?;
         Ok(Target {
             host: self.host.clone(),
             port: self.port,
@@ -287,6 +292,7 @@ impl RunArgs {
                 domains: self.remote_domain.clone(),
                 direct_tls_port: self.server_tls_port,
                 authority: self.remote_authority.clone(),
+                ways: ways.clone(),
             }),
             timeout: Duration::try_from_secs_f64(self.timeout).map_err(|error| format!("--timeout: {error}"))?,
             quiet: Duration::from_millis(self.quiet),
@@ -320,6 +326,12 @@ fn component(text: &str) -> Result<ComponentAccess, String> {
         }
         _ => Err(format!("--component is DOMAIN:PORT:SECRET, not '{text}'")),
     }
+}
+
+/// `WAY=DOMAIN,DOMAIN`
+fn way(text: &str) -> Result<(String, Vec<String>), String> {
+    let (way, domains) = text.split_once('=').ok_or_else(|| format!("--remote-way is WAY=DOMAIN,..., not '{text}'"))?;
+    Ok((way.to_owned(), domains.split(',').map(str::to_owned).collect()))
 }
 
 /// Success if all went as it should: as the expectations say, or without any failure.

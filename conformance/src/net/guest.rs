@@ -1,7 +1,8 @@
 //! One connection of the server under test to a domain of the suite: header, features, STARTTLS; all else is the house's.
 
 use super::log::Direction;
-use super::remote::{House, Lent, Tls, Words, locked};
+use super::remote::{Hello, House, Lent, Tls, Words, locked};
+use super::tls::direct;
 use crate::play::Verdict;
 use crate::xml::{DIALBACK, Element, Event, Reader, SERVER, STANZAS, STREAM, STREAMS, escape, write_element};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use tokio_rustls::TlsAcceptor;
 const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
 const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
 const FEATURE: &str = "urn:xmpp:features:dialback";
+/// The first byte of a TLS record with a ClientHello.
+const HANDSHAKE: u8 = 22;
 /// How long the handshake may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -26,25 +29,19 @@ enum End {
 }
 
 pub async fn receive(stream: TcpStream, lent: Arc<Lent>, tls: Tls) {
-    let mut guest = Guest { lent, house: None, stream: super::token(), secure: false, proved: false };
+    let mut guest = Guest { lent, house: None, stream: super::token(), secure: false, proved: false, hello: None };
     let mut stream = stream;
+    let mut first = [0];
+    let direct_tls = matches!(timeout(PATIENCE, stream.peek(&mut first)).await, Ok(Ok(1))) && first == [HANDSHAKE];
     // Without Nagle's delay words come when they are said; not more than a matter of speed.
     let _ = stream.set_nodelay(true);
-    if let End::StartTls = guest.serve(&mut stream).await {
-        guest.secure = true;
+    if direct_tls {
+        guest.hello = Some(Hello::default());
+        guest.secure(stream, direct(&tls)).await;
+    } else if let End::StartTls = guest.serve(&mut stream).await {
         guest.stream = super::token();
-        let house = guest.house.clone();
-        let tls = house.as_ref().and_then(|house| house.tls()).unwrap_or(tls);
-        match timeout(PATIENCE, TlsAcceptor::from(tls).accept(stream)).await {
-            Ok(Ok(mut stream)) => {
-                let chain = stream.get_ref().1.peer_certificates();
-                let certificate = chain.and_then(|chain| chain.first()).map_or(&[][..], |first| first.as_ref());
-                house.inspect(|house| house.see(certificate));
-                guest.serve(&mut stream).await;
-            }
-            Ok(Err(error)) => guest.note(Direction::Note, &format!("TLS handshake: {error}")),
-            Err(_) => guest.note(Direction::Note, "the TLS handshake took too long"),
-        }
+        let own = guest.house.as_ref().and_then(|house| house.tls());
+        guest.secure(stream, own.unwrap_or(tls)).await;
     }
 }
 
@@ -57,9 +54,31 @@ struct Guest {
     secure: bool,
     /// SASL has ended in success.
     proved: bool,
+    /// What the server asked for, if TLS began with the first byte.
+    hello: Option<Hello>,
 }
 
 impl Guest {
+    /// The rest of the connection, under TLS.
+    async fn secure(&mut self, stream: TcpStream, tls: Tls) {
+        self.secure = true;
+        match timeout(PATIENCE, TlsAcceptor::from(tls).accept(stream)).await {
+            Ok(Ok(mut stream)) => {
+                let connection = stream.get_ref().1;
+                let chain = connection.peer_certificates();
+                let certificate = chain.and_then(|chain| chain.first()).map_or(&[][..], |first| first.as_ref());
+                self.house.as_ref().inspect(|house| house.see(certificate));
+                if let Some(hello) = &mut self.hello {
+                    hello.name = connection.server_name().unwrap_or_default().to_owned();
+                    hello.protocol = String::from_utf8_lossy(connection.alpn_protocol().unwrap_or_default()).into_owned();
+                }
+                self.serve(&mut stream).await;
+            }
+            Ok(Err(error)) => self.note(Direction::Note, &format!("TLS handshake: {error}")),
+            Err(_) => self.note(Direction::Note, "the TLS handshake took too long"),
+        }
+    }
+
     async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> End {
         let (sender, mut words) = mpsc::unbounded_channel();
         let mut number = None;
@@ -130,6 +149,9 @@ impl Guest {
     async fn open<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, header: &Element) -> bool {
         let domain = header.attr("to").unwrap_or_default();
         self.house = locked(&self.lent).get(domain).cloned();
+        if let (Some(house), Some(hello)) = (&self.house, &self.hello) {
+            house.greet(hello);
+        }
         let text = format!(
             "<?xml version='1.0'?><stream:stream xmlns='{SERVER}' xmlns:stream='{STREAM}' xmlns:db='{DIALBACK}' \
              from='{}' to='{}' id='{}' version='1.0'>",

@@ -29,6 +29,8 @@ pub struct RemoteAccess {
     pub direct_tls_port: Option<u16>,
     /// A PEM file with certificate and key of an authority that the server under test trusts.
     pub authority: Option<PathBuf>,
+    /// Further domains that the server under test finds in a way of their own, by the name of that way.
+    pub ways: BTreeMap<String, Vec<String>>,
 }
 
 /// All domains, free and lent.
@@ -37,6 +39,8 @@ pub struct Remotes {
     gate: Semaphore,
     lent: Arc<Lent>,
     authority: Option<Arc<Authority>>,
+    /// Free domains of each way, and who waits for one.
+    ways: Mutex<BTreeMap<String, VecDeque<String>>>,
 }
 
 /// The houses by their domains.
@@ -45,7 +49,8 @@ pub type Lent = Mutex<BTreeMap<String, Arc<House>>>;
 impl Remotes {
     /// No domains at all.
     pub fn none() -> Remotes {
-        Remotes { free: Mutex::default(), gate: Semaphore::new(0), lent: Arc::default(), authority: None }
+        let (free, lent, ways) = Default::default();
+        Remotes { free, gate: Semaphore::new(0), lent, authority: None, ways }
     }
 
     /// Listens, until the runtime ends.
@@ -67,7 +72,9 @@ impl Remotes {
             }
         });
         let free = Mutex::new(access.domains.iter().cloned().collect());
-        Ok(Remotes { free, gate: Semaphore::new(access.domains.len()), lent, authority })
+        let ways = access.ways.iter().map(|(way, domains)| (way.clone(), domains.iter().cloned().collect()));
+        let ways = Mutex::new(ways.collect());
+        Ok(Remotes { free, gate: Semaphore::new(access.domains.len()), lent, authority, ways })
     }
 
     /// Waits for so many free domains, those first that were not used for the longest time; empty when the run has fewer.
@@ -85,6 +92,19 @@ impl Remotes {
         houses
     }
 
+    /// Waits for a free domain that is found in that way. None: the run has no such domains.
+    pub async fn borrow_by(&self, way: &str, name: &str, log: &Log) -> Option<Arc<House>> {
+        loop {
+            if let Some(domain) = locked(&self.ways).get_mut(way)?.pop_front() {
+                let house = House { way: Some(way.to_owned()), ..self.house(name, &domain, log.clone()) };
+                let house = Arc::new(house);
+                locked(&self.lent).insert(domain, house.clone());
+                return Some(house);
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     fn house(&self, name: &str, domain: &str, log: Log) -> House {
         House { authority: self.authority.clone(), ..House::new(name, domain, log) }
     }
@@ -93,6 +113,10 @@ impl Remotes {
     pub async fn give_back(&self, house: &House) {
         house.close().await;
         locked(&self.lent).remove(&house.domain);
+        if let Some(way) = &house.way {
+            locked(&self.ways).entry(way.clone()).or_default().push_back(house.domain.clone());
+            return;
+        }
         locked(&self.free).push_back(house.domain.clone());
         self.gate.add_permits(1);
     }
@@ -121,6 +145,7 @@ pub struct House {
     pub name: String,
     pub log: Log,
     authority: Option<Arc<Authority>>,
+    way: Option<String>,
     state: Mutex<State>,
 }
 
@@ -142,6 +167,15 @@ struct State {
     tls: Option<Tls>,
     /// The certificate that the server under test last showed.
     certificate: Vec<u8>,
+    /// The name and the protocol (ALPN) that it asked for where TLS began with the first byte.
+    hello: Hello,
+}
+
+/// What a client says when TLS begins; empty if it does not.
+#[derive(Clone, Default)]
+pub struct Hello {
+    pub name: String,
+    pub protocol: String,
 }
 
 impl House {
@@ -159,9 +193,10 @@ impl House {
             offers: None,
             tls: None,
             certificate: Vec::new(),
+            hello: Hello::default(),
         };
         let (domain, name) = (domain.to_owned(), name.to_owned());
-        House { domain, name, log, authority: None, state: Mutex::new(state) }
+        House { domain, name, log, authority: None, way: None, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -201,6 +236,15 @@ impl House {
     /// What the server under test showed in a handshake; empty if nothing.
     pub fn see(&self, certificate: &[u8]) {
         self.state().certificate = certificate.to_vec();
+    }
+
+    /// The server under test has begun with TLS.
+    pub fn greet(&self, hello: &Hello) {
+        self.state().hello = hello.clone();
+    }
+
+    pub fn hello(&self) -> Hello {
+        self.state().hello.clone()
     }
 
     pub fn seen(&self) -> Vec<u8> {

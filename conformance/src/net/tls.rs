@@ -57,6 +57,13 @@ pub fn server_config(shown: Shown) -> Result<Arc<ServerConfig>, String> {
     Ok(Arc::new(config))
 }
 
+/// The same where TLS begins with the first byte: the protocol is named if the client names some (XEP-0368).
+pub fn direct(config: &Arc<ServerConfig>) -> Arc<ServerConfig> {
+    let mut config = ServerConfig::clone(config);
+    config.alpn_protocols = vec![b"xmpp-server".to_vec()];
+    Arc::new(config)
+}
+
 /// The same as a client, with a certificate to show, or with a protocol to name (ALPN).
 pub fn refined(
     config: &Arc<ClientConfig>,

@@ -241,6 +241,8 @@ pub struct Actor {
     pub priority: Option<i8>,
     pub role: Role,
     pub carrier: Carrier,
+    /// The way in which the server under test finds another server, if that is not the usual one.
+    pub way: Option<String>,
 }
 
 impl Actor {

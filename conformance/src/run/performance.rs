@@ -142,16 +142,23 @@ impl<'a> Performance<'a> {
     /// Borrows the domains that the cast has as other servers.
     async fn open_houses(&mut self) -> Result<(), String> {
         let others = self.requirement.cast.iter().filter(|actor| actor.role != Role::Client);
-        let names: BTreeSet<&str> = others.map(|actor| actor.account.as_str()).collect();
-        if names.is_empty() {
-            return Ok(());
+        let mut names: BTreeSet<&str> = others.map(|actor| actor.account.as_str()).collect();
+        let count = names.len();
+        let mut houses = Vec::new();
+        for actor in &self.requirement.cast {
+            if let Some(way) = &actor.way && names.remove(actor.account.as_str()) {
+                houses.extend(self.run.remotes.borrow_by(way, &actor.account, &self.log).await);
+            }
         }
-        let names: Vec<&str> = names.into_iter().collect();
-        for house in self.run.remotes.borrow(&names, &self.log).await {
+        if !names.is_empty() {
+            let names: Vec<&str> = names.into_iter().collect();
+            houses.extend(self.run.remotes.borrow(&names, &self.log).await);
+        }
+        for house in houses {
             self.scope.set(&house.name, &house.domain);
             self.houses.insert(house.name.clone(), house);
         }
-        if self.houses.len() < names.len() { Err("too few domains of other servers".to_owned()) } else { Ok(()) }
+        if self.houses.len() < count { Err("too few domains of other servers".to_owned()) } else { Ok(()) }
     }
 
     async fn cast_account(&mut self, actor: &Actor) -> Result<(), String> {
@@ -247,6 +254,9 @@ impl<'a> Performance<'a> {
         for (name, house) in &self.houses {
             self.scope.set(&format!("{name}.stream"), &house.stream());
             self.scope.set(&format!("{name}.certificate"), &BASE64.encode(house.seen()));
+            let hello = house.hello();
+            self.scope.set(&format!("{name}.name"), &hello.name);
+            self.scope.set(&format!("{name}.alpn"), &hello.protocol);
         }
         for (part, kind) in [("exporter", "tls-exporter"), ("endpoint", "tls-server-end-point")] {
             let spoken_of = |name: &str| self.requirement.script.contains(&format!("${{{name}.{part}}}"));
