@@ -81,7 +81,8 @@ impl Session {
         self.open().await?;
         let wanted = match self.role {
             Role::Client => self.target.security == Security::Starttls && self.carrier == Carrier::Tcp,
-            // Servers encrypt whenever they can.
+            // Servers encrypt whenever they can, unless the run is without TLS.
+            _ if self.target.security == Security::None => false,
             _ => self.features.as_ref().is_some_and(|features| features.get(TLS, "starttls").is_some()),
         };
         if wanted && !self.is_tls() {
