@@ -248,7 +248,16 @@ impl RunArgs {
             None => Remotes::none(),
         };
         let (parallel, in_turn, keep_logs) = (self.parallel, self.in_turn, self.verbose);
-        let run = Arc::new(Run { components, remotes: Arc::new(remotes), target, accounts, profile, parallel, in_turn, keep_logs });
+        let run = Arc::new(Run {
+            components,
+            remotes: Arc::new(remotes),
+            target,
+            accounts,
+            profile,
+            parallel,
+            in_turn,
+            keep_logs,
+        });
         let mut terminal = Terminal::new(selected.len(), self.verbose);
         let results = perform_all(run, &selected, |outcome| terminal.tell(outcome)).await;
         terminal.finish();

@@ -72,3 +72,29 @@ pub fn self_signed(domains: &[String]) -> Result<Shown, String> {
     let made = made.map_err(|error| format!("a certificate for other servers: {error}"))?;
     Ok(Shown { chain: vec![made.cert.der().clone()], key: made.signing_key.into() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn authority() -> Authority {
+        let (issuer, certificate) = stranger().unwrap();
+        Authority { certificate, issuer }
+    }
+
+    #[test]
+    fn what_is_issued_has_the_authority_above_it_and_what_is_self_signed_nobody() {
+        let (authority, names) = (authority(), ["verona.example".to_owned(), "*.verona.example".to_owned()]);
+        let chain = |worth| authority.issue(&names, worth).unwrap().chain;
+        assert_eq!(chain(Worth::Good)[1..], [authority.certificate.clone()]);
+        assert_eq!(chain(Worth::Expired)[1..], [authority.certificate.clone()]);
+        assert!(chain(Worth::Strange).len() == 2 && chain(Worth::Strange)[1] != authority.certificate);
+        assert_eq!(chain(Worth::SelfSigned).len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_no_authority_is_named() {
+        let missing = Authority::from_file(Path::new("no-such-file.pem")).err().unwrap();
+        assert!(missing.starts_with("no-such-file.pem: "), "{missing}");
+    }
+}

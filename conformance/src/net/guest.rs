@@ -70,7 +70,8 @@ impl Guest {
                 self.house.as_ref().inspect(|house| house.see(certificate));
                 if let Some(hello) = &mut self.hello {
                     hello.name = connection.server_name().unwrap_or_default().to_owned();
-                    hello.protocol = String::from_utf8_lossy(connection.alpn_protocol().unwrap_or_default()).into_owned();
+                    hello.protocol =
+                        String::from_utf8_lossy(connection.alpn_protocol().unwrap_or_default()).into_owned();
                 }
                 self.serve(&mut stream).await;
             }

@@ -1,8 +1,8 @@
 //! One connection: how it is opened, secured and ended, and what is sent over it. What comes is in `incoming`.
 
+use super::authority::Shown;
 use super::bosh::{Bosh, Payload};
 use super::incoming::{Closed, Received};
-use super::authority::Shown;
 use super::log::{Direction, Log};
 use super::remote::House;
 use super::tls::refined;

@@ -165,7 +165,9 @@ fn steps(lines: &[Line], cast: &[Actor]) -> Result<Vec<step::Step>, Fault> {
     let mut known: Vec<String> = BUILT_IN.iter().map(|name| (*name).to_owned()).collect();
     for actor in cast {
         known.extend([actor.name.clone(), actor.account.clone()]);
-        for part in ["user", "password", "full", "resource", "stream", "certificate", "name", "alpn", "exporter", "endpoint"] {
+        for part in
+            ["user", "password", "full", "resource", "stream", "certificate", "name", "alpn", "exporter", "endpoint"]
+        {
             known.extend([format!("{}.{part}", actor.name), format!("{}.{part}", actor.account)]);
         }
     }

@@ -146,7 +146,9 @@ impl<'a> Performance<'a> {
         let count = names.len();
         let mut houses = Vec::new();
         for actor in &self.requirement.cast {
-            if let Some(way) = &actor.way && names.remove(actor.account.as_str()) {
+            if let Some(way) = &actor.way
+                && names.remove(actor.account.as_str())
+            {
                 houses.extend(self.run.remotes.borrow_by(way, &actor.account, &self.log).await);
             }
         }
