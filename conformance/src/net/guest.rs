@@ -40,8 +40,7 @@ pub async fn receive(stream: TcpStream, lent: Arc<Lent>, tls: Tls) {
         guest.secure(stream, direct(&tls)).await;
     } else if let End::StartTls = guest.serve(&mut stream).await {
         guest.stream = super::token();
-        let own = guest.house.as_ref().and_then(|house| house.tls());
-        guest.secure(stream, own.unwrap_or(tls)).await;
+        guest.secure(stream, tls).await;
     }
 }
 

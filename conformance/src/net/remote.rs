@@ -39,7 +39,7 @@ pub struct Remotes {
     gate: Semaphore,
     lent: Arc<Lent>,
     authority: Option<Arc<Authority>>,
-    /// Free domains of each way, and who waits for one.
+    /// Free domains of each way.
     ways: Mutex<BTreeMap<String, VecDeque<String>>>,
 }
 
@@ -163,8 +163,6 @@ struct State {
     on_verify: Verdict,
     /// The stream features where the connection is as secure as it will be, if others than dialback.
     offers: Option<Vec<Element>>,
-    /// How guests are secured, if a certificate of its own is shown.
-    tls: Option<Tls>,
     /// The certificate that the server under test last showed.
     certificate: Vec<u8>,
     /// The name and the protocol (ALPN) that it asked for where TLS began with the first byte.
@@ -191,7 +189,6 @@ impl House {
             on_result: Verdict::Honestly,
             on_verify: Verdict::Honestly,
             offers: None,
-            tls: None,
             certificate: Vec::new(),
             hello: Hello::default(),
         };
@@ -220,17 +217,6 @@ impl House {
     /// Makes a certificate for these domains.
     pub fn certificate_for(&self, domains: &[String], worth: Worth) -> Result<Shown, String> {
         self.authority.as_ref().ok_or("no authority was given")?.issue(domains, worth)
-    }
-
-    /// What is shown to guests from now on.
-    pub fn show(&self, shown: Shown) -> Result<(), String> {
-        self.state().tls = Some(server_config(shown)?);
-        Ok(())
-    }
-
-    /// How a guest is secured, if not as the others are.
-    pub fn tls(&self) -> Option<Tls> {
-        self.state().tls.clone()
     }
 
     /// What the server under test showed in a handshake; empty if nothing.

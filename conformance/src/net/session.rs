@@ -173,15 +173,10 @@ impl Session {
         if direct_tls { self.start_tls().await } else { Ok(()) }
     }
 
-    /// Shows a certificate in handshakes from now on; as all of another server, also to who connects to it.
+    /// Shows a certificate in its handshakes from now on.
     pub fn show(&mut self, shown: Shown) -> Result<(), String> {
-        match (self.role, &self.house) {
-            (Role::Remote, Some(house)) => house.show(shown),
-            _ => {
-                self.tls = refined(&self.tls, Some(shown), None)?;
-                Ok(())
-            }
-        }
+        self.tls = refined(&self.tls, Some(shown), None)?;
+        Ok(())
     }
 
     /// Opens a connection that is under TLS from the first byte (XEP-0368).

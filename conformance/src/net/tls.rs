@@ -1,5 +1,5 @@
 //! TLS: as a client, accepting any certificate or those signed by a given authority; as another server, with a
-//! certificate made for the run or one that a play shows. And what binds a login to a TLS connection (RFC 5929, RFC 9266).
+//! certificate made for the run, or, where it connects, one that a play shows. And what binds a login to a TLS connection (RFC 5929, RFC 9266).
 
 use super::authority::Shown;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
