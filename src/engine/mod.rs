@@ -12,6 +12,9 @@
 //! want sent they leave behind, and it goes after the stanza. The **turn** of the sender's account is held all the way, so
 //! what an account sends arrives in the order it was sent (RFC 6120 section 10.1); the **lane** of an account is held while
 //! hooks see it, so that the decision who gets a stanza, and everything stored about it, belong together.
+//!
+//! Whoever begins something here sees it through: what is dropped halfway loses the stanzas that are on its road, and may leave
+//! a session without a connection. Connections give up on their peers only, never on the engine.
 
 mod admit;
 mod ask;

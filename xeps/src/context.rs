@@ -79,9 +79,13 @@ impl Cx<'_> {
         Ok(committed)
     }
 
-    /// Commits what is staged, if anything is.
+    /// Commits what is staged, if anything is. After an error it is gone.
     pub async fn commit_staged(&mut self) -> Result<(), StoreError> {
-        if self.staged.is_empty() { Ok(()) } else { self.commit(Batch::new()).await.map(|_| ()) }
+        if !self.staged.is_empty() {
+            let committed = self.store.commit(std::mem::take(&mut self.staged)).await?;
+            self.written = self.written.max(committed.position);
+        }
+        Ok(())
     }
 
     /// An id for an entry that is staged later in the same visit, for a stanza that carries it (XEP-0359). Only for logs of

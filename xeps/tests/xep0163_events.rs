@@ -92,6 +92,31 @@ fn interested_devices_and_contacts_are_told_the_others_are_not() {
 }
 
 #[test]
+fn occupants_of_a_room_are_nobodys_clients() {
+    let mut world = verona();
+    world.sends_presence(BALCONY, &presence("", &[TUNE]));
+    assert!(answers(&mut world, BALCONY, &[TUNE]));
+    publish(&mut world, BALCONY, TUNE, "first");
+    let open = world.asks(
+        BALCONY,
+        &format!(
+            "<iq type='set' id='c'><pubsub xmlns='{NS}#owner'><configure node='{TUNE}'><x xmlns='jabber:x:data' type='submit'>
+             <field var='pubsub#access_model'><value>open</value></field></x></configure></pubsub></iq>"
+        ),
+    );
+    assert!(open.contains("type='result'"), "{open}");
+    let stranger = presence("from='tybalt@example.net/x' to='juliet@example.org'", &[TUNE]);
+    world.presence_comes(&stranger);
+    let occupant = stranger.replace("tybalt@example.net/x", "coven@muc.example.net/tybalt");
+    let x =
+        "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/></x></presence>";
+    world.presence_comes(&occupant.replace("</presence>", x));
+    world.acts();
+    publish(&mut world, BALCONY, TUNE, "second");
+    assert_eq!(events(&mut world), [format!("{BALCONY} second"), "tybalt@example.net/x second".to_owned()]);
+}
+
+#[test]
 fn what_was_published_before_the_answer_came_is_the_last_item() {
     let mut world = verona();
     publish(&mut world, BALCONY, TUNE, "first");

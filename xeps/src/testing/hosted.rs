@@ -1,6 +1,7 @@
 //! A service in memory: stanzas come for its addresses, and what its residents send is written down.
 
-use super::{CheapPasswords, DOMAIN, StillClock, canonical_stanza, error_of, now_or_never, stanza};
+use super::written::{canonical_stanza, error_of};
+use super::{CheapPasswords, DOMAIN, StillClock, now_or_never, stanza};
 use crate::context::{Act, Cx, Host};
 use crate::feature::Halt;
 use crate::registry::Registry;
