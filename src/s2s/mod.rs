@@ -158,6 +158,11 @@ impl Federation {
         })
     }
 
+    /// Whether so much is waiting for a domain that there is hardly room for more.
+    pub fn is_crowded(&self, local: &BareJid, remote: &BareJid) -> bool {
+        self.remotes.is_crowded(&Pair { local: local.clone(), remote: remote.clone() })
+    }
+
     /// Brings back what other servers may go on with after a restart. To be called before anybody connects.
     ///
     /// # Errors

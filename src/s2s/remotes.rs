@@ -111,6 +111,12 @@ impl Remotes {
         Some(Carrier { remotes: self.clone(), pair, line, held: AtomicUsize::new(0) })
     }
 
+    /// Whether there is hardly room for more.
+    pub fn is_crowded(&self, pair: &Pair) -> bool {
+        let full = self.bytes.load(Ordering::Relaxed) > self.limits.bytes / 2;
+        full || self.lines.lock().get(pair).is_some_and(|line| line.queue.lock().is_crowded())
+    }
+
     fn line(&self, wake: Arc<Notify>) -> Arc<Line> {
         Arc::new(Line { queue: Mutex::new(Queue::new(self.limits.line)), wake: Mutex::new(wake) })
     }

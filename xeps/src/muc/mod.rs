@@ -17,7 +17,6 @@ mod activity;
 mod affiliations;
 mod archive;
 mod changes;
-mod commands;
 mod config;
 mod creation;
 mod effects;
@@ -31,6 +30,7 @@ mod occupants;
 mod operators;
 mod privileges;
 mod quota;
+mod reading;
 mod records;
 mod retention;
 mod room;
@@ -43,6 +43,8 @@ mod versions;
 
 pub use config::{Config, Creators, Rate};
 pub use options::Preset;
+pub use reading::{Reader, reader};
+pub use retention::expired;
 
 use crate::feature::{About, Coverage, Xep};
 use crate::service::{Resident, Service};
@@ -110,7 +112,7 @@ pub static ABOUT: About = About {
         ns::MODERATE,
         ns::VCARD,
         ns::SEARCH,
-        ns::COMMANDS,
+        crate::adhoc::NS,
     ],
     ..About::NOTHING
 };
@@ -150,11 +152,12 @@ impl Service for Rooms {
         after: Option<&str>,
         now: Timestamp,
     ) -> Result<Option<String>, StoreError> {
-        let Some((local, _)) = store.list(domain.as_str(), records::ROOM, after, 1).await?.pop() else {
+        let Some((local, record)) = store.list(domain.as_str(), records::ROOM, after, 1).await?.pop() else {
             return Ok(None);
         };
         if let Ok(room) = BareJid::from_parts(Some(&local), domain.as_str()) {
-            let expired = retention::expired(now, self.shared.config.archive_expiry);
+            let options = records::decode_room(&record.value)?.options;
+            let expired = retention::expired(now, retention::span(self.shared.config.archive_expiry, &options));
             retention::enforce(store, records::archive(&room), expired).await?;
         }
         Ok(Some(local))

@@ -62,6 +62,9 @@ const MOST_BYTES: usize = 4 << 20;
 const WINDOW_STANZAS: usize = 1_000;
 const WINDOW_BYTES: usize = 512 << 10;
 
+/// Room for so many is not worth giving back while anything waits.
+const ROOMY: usize = 32;
+
 /// An acknowledgement is asked for when so many stanzas wait for it, or the oldest has waited so long. Asking after every
 /// stanza would double the packets of a quiet chat.
 const REQUEST_AFTER: usize = 8;
@@ -104,10 +107,17 @@ impl Management {
         self.acknowledged = h;
         self.requested = None;
         self.oldest = None;
-        if self.unacknowledged.is_empty() {
-            self.unacknowledged = VecDeque::new();
-        }
+        self.give_back_room();
         Ok(receipts)
+    }
+
+    /// A burst that has been acknowledged must not go on taking the room that it needed: of a busy stream a few stanzas wait at
+    /// any time, and a stream that is quiet holds nothing.
+    fn give_back_room(&mut self) {
+        let (waiting, room) = (self.unacknowledged.len(), self.unacknowledged.capacity());
+        if waiting == 0 || room > ROOMY && room / 4 > waiting {
+            self.unacknowledged.shrink_to(waiting * 2);
+        }
     }
 
     pub fn is_over(&self) -> bool {
@@ -269,6 +279,16 @@ mod tests {
         assert_eq!(management.acknowledge(2).unwrap(), [Receipt(7)]);
         assert_eq!(management.acknowledge(2).unwrap(), []);
         assert_eq!(management.acknowledge(3).unwrap(), [Receipt(9)]);
+    }
+
+    #[test]
+    fn a_burst_gives_its_room_back_though_something_always_waits() {
+        let mut management = kept(5000);
+        assert!(management.acknowledge(4995).is_ok());
+        assert!(management.unacknowledged.capacity() <= ROOMY, "{}", management.unacknowledged.capacity());
+        assert_eq!(management.unacknowledged.len(), 5);
+        assert!(management.acknowledge(5000).is_ok());
+        assert_eq!(management.unacknowledged.capacity(), 0);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::muc::archive::Ask;
 use crate::muc::changes::Standing;
 use crate::muc::effects::{Effects, Step};
 use crate::muc::ns;
+use crate::muc::reading::may_read;
 use crate::muc::room::Taken;
 use crate::muc::standing::Role;
 use crate::stanza_id::Ids;
@@ -48,12 +49,12 @@ impl Room {
                     Ok(())
                 }
             },
-            (ns::ITEMS, "query", false) if element()?.attr("node") == Some(ns::COMMANDS) => {
+            (ns::ITEMS, "query", false) if element()?.attr("node") == Some(crate::adhoc::NS) => {
                 self.list_commands(fx, stanza, from);
                 Ok(())
             }
             (ns::ITEMS, "query", false) => self.items(fx, stanza, from),
-            (ns::COMMANDS, "command", true) => self.command(fx, stanza, from, &element()?),
+            (crate::adhoc::NS, "command", true) => self.command(fx, stanza, from, &element()?),
             (ns::MENTIONS, "query", false) => self.mention_permissions(fx, stanza, from),
             (ns::MENTIONS, "query", true) => self.set_mention_permissions(fx, stanza, from, &element()?),
             (ns::TOKEN, "request", true) => self.request_token(fx, stanza, from, &element()?),
@@ -74,7 +75,7 @@ impl Room {
             (ns::MAM, "query" | "metadata", _) if self.options.archive => {
                 self.may_read_archive(from)?;
                 let ask = Ask::parse(set, &element()?, &fx.ids, self.config.search)?;
-                fx.steps.push(Step::Archive { request: stanza.clone(), ask });
+                fx.steps.push(Step::Archive { request: stanza.clone(), ask, kept: self.kept() });
                 Ok(())
             }
             (ns::PING, "ping", false) => {
@@ -85,16 +86,10 @@ impl Room {
         }
     }
 
-    /// XEP-0313 section 6.1.2: who may enter may read. A password is not asked for again of whom the room knows, and others
-    /// must be inside.
+    /// XEP-0313 section 6.1.2.
     fn may_read_archive(&self, from: &Jid) -> Taken {
         let inside = self.occupants.of(from.as_str()).is_some();
-        let affiliation = self.affiliation(from);
-        if self.admit_user(affiliation).is_err() {
-            return Err(Condition::Forbidden.into());
-        }
-        let known = affiliation > crate::muc::standing::Affiliation::None;
-        match self.options.password().is_none() || known || inside {
+        match may_read(self.affiliation(from), self.locked, &self.options, inside) {
             true => Ok(()),
             false => Err(Condition::Forbidden.into()),
         }
