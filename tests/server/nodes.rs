@@ -62,8 +62,9 @@ fn all_subscribers_hear_in_the_same_order() {
 fn subscribers_behind_one_stream_are_all_told() {
     const READERS: usize = 900;
     const DOMAIN_OF_READERS: &str = "readers.example";
-    let server =
-        Server::configured(&format!("components.'{DOMAIN_OF_READERS}'.secret = 's3cret'\nlimits.session.outbox = '64 KiB'"));
+    let server = Server::configured(&format!(
+        "components.'{DOMAIN_OF_READERS}'.secret = 's3cret'\nlimits.session.outbox = '64 KiB'"
+    ));
     server.add_user("bard");
     let mut bard = server.log_in("bard", "x");
     ask(&mut bard, "<create node='news'/>");
