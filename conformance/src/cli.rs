@@ -2,8 +2,9 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conformance_suite::expect;
+use conformance_suite::musts::Musts;
 use conformance_suite::net::{Account, ComponentAccess, RemoteAccess, Remotes, Security, Target, Trust, client_config};
-use conformance_suite::play::{Level, Library, Requirement};
+use conformance_suite::play::{Level, Library, Requirement, is_called};
 use conformance_suite::report::{Report, Terminal, compare, html, junit, slowest, summary};
 use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
 use std::collections::BTreeMap;
@@ -48,6 +49,12 @@ enum Action {
     },
     /// Check that every play can be read.
     Check,
+    /// Name every MUST of some specifications, and what shows that a server does it; fails when nothing shows one of them.
+    Musts {
+        /// Specifications, as in `XEP-0198` or `xep0198`; all of which there is a table if none is given.
+        #[arg(long, value_delimiter = ',')]
+        spec: Vec<String>,
+    },
 }
 
 /// Which requirements; all conditions must hold, lists are alternatives.
@@ -121,12 +128,22 @@ struct RunArgs {
     /// or two; give many, so that a play seldom gets one that another has just used.
     #[arg(long, value_delimiter = ',', num_args = 1.., requires = "remote_listen")]
     remote_domain: Vec<String>,
+    /// Domains that lead to --remote-listen in a way of their own, as WAY=DOMAIN,DOMAIN...; see PLAYS.md. May be repeated.
+    #[arg(long, requires = "remote_listen")]
+    remote_way: Vec<String>,
     /// Where the suite waits for the server under test, as ADDRESS:PORT.
     #[arg(long, requires = "remote_domain")]
     remote_listen: Option<SocketAddr>,
     /// The port of the server under test for other servers.
     #[arg(long, default_value_t = 5269)]
     server_port: u16,
+    /// The same where TLS begins with the first byte.
+    #[arg(long)]
+    server_tls_port: Option<u16>,
+    /// A PEM file with certificate and key of an authority that the server under test trusts, for certificates to show it as
+    /// other servers.
+    #[arg(long, requires = "remote_domain")]
+    remote_authority: Option<PathBuf>,
     /// Plays at the same time.
     #[arg(long, default_value_t = 16)]
     parallel: usize,
@@ -201,9 +218,21 @@ impl Command {
                 println!("{} requirements, no mistakes", library.requirements.len());
                 Ok(ExitCode::SUCCESS)
             }
+            Action::Musts { spec } => musts(&spec, &library),
             Action::Compare { .. } => Ok(ExitCode::SUCCESS),
         }
     }
+}
+
+fn musts(specs: &[String], library: &Library) -> Result<ExitCode, String> {
+    let mut faults = Vec::new();
+    let wanted = |name: &str| specs.is_empty() || specs.iter().any(|spec| is_called(name, spec));
+    for musts in Musts::embedded()?.iter().filter(|musts| wanted(&musts.name)) {
+        println!("{}", musts.table());
+        faults.extend(musts.faults(library));
+    }
+    faults.iter().for_each(|fault| println!("{fault}"));
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Selection {
@@ -248,7 +277,16 @@ impl RunArgs {
             None => Remotes::none(),
         };
         let (parallel, in_turn, keep_logs) = (self.parallel, self.in_turn, self.verbose);
-        let run = Arc::new(Run { components, remotes, target, accounts, profile, parallel, in_turn, keep_logs });
+        let run = Arc::new(Run {
+            components,
+            remotes: Arc::new(remotes),
+            target,
+            accounts,
+            profile,
+            parallel,
+            in_turn,
+            keep_logs,
+        });
         let mut terminal = Terminal::new(selected.len(), self.verbose);
         let results = perform_all(run, &selected, |outcome| terminal.tell(outcome)).await;
         terminal.finish();
@@ -270,6 +308,7 @@ impl RunArgs {
     fn target(&self) -> Result<Target, String> {
         let trust = self.ca.clone().map_or(Trust::Any, Trust::File);
         let components = self.component.iter().map(|text| component(text)).collect::<Result<Vec<_>, _>>()?;
+        let ways: BTreeMap<_, _> = self.remote_way.iter().map(|text| way(text)).collect::<Result<_, _>>()?;
         Ok(Target {
             host: self.host.clone(),
             port: self.port,
@@ -289,6 +328,9 @@ impl RunArgs {
                 port: self.server_port,
                 listen,
                 domains: self.remote_domain.clone(),
+                direct_tls_port: self.server_tls_port,
+                authority: self.remote_authority.clone(),
+                ways: ways.clone(),
             }),
             timeout: Duration::try_from_secs_f64(self.timeout).map_err(|error| format!("--timeout: {error}"))?,
             quiet: Duration::from_millis(self.quiet),
@@ -322,6 +364,12 @@ fn component(text: &str) -> Result<ComponentAccess, String> {
         }
         _ => Err(format!("--component is DOMAIN:PORT:SECRET, not '{text}'")),
     }
+}
+
+/// `WAY=DOMAIN,DOMAIN`
+fn way(text: &str) -> Result<(String, Vec<String>), String> {
+    let (way, domains) = text.split_once('=').ok_or_else(|| format!("--remote-way is WAY=DOMAIN,..., not '{text}'"))?;
+    Ok((way.to_owned(), domains.split(',').map(str::to_owned).collect()))
 }
 
 /// Success if all went as it should: as the expectations say, or without any failure.

@@ -322,3 +322,13 @@ fn a_host_may_be_an_ip_address() {
     assert_eq!(tls.host(Some("[::1]")).certificate().names, ["::1"]);
     assert_eq!(tls.host(Some("127.0.0.1")).certificate().names, ["127.0.0.1"]);
 }
+
+/// XEP-0198 section 10, XEP-0386 section 4, XEP-0388 section 3: no early data of TLS 1.3 (0-RTT), so nothing in them is acted upon.
+#[test]
+fn nobody_speaks_before_the_handshake_is_done() {
+    let dir = TempDir::new().unwrap();
+    let tls = Tls::load(&config(dir.path(), &["example.org"]), now()).unwrap();
+    for begin in [Begin::StartTls, Begin::Direct, Begin::Web] {
+        assert_eq!(tls.config_for(Some("example.org"), begin).max_early_data_size, 0, "{begin:?}");
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! An IQ that is answered acknowledges everything that its session sent before it, and so does `<a h=.../>` of XEP-0198 for as
 //! many stanzas as it counts. Several clients register accounts, change
-//! their rosters and write to users who are offline, as fast as they can; the process is killed at a random moment and
+//! their rosters, publish items at a node of theirs (XEP-0163) and write to users who are offline, as fast as they can; the process is killed at a random moment and
 //! started again; then everything that was acknowledged is looked for. What was sent and not acknowledged may be there or not.
 //!
 //! `ORIOLE_CRASH_ROUNDS` sets how many rounds there are, `ORIOLE_CRASH_SEED` repeats the choices of an earlier run, as far
@@ -19,6 +19,8 @@ use std::time::Duration;
 use wire::xml::Element;
 
 const WRITERS: usize = 3;
+const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
+const NODE: &str = "urn:example:thought";
 
 #[test]
 fn whatever_was_acknowledged_survives_kill_9() {
@@ -161,6 +163,14 @@ struct Writer {
     roster: Roster,
     messages: Messages,
     accounts: Accounts,
+    items: Items,
+}
+
+/// What was published at the writer's node.
+#[derive(Default)]
+struct Items {
+    acknowledged: Vec<u64>,
+    open: Option<u64>,
 }
 
 #[derive(Default)]
@@ -192,6 +202,7 @@ impl Writer {
             roster: Roster::default(),
             messages: Messages::default(),
             accounts: Accounts::default(),
+            items: Items::default(),
         }
     }
 
@@ -203,8 +214,9 @@ impl Writer {
     /// Goes on until the server is gone.
     fn work(&mut self, mut sessions: Sessions, at: &Place, progress: &AtomicUsize, mut random: Random) {
         loop {
-            let done = match random.below(8) {
+            let done = match random.below(10) {
                 0 => self.register(at),
+                8 | 9 => self.publish(&mut sessions.plain),
                 1..=3 => self.change_roster(&mut sessions.plain, &mut random),
                 4 | 5 => self.write_and_ping(&mut sessions.plain, 1 + random.below(6)),
                 _ => self.write_and_count(&mut sessions, 1 + random.below(6)),
@@ -246,6 +258,26 @@ impl Writer {
             Some(name) => self.roster.acknowledged.insert(contact, name),
             None => self.roster.acknowledged.remove(&contact),
         };
+        Some(())
+    }
+
+    /// An item, whose result says that it is kept. The first one makes the node.
+    fn publish(&mut self, session: &mut Client) -> Option<()> {
+        let number = self.fresh();
+        self.items.open = Some(number);
+        let item = format!("<item id='{number}'><thought xmlns='urn:example:thought'>{number}</thought></item>");
+        let options = "<field var='FORM_TYPE'><value>http://jabber.org/protocol/pubsub#publish-options</value></field>\
+            <field var='pubsub#max_items'><value>max</value></field>";
+        let answer = session.try_iq(
+            "set",
+            None,
+            &format!(
+                "<pubsub xmlns='{PUBSUB}'><publish node='{NODE}'>{item}</publish><publish-options>\
+                 <x xmlns='jabber:x:data' type='submit'>{options}</x></publish-options></pubsub>"
+            ),
+        )?;
+        assert_eq!(error_condition(&answer), None, "{answer:?}");
+        self.items.acknowledged.extend(self.items.open.take());
         Some(())
     }
 
@@ -292,7 +324,10 @@ impl Writer {
             at.log_in(&name).leave();
         }
         self.accounts.open.clear();
-        self.check_roster(&at.log_in(&self.name).iq("get", None, "<query xmlns='jabber:iq:roster'/>"), round);
+        let mut session = at.log_in(&self.name);
+        self.check_roster(&session.iq("get", None, "<query xmlns='jabber:iq:roster'/>"), round);
+        self.check_items(&mut session, round);
+        session.leave();
         self.check_messages(at, round);
     }
 
@@ -308,6 +343,20 @@ impl Writer {
             assert!(has == had || in_flight, "round {round}: {contact} is {has:?}, acknowledged was {had:?}");
         }
         self.roster = Roster { acknowledged: found, open: BTreeMap::new() };
+    }
+
+    /// Every acknowledged item once, in the order in which they were published, and behind them at most what was under way.
+    fn check_items(&mut self, session: &mut Client, round: u64) {
+        let request = format!("<pubsub xmlns='{PUBSUB}'><items node='{NODE}'/></pubsub>");
+        let answer = session.iq("get", None, &request);
+        let items = answer.child("pubsub", PUBSUB).and_then(|pubsub| pubsub.child("items", PUBSUB));
+        let numbers = items.iter().flat_map(|items| items.children()).map(|item| item.attr("id").unwrap().parse());
+        let found: Vec<u64> = numbers.map(Result::unwrap).collect();
+        let Items { acknowledged, open } = std::mem::take(&mut self.items);
+        let (sure, rest) = found.split_at_checked(acknowledged.len()).unwrap_or((&found, &[]));
+        assert_eq!(sure, acknowledged, "round {round}: not exactly what was acknowledged to {}", self.name);
+        assert!(rest.is_empty() || rest == open.as_slice(), "round {round}: {rest:?} was never published");
+        self.items = Items { acknowledged: found, open: None };
     }
 
     /// Every acknowledged message once, in the order in which they were sent.

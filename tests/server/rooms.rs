@@ -108,3 +108,71 @@ fn an_occupant_who_does_not_read_delays_nobody_and_is_removed() {
     assert!(grown < 24 << 20, "{grown} bytes more in use, after {sent} messages to one who does not read");
     deaf.rest();
 }
+
+/// XEP-0430: a room that is bookmarked (XEP-0402) is in the inbox, with what came after the user's own words and after what a client
+/// has shown (XEP-0490); a room that the user may not read any more is not.
+#[test]
+fn a_bookmarked_room_is_in_the_inbox() {
+    let server = Server::start();
+    for name in ["romeo", "juliet"] {
+        server.add_user(name);
+    }
+    let (mut romeo, mut juliet) = (server.log_in("romeo", "garden"), server.log_in("juliet", "balcony"));
+    enter(&mut romeo, "romeo");
+    configure(&mut romeo, &[]);
+    enter(&mut juliet, "juliet");
+    let says = |client: &mut Client, id: &str| {
+        client.send(format!("<message to='{}' type='groupchat' id='{id}'><body>{id}</body></message>", room()));
+        client.find(|element| element.attr("id") == Some(id))
+    };
+    says(&mut romeo, "before");
+    assert_eq!(inbox(&mut juliet), [], "no bookmark");
+    publish(&mut juliet, "urn:xmpp:bookmarks:1", "<conference xmlns='urn:xmpp:bookmarks:1'/>");
+    assert_eq!(inbox(&mut juliet), [(room(), "1".into(), "before".into())]);
+    says(&mut juliet, "own");
+    assert_eq!(inbox(&mut juliet), [(room(), "0".into(), "own".into())]);
+    let first = says(&mut romeo, "first");
+    says(&mut romeo, "second");
+    assert_eq!(inbox(&mut juliet), [(room(), "2".into(), "second".into())]);
+    let id = first.child("stanza-id", "urn:xmpp:sid:0").unwrap().attr("id").unwrap().to_owned();
+    let shown = format!("<stanza-id xmlns='urn:xmpp:sid:0' by='{}' id='{id}'/>", room());
+    publish(
+        &mut juliet,
+        "urn:xmpp:mds:displayed:0",
+        &format!("<displayed xmlns='urn:xmpp:mds:displayed:0'>{shown}</displayed>"),
+    );
+    assert_eq!(inbox(&mut juliet), [(room(), "1".into(), "second".into())]);
+    configure(&mut romeo, &[("membersonly", "1")]);
+    assert_eq!(inbox(&mut juliet), [], "who is no member may not read it");
+}
+
+/// Publishes an item whose id is the room.
+fn publish(client: &mut Client, node: &str, payload: &str) {
+    let answer = client.iq(
+        "set",
+        None,
+        &format!(
+            "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='{node}'><item id='{}'>{payload}</item></publish></pubsub>",
+            room()
+        ),
+    );
+    assert_eq!(answer.attr("type"), Some("result"), "{answer:?}");
+}
+
+/// The entries: address, how many are unread, and the id of the last message.
+fn inbox(client: &mut Client) -> Vec<(String, String, String)> {
+    client.send("<iq type='get' id='inbox'><inbox xmlns='urn:xmpp:inbox:1'/></iq>");
+    let mut entries = Vec::new();
+    loop {
+        let next = client.next().element();
+        if next.attr("id") == Some("inbox") {
+            return entries;
+        }
+        let Some(entry) = next.child("entry", "urn:xmpp:inbox:1") else { continue };
+        let forwarded =
+            next.child("result", "urn:xmpp:mam:2").unwrap().child("forwarded", "urn:xmpp:forward:0").unwrap();
+        let last = forwarded.child("message", "jabber:client").unwrap().attr("id").unwrap();
+        let attr = |name| entry.attr(name).unwrap().to_owned();
+        entries.push((attr("jid"), attr("unread"), last.to_owned()));
+    }
+}

@@ -23,6 +23,7 @@ pub mod clock;
 pub mod commands;
 pub mod context;
 pub mod delivery;
+pub mod desk;
 pub mod devices;
 pub mod disco;
 pub mod encrypted;
@@ -85,6 +86,8 @@ pub struct Settings {
     pub blocking: blocking::Config,
     pub devices: devices::Config,
     pub disco: disco::Settings,
+    /// The rooms that inboxes show; none if it is not set.
+    pub inbox: Option<inbox::Rooms>,
     pub invitations: invitation::Config,
     pub offline: offline::Config,
     pub pep: pubsub::Config,
@@ -105,6 +108,7 @@ impl Settings {
             blocking: Default::default(),
             devices: Default::default(),
             disco: Default::default(),
+            inbox: None,
             invitations: Default::default(),
             offline: Default::default(),
             pep: Default::default(),
@@ -143,7 +147,7 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         Box::new(commands::Commands::new(settings.invitations)),
         Box::new(devices::Devices::new(settings.devices)),
         Box::new(disco::Disco::new(settings.disco)),
-        Box::new(inbox::Inbox),
+        Box::new(inbox::Inbox::new(settings.inbox)),
         Box::new(ping::Ping),
         Box::new(private::Private::new(settings.private)),
         Box::new(register::Register::new(settings.register)),

@@ -263,3 +263,32 @@ fn bookmarks_of_three_generations_are_the_same() {
     );
     assert!(refused.contains("closed-node"), "{refused}");
 }
+
+#[test]
+fn many_who_follow_an_account_are_told_page_by_page_and_once() {
+    let mut world = verona();
+    let node = "urn:xmpp:microblog:0";
+    let options = "<publish-options><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/pubsub#publish-options</value></field><field var='pubsub#access_model'><value>open</value></field></x></publish-options>";
+    let publish = |id: &str| {
+        let item = format!("<item id='{id}'><entry xmlns='http://www.w3.org/2005/Atom'/></item>");
+        format!(
+            "<iq type='set' id='1'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='{node}'>{item}</publish>{options}</pubsub></iq>"
+        )
+    };
+    world.asks(BALCONY, &publish("first"));
+    for number in 0..2500 {
+        let who = format!("reader{number}@example.com");
+        let subscribe = format!("<subscribe node='{node}' jid='{who}'/>");
+        let answer = world.asks(&format!("{who}/x"), &format!("<iq type='set' id='s' to='juliet@example.org'><pubsub xmlns='http://jabber.org/protocol/pubsub'>{subscribe}</pubsub></iq>"));
+        assert!(answer.contains("type='result'"), "{answer}");
+    }
+    world.acts();
+    world.asks(BALCONY, &publish("second"));
+    let acts = world.acts();
+    let pages: Vec<usize> = acts
+        .split(|act| act.ends_with("goes on"))
+        .map(|page| page.iter().filter(|act| act.contains("second")).count())
+        .collect();
+    assert_eq!(pages.iter().sum::<usize>(), 2500, "{pages:?}");
+    assert!(pages.iter().all(|page| *page <= 1000), "{pages:?}");
+}

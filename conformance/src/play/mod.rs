@@ -54,9 +54,14 @@ pub struct Specification {
 impl Specification {
     /// Whether `xep0045`, `XEP-0045` or the like means it.
     pub fn is_called(&self, name: &str) -> bool {
-        let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-        plain(&self.name) == plain(name)
+        is_called(&self.name, name)
     }
+}
+
+/// Whether two ways to write the name of a specification, such as `XEP-0045` and `xep0045`, mean the same.
+pub fn is_called(specification: &str, name: &str) -> bool {
+    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    plain(specification) == plain(name)
 }
 
 /// How strongly the specification asks (RFC 2119).
@@ -209,6 +214,28 @@ impl Verdict {
     ];
 }
 
+/// What a certificate of another server is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worth {
+    /// Issued by the authority that the server under test trusts.
+    Good,
+    /// By the same, a while ago.
+    Expired,
+    /// By an authority that nobody knows.
+    Strange,
+    SelfSigned,
+}
+
+impl Worth {
+    /// As they stand in `shows ... certificate`.
+    pub const ALL: [(Worth, &'static str); 4] = [
+        (Worth::Good, "a certificate"),
+        (Worth::Expired, "an expired certificate"),
+        (Worth::Strange, "a strange certificate"),
+        (Worth::SelfSigned, "a self-signed certificate"),
+    ];
+}
+
 /// A session, a stream or merely an address that takes part in a play.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
@@ -221,6 +248,8 @@ pub struct Actor {
     pub priority: Option<i8>,
     pub role: Role,
     pub carrier: Carrier,
+    /// The way in which the server under test finds another server, if that is not the usual one.
+    pub way: Option<String>,
 }
 
 impl Actor {
@@ -331,10 +360,12 @@ pub enum RunOption {
     Bosh,
     Web,
     Remote,
+    Authority,
+    RemoteDirectTls,
 }
 
 impl RunOption {
-    pub const ALL: [(RunOption, &'static str); 10] = [
+    pub const ALL: [(RunOption, &'static str); 12] = [
         (RunOption::Starttls, "starttls"),
         (RunOption::DirectTls, "direct-tls"),
         (RunOption::Plaintext, "plaintext"),
@@ -345,5 +376,7 @@ impl RunOption {
         (RunOption::Bosh, "bosh"),
         (RunOption::Web, "web"),
         (RunOption::Remote, "remote"),
+        (RunOption::Authority, "authority"),
+        (RunOption::RemoteDirectTls, "remote-direct-tls"),
     ];
 }

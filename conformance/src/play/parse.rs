@@ -179,7 +179,9 @@ fn steps(lines: &[Line], cast: &[Actor]) -> Result<Vec<step::Step>, Fault> {
     let mut known: Vec<String> = BUILT_IN.iter().map(|name| (*name).to_owned()).collect();
     for actor in cast {
         known.extend([actor.name.clone(), actor.account.clone()]);
-        for part in ["user", "password", "full", "resource", "stream", "exporter", "endpoint"] {
+        for part in
+            ["user", "password", "full", "resource", "stream", "certificate", "name", "alpn", "exporter", "endpoint"]
+        {
             known.extend([format!("{}.{part}", actor.name), format!("{}.{part}", actor.account)]);
         }
     }
@@ -285,6 +287,7 @@ fn cast(text: &str) -> Result<Vec<Actor>, String> {
                 priority: None,
                 role: Role::Client,
                 carrier: Carrier::Tcp,
+                way: None,
             };
             while let Some(word) = words.next() {
                 if word == "priority" {
@@ -296,6 +299,8 @@ fn cast(text: &str) -> Result<Vec<Actor>, String> {
                     actor.carrier = Carrier::Bosh;
                 } else if word == "remote" {
                     actor.role = Role::Remote;
+                } else if word == "by" {
+                    actor.way = Some(words.next().ok_or("'by' needs a way")?.to_owned());
                 } else if word == "outgoing" {
                     actor.role = Role::Outgoing;
                     actor.stage = Stage::Secured;

@@ -242,4 +242,23 @@ mod tests {
         let printed = format!("{key:?} {:?}", TokenCandidate { token: token.clone(), expired: false });
         assert!(!printed.contains(token.as_str()) && !printed.contains("7, 7"), "{printed}");
     }
+
+    /// XEP-0484 sections 5.1 and 6. That the time tells nothing is the promise of the comparison that is used.
+    #[test]
+    fn proofs_are_compared_to_the_last_byte() {
+        let unbound = || HashedToken { host: "capulet.lit".to_owned(), binding: Vec::new(), claim: None };
+        let verdict = |proof: &[u8]| {
+            let mut machine = unbound();
+            machine.respond(&[b"juliet\0", proof].concat()).unwrap();
+            machine.tokens(&[TokenCandidate { token: Token::new("a token".into()), expired: false }]).is_ok()
+        };
+        let proof = unbound().hashed(&Token::new("a token".into()), b"Initiator").unwrap();
+        assert!(verdict(&proof));
+        for at in 0..proof.len() {
+            let mut other = proof.clone();
+            other[at] ^= 1;
+            assert!(!verdict(&other), "byte {at}");
+        }
+        assert!(!verdict(&proof[..proof.len() - 1]) && !verdict(b""));
+    }
 }

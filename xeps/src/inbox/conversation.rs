@@ -56,7 +56,7 @@ impl Turn {
 }
 
 /// Something to read: neither a change of what was said before (XEP-0308, XEP-0424) nor a reaction to it (XEP-0444).
-fn is_instant_message(message: &Stanza) -> bool {
+pub(super) fn is_instant_message(message: &Stanza) -> bool {
     let changes = message.children().any(|child| {
         matches!(
             (child.name, child.ns),

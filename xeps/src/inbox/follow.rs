@@ -1,6 +1,7 @@
 //! Bringing the conversations up to date with the archive: when somebody asks for the inbox, and not with each message, which
 //! costs nothing more for being in it.
 
+use super::DISPLAYED;
 use super::conversation::{Conversation, KIND, Turn};
 use crate::feature::Halt;
 use crate::mam::{self, decode_stanza};
@@ -21,8 +22,6 @@ const KEPT: usize = 5_000;
 const LOOK_BACK: usize = 500;
 /// Records that are read at once.
 const PAGE: usize = 1_000;
-/// XEP-0490: the node, and the namespace of its payloads.
-const DISPLAYED: &str = "urn:xmpp:mds:displayed:0";
 
 /// Follows the archive to its end.
 ///

@@ -1,24 +1,31 @@
 //! The inbox (XEP-0430): with whom a user has talked lately, how many messages are unread, and the last one of each conversation.
+//! [`rooms`] adds the rooms of the host that the user has bookmarked.
 //!
 //! It is read off the archive: [`follow`] notes of each conversation where it stands ([`conversation`]), from where it was left the
 //! last time. What is read is what the user has answered, or what clients have marked (XEP-0333, XEP-0490).
 
 mod conversation;
 mod follow;
+mod rooms;
+
+pub use rooms::Rooms;
 
 use crate::account::Account;
 use crate::context::Cx;
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, IqKey, Request, Scope, Xep};
 use crate::mam::{self, Page, Query};
 use crate::rsm;
-use crate::store::LogQuery;
+use crate::store::{LogQuery, StoreError};
 use async_trait::async_trait;
 use conversation::Conversation;
+use std::collections::HashMap;
 use wire::jid::BareJid;
 use wire::stanza::{Condition, MessageType, Stanza, StanzaError};
 use wire::xml::Element;
 
 const NS: &str = "urn:xmpp:inbox:1";
+/// XEP-0490: the node, and the namespace of its payloads.
+const DISPLAYED: &str = "urn:xmpp:mds:displayed:0";
 /// Conversations of a page at most, and what their messages may amount to.
 const PAGE: usize = 100;
 const PAGE_BYTES: usize = 512 << 10;
@@ -29,7 +36,7 @@ static ABOUT: About = About {
         number: 430,
         version: "0.2.0",
         coverage: Coverage::Partial,
-        note: "no rooms, whose messages are in archives of their own; the latest 5000 conversations, 100 in a page",
+        note: "of rooms those of the same host that are bookmarked, with up to 100 unread messages each; the latest 5000 conversations, 100 in a page",
     }],
     account_features: &[NS],
     iq: &[
@@ -41,7 +48,49 @@ static ABOUT: About = About {
 };
 
 /// The feature.
-pub struct Inbox;
+pub struct Inbox {
+    /// The rooms of the host, if it has any.
+    rooms: Option<Rooms>,
+}
+
+/// A line of the inbox.
+struct Line {
+    with: BareJid,
+    conversation: Conversation,
+    /// Whose archive has the messages: the user or the room.
+    archive: BareJid,
+}
+
+impl Inbox {
+    pub fn new(rooms: Option<Rooms>) -> Inbox {
+        Inbox { rooms }
+    }
+
+    /// The lines, that with the latest activity first. A room has one, which counts private messages of its occupants, too.
+    async fn lines(&self, cx: &Cx<'_>, user: &BareJid) -> Result<Vec<Line>, StoreError> {
+        let oldest = cx.store.summary(mam::log(user.as_str())).await?.first;
+        let all = follow::conversations(cx.store, &cx.host.ids, user, oldest).await?;
+        let mut lines: Vec<Line> =
+            all.into_iter().map(|(with, conversation)| Line { with, conversation, archive: user.clone() }).collect();
+        let Some(rooms) = &self.rooms else { return Ok(lines) };
+        let rooms = rooms::conversations(cx, user, rooms).await?;
+        let mut private: HashMap<BareJid, u32> = rooms.iter().map(|(room, _)| (room.clone(), 0)).collect();
+        lines.retain(|line| match private.get_mut(&line.with) {
+            Some(unread) => {
+                *unread = line.conversation.unread;
+                false
+            }
+            None => true,
+        });
+        lines.extend(rooms.into_iter().map(|(room, mut conversation)| {
+            let private = private.get(&room).copied().unwrap_or_default();
+            conversation.unread = conversation.unread.saturating_add(private);
+            Line { with: room.clone(), conversation, archive: room }
+        }));
+        lines.sort_unstable_by_key(|line| std::cmp::Reverse(line.conversation.last));
+        Ok(lines)
+    }
+}
 
 #[async_trait]
 impl Feature for Inbox {
@@ -54,8 +103,7 @@ impl Feature for Inbox {
         let At::Own(account) = at else { return Err(Condition::Forbidden.into()) };
         let asked = Asked::parse(&request.element()?)?;
         follow::follow(cx.store, &account.user).await?;
-        let oldest = cx.store.summary(mam::log(account.user.as_str())).await?.first;
-        let all = follow::conversations(cx.store, &cx.host.ids, &account.user, oldest).await?;
+        let all = self.lines(cx, &account.user).await?;
         tell(cx, account, request, &asked, &all).await
     }
 }
@@ -113,17 +161,17 @@ async fn tell(
     account: &Account,
     request: &Request<'_>,
     asked: &Asked,
-    all: &[(BareJid, Conversation)],
+    all: &[Line],
 ) -> Result<Answer, Halt> {
     let session = request.session.and_then(|id| account.session(id));
     let Some(session) = session else { return Err(Condition::Forbidden.into()) };
-    let is_unread = |one: &&(BareJid, Conversation)| one.1.unread > 0;
+    let is_unread = |line: &&Line| line.conversation.unread > 0;
     let listed: Vec<_> = all.iter().filter(|one| !asked.unread_only || is_unread(one)).collect();
-    let range = asked.range(listed.len(), |jid| listed.iter().position(|(with, _)| with.as_str() == jid))?;
+    let range = asked.range(listed.len(), |jid| listed.iter().position(|line| line.with.as_str() == jid))?;
 
     let (mut told, mut bytes) = (Vec::new(), 0_usize);
-    for (with, conversation) in listed.get(range.clone()).unwrap_or_default() {
-        let latest = if asked.messages { latest(cx, account, request, conversation).await? } else { None };
+    for Line { with, conversation, archive } in listed.get(range.clone()).unwrap_or_default() {
+        let latest = if asked.messages { latest(cx, archive, request, conversation).await? } else { None };
         bytes = bytes.saturating_add(latest.as_ref().map_or(0, |(_, size)| *size));
         if bytes > PAGE_BYTES && !told.is_empty() {
             break;
@@ -143,7 +191,7 @@ async fn tell(
         cx.push(session.id, message);
     }
     let set = rsm::Response { ends, index: Some(range.start as u64), count: Some(listed.len() as u64) };
-    let unread: u64 = all.iter().map(|(_, conversation)| u64::from(conversation.unread)).sum();
+    let unread: u64 = all.iter().map(|line| u64::from(line.conversation.unread)).sum();
     let fin = Element::new("fin", NS)
         .with_attr("total", all.len().to_string())
         .with_attr("unread", all.iter().filter(is_unread).count().to_string())
@@ -156,12 +204,12 @@ async fn tell(
 /// The latest instant message of a conversation as a `<result/>`, and its size.
 async fn latest(
     cx: &Cx<'_>,
-    account: &Account,
+    archive: &BareJid,
     request: &Request<'_>,
     conversation: &Conversation,
 ) -> Result<Option<(Element, usize)>, Halt> {
     let Some(latest) = conversation.latest else { return Ok(None) };
-    let entries = cx.store.read(mam::log(account.user.as_str()), LogQuery::exactly(latest)).await?;
+    let entries = cx.store.read(mam::log(archive.as_str()), LogQuery::exactly(latest)).await?;
     let size = entries.iter().map(|entry| entry.value.len()).sum();
     let query = Query { id: request.stanza.id.as_ref().map(|id| id.to_string()), ..Query::default() };
     let page = Page { entries, ..Page::default() };

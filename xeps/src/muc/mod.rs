@@ -30,6 +30,7 @@ mod occupants;
 mod operators;
 mod privileges;
 mod quota;
+mod reading;
 mod records;
 mod retention;
 mod room;
@@ -42,6 +43,8 @@ mod versions;
 
 pub use config::{Config, Creators, Rate};
 pub use options::Preset;
+pub use reading::{Reader, reader};
+pub use retention::expired;
 
 use crate::feature::{About, Coverage, Xep};
 use crate::service::{Resident, Service};

@@ -217,6 +217,13 @@ impl World {
         let mut cx = Cx::new(&self.host, &self.store, &*self.clock, &CheapPasswords);
         cx.address = self.address;
         let result = now_or_never(call(&mut cx, account));
+        let mut gone_on = 0;
+        while let Some(index) = cx.out.iter().skip(gone_on).position(|act| matches!(act, Act::GoOn)) {
+            gone_on += index + 1;
+            for feature in self.host.registry.chain(Hook::GoOn) {
+                now_or_never(feature.go_on(&mut cx, account)).expect("what is left can be sent");
+            }
+        }
         now_or_never(cx.commit_staged()).expect("what is staged can be committed");
         self.acts.extend(cx.out.iter().map(|act| describe(account, act)));
         self.given.extend(cx.out.iter().filter_map(|act| match act {

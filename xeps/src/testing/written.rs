@@ -32,6 +32,7 @@ pub(super) fn describe(account: &Account, act: &Act) -> String {
         Act::Close(id, condition) => format!("{} is closed: {}", name(id), condition.name()),
         Act::Available(id) => format!("{} is available", name(id)),
         Act::Tell(spoke) => format!("{} hears of {}", spoke.member, canonical_stanza(&spoke.message)),
+        Act::GoOn => format!("{} goes on", account.user),
         Act::RemoveAccount => format!("{} is removed", account.user),
     }
 }

@@ -50,6 +50,8 @@ pub(in crate::stream) struct Management {
     pub(in crate::stream) requested: Option<Instant>,
     /// The SM-ID of a stream that may be resumed.
     pub(in crate::stream) id: Option<CompactString>,
+    /// What the peer was sent is lost or given up: its next count is believed.
+    peer_knows: bool,
 }
 
 /// What may wait for acknowledgement; a client that lets more pile up is cut.
@@ -168,6 +170,11 @@ impl Suspended {
         }))
     }
 
+    /// As [`Suspended::restored`], of a stream on which nobody but the peer knows what it was sent: its next count is believed.
+    pub fn received_only(id: CompactString, received: u32) -> Suspended {
+        Suspended(Box::new(Management { received, id: Some(id), peer_knows: true, ..Management::default() }))
+    }
+
     /// The SM-ID.
     pub fn id(&self) -> &str {
         self.0.id.as_deref().unwrap_or_default()
@@ -190,6 +197,9 @@ impl Suspended {
 
     /// Forgets what the peer has handled, and returns the receipts (section 5).
     pub fn acknowledge(&mut self, h: u32) -> Result<Vec<Receipt>, TooHigh> {
+        if std::mem::take(&mut self.0.peer_knows) {
+            self.believe(h);
+        }
         self.0.acknowledge(h)
     }
 
@@ -205,8 +215,9 @@ impl Suspended {
     }
 
     /// Takes out what the peer has not acknowledged, in order: nobody will send it. From here on only the peer knows what of it
-    /// has arrived; see [`Suspended::believe`].
+    /// has arrived, and its next count is believed.
     pub fn give_up(&mut self) -> Vec<Sent> {
+        self.0.peer_knows = true;
         self.0.bytes = 0;
         std::mem::take(&mut self.0.unacknowledged).into()
     }

@@ -149,6 +149,23 @@ fn what_is_offered_and_when() {
     assert!(!play.hears().contains("urn:xmpp:sasl:2"), "MUST NOT be offered without a mechanism");
 }
 
+/// XEP-0388 section 2.4.
+#[test]
+fn the_server_sends_no_whitespace() {
+    let mut play = Play::opened();
+    play.hears();
+    for mechanism in ["SCRAM-SHA-1", "PLAIN"] {
+        play.says(&authenticate(mechanism, "<initial-response>%</initial-response>"));
+        let heard = play.hears();
+        assert!(heard.starts_with('<') && heard.ends_with("</failure>"), "{heard:?}");
+        assert!(!heard.contains("> ") && !heard.contains(">\n") && !heard.contains(">\t"), "{heard:?}");
+    }
+    play.asks_for("");
+    play.stream.welcome(juliet(None));
+    let heard = play.hears();
+    assert!(heard.starts_with("<success") && heard.trim_end() == heard && !heard.contains("> <"), "{heard:?}");
+}
+
 /// XEP-0388 section 2.6.1: no restart, features at once, a bare JID without a bound resource.
 #[test]
 fn success_without_binding_is_followed_by_features() {

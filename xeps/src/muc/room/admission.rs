@@ -5,7 +5,7 @@ use super::tokens::{self, Presented};
 use crate::muc::history::Wanted;
 use crate::muc::ns;
 use crate::muc::options::Options;
-use crate::muc::privileges::Power;
+use crate::muc::reading::may_enter;
 use crate::muc::standing::Affiliation;
 use wire::datetime::Timestamp;
 use wire::jid::Jid;
@@ -93,16 +93,7 @@ impl Room {
 
     /// Whether users of this affiliation may be here at all.
     pub(super) fn admit_user(&self, affiliation: Affiliation) -> Result<(), StanzaError> {
-        if self.locked && affiliation != Affiliation::Owner {
-            return Err(Condition::ItemNotFound.into());
-        }
-        if !affiliation.can(Power::EnterOpenRoom) {
-            return Err(Condition::Forbidden.into());
-        }
-        if self.options.members_only && !affiliation.can(Power::EnterMembersOnlyRoom) {
-            return Err(Condition::RegistrationRequired.into());
-        }
-        Ok(())
+        may_enter(affiliation, self.locked, &self.options)
     }
 
     /// Section 7.2.8: a nickname is in use, or reserved for somebody else. Sessions of one user share one.

@@ -6,6 +6,7 @@ use crate::muc::archive::Ask;
 use crate::muc::changes::Standing;
 use crate::muc::effects::{Effects, Step};
 use crate::muc::ns;
+use crate::muc::reading::may_read;
 use crate::muc::room::Taken;
 use crate::muc::standing::Role;
 use crate::stanza_id::Ids;
@@ -85,16 +86,10 @@ impl Room {
         }
     }
 
-    /// XEP-0313 section 6.1.2: who may enter may read, if the owner does not want less. A password is not asked for again of whom the room knows, and others
-    /// must be inside.
+    /// XEP-0313 section 6.1.2.
     fn may_read_archive(&self, from: &Jid) -> Taken {
         let inside = self.occupants.of(from.as_str()).is_some();
-        let affiliation = self.affiliation(from);
-        if self.admit_user(affiliation).is_err() || affiliation < self.options.readers {
-            return Err(Condition::Forbidden.into());
-        }
-        let known = affiliation > crate::muc::standing::Affiliation::None;
-        match self.options.password().is_none() || known || inside {
+        match may_read(self.affiliation(from), self.locked, &self.options, inside) {
             true => Ok(()),
             false => Err(Condition::Forbidden.into()),
         }
