@@ -76,6 +76,10 @@ impl Admin for Notes {
         }
     }
 
+    async fn room_configure(&self, room: &AccountName, values: &[(String, String)]) -> Result<(), AdminError> {
+        self.note(format!("configure {room} {values:?}"))
+    }
+
     async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError> {
         self.note(format!("destroy {room} {}", reason.unwrap_or("without a reason")))
     }
@@ -219,6 +223,13 @@ fn commands_reach_the_running_server() {
         (&["room", "list"], "", 0, "coven@muc.example.org (A Dark Cave)\nheath@muc.example.org\n", ""),
         (&["room", "show", "coven@muc.example.org"], "", 0, "owners: crone1@example.org\n", ""),
         (&["room", "show", "moor@muc.example.org"], "", 1, "", "oriole: there is no room moor@muc.example.org\n"),
+        (
+            &["room", "configure", "coven@muc.example.org", "membersonly=1", "roomdesc=a = b"],
+            "",
+            0,
+            "coven@muc.example.org has been configured.\n",
+            "",
+        ),
         (
             &["room", "destroy", "coven@muc.example.org", "--yes", "--reason", "Dawn"],
             "",

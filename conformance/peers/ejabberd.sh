@@ -2,7 +2,7 @@
 # Runs ejabberd in the foreground with everything it has switched on, open registration and no rate limits.
 #   ejabberd.sh ADDRESS [DIRECTORY]
 # STARTTLS on 5222, direct TLS on 5223, components c1.localhost to c8.localhost on 5351 to 5358 (secret "secret"), HTTP on 5280,
-# HTTPS on 5283, servers on 5269, and with REMOTE=PORT others at that port (see common.sh).
+# HTTPS on 5283, servers on 5269 and (direct TLS) 5270, and with REMOTE=PORT others at that port (see common.sh).
 # PLAINTEXT=1 allows logins without TLS. The administrator is admin@localhost, password "secret".
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -29,6 +29,11 @@ done)
     ip: "$addr"
     module: ejabberd_s2s_in
     max_stanza_size: 262144
+  - port: 5270
+    ip: "$addr"
+    module: ejabberd_s2s_in
+    max_stanza_size: 262144
+    tls: true
   - port: 5280
     ip: "$addr"
     module: ejabberd_http
@@ -44,6 +49,7 @@ done)
       /.well-known/host-meta: mod_host_meta
       /.well-known/host-meta.json: mod_host_meta
 s2s_use_starttls: optional
+s2s_cafile: "$dir/ca.pem"
 disable_sasl_mechanisms: [ "digest-md5", "X-OAUTH2" ]
 auth_password_format: scram
 registration_timeout: infinity
@@ -67,7 +73,7 @@ modules:
   mod_configure: {}
   mod_disco: {}
   mod_host_meta: { bosh_service_url: "https://$addr:5283/bosh", websocket_url: "wss://$addr:5283/ws" }
-  mod_http_upload: { put_url: "https://$addr:5283/upload", docroot: "$dir/upload", custom_headers: { "Access-Control-Allow-Origin": "*" } }
+  mod_http_upload: { put_url: "https://$addr:5283/upload", docroot: "$dir/upload", custom_headers: { "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET,HEAD,PUT,OPTIONS" } }
   mod_last: {}
   mod_mam: { assume_mam_usage: true, default: always }
   mod_muc: { access_create: muc_create, access_persistent: muc_create, default_room_options: { mam: true } }

@@ -2,7 +2,7 @@
 # Runs Prosody in the foreground with everything it has switched on, open registration and no rate limits.
 #   prosody.sh ADDRESS [DIRECTORY]
 # STARTTLS on 5222, direct TLS on 5223, components on 5347 (c1.localhost to c8.localhost, secret "secret"), HTTP on 5280, HTTPS on 5283,
-# servers on 5269, and with REMOTE=PORT others at that port (see common.sh).
+# servers on 5269 and (direct TLS) 5270, and with REMOTE=PORT others at that port (see common.sh).
 # PLAINTEXT=1 allows logins without TLS. The administrator is admin@localhost, password "secret".
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -28,6 +28,7 @@ local_interfaces = { "$addr" }
 c2s_ports = { 5222 }
 c2s_direct_tls_ports = { 5223 }
 s2s_ports = { 5269 }
+s2s_direct_tls_ports = { 5270 }
 s2s_secure_auth = false
 $unbound
 component_ports = { 5347 }
@@ -41,7 +42,7 @@ data_path = "$dir"
 pidfile = "$dir/prosody.pid"
 plugin_paths = { "$dir/modules" }
 admins = { "admin@localhost" }
-modules_enabled = { "disco"; "roster"; "saslauth"; "tls"; "dialback"; "blocklist"; "bookmarks"; "carbons"; "pep"; "private"; "smacks";
+modules_enabled = { "disco"; "roster"; "saslauth"; "tls"; "dialback"; "s2s_bidi"; "blocklist"; "bookmarks"; "carbons"; "pep"; "private"; "smacks";
     "vcard4"; "vcard_legacy"; "csi"; "csi_simple"; "ping"; "register"; "register_ibr"; "time"; "uptime"; "version"; "mam";
     "posix"; "adhoc"; "admin_adhoc"; "lastactivity"; "websocket"; "bosh"; "external_services"; "server_contact_info";
     "turn_external"; "proxy65"; "tombstones"; "invites"; "invites_adhoc"; "invites_register"; }
@@ -64,7 +65,7 @@ contact_info = { abuse = { "mailto:abuse@localhost" }; admin = { "xmpp:admin@loc
 consider_websocket_secure = true
 consider_bosh_secure = true
 log = { info = "$dir/log" }
-ssl = { key = "$dir/key.pem"; certificate = "$dir/cert.pem"; }
+ssl = { key = "$dir/key.pem"; certificate = "$dir/cert.pem"; cafile = "$dir/ca.pem"; }
 VirtualHost "localhost"
     disco_items = { { "pubsub.localhost" }, { "upload.localhost" } }
 Component "conference.localhost" "muc"
@@ -77,6 +78,7 @@ Component "pubsub.localhost" "pubsub"
 Component "upload.localhost" "http_file_share"
     http_host = "$addr"
     http_external_url = "https://$addr:5283/"
+    http_file_share_daily_quota = 5*1024*1024
 $(for i in 1 2 3 4 5 6 7 8; do printf 'Component "c%d.localhost"\n    component_secret = "secret"\n' $i; done)
 Component "proxy.localhost" "proxy65"
     proxy65_address = "$addr"

@@ -2,6 +2,7 @@
 # Runs the suite against the peers (and against this server with --peers prosody,ejabberd,oriole) and puts the results side by side.
 #   run-all.sh [--out DIRECTORY] [--peers prosody,ejabberd] [--together] [arguments of `conformance run`...]
 # One server after the other, or all at the same time with --together. $SUITE is the program of the suite, if it is not to be built.
+# The servers get addresses of $NETWORK (127.0.78), and find the suite as other servers from port $FIRST_PORT (15269) on.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 out=$here/results peers=prosody,ejabberd together=
@@ -23,7 +24,7 @@ fi
 
 # Starts the peer of that name and number, runs the suite against it, and ends it; in a shell of its own.
 run() (
-    peer=$1 addr=127.0.78.$2 other=$((15268 + $2)) pid=
+    peer=$1 addr=${NETWORK:-127.0.78}.$2 other=$((${FIRST_PORT:-15269} + $2 - 1)) pid=
     shift 2
     tmp=$(mktemp -d)
     chmod 755 "$tmp"
@@ -64,9 +65,14 @@ run() (
     esac
     components=$(for i in 1 2 3 4 5 6 7 8; do printf 'c%d.localhost:%d:secret,' "$i" "$(port "$i")"; done)
     # The web server has the name of the domain, which leads to $addr as nothing listens there on 127.0.0.1.
+    ways=()
+    for way in direct-tls=d%g fallback=f%g idna=bücher.i%g dead-end=c%g no-service=n%g; do
+        ways+=(--remote-way "${way%%=*}=$(seq -s, -f "${way#*=}.verona.example" 8)")
+    done
     "$suite" run --host "$addr" --port 5222 --domain localhost --label "$peer" --direct-tls-port 5223 \
         "${options[@]}" "${admin[@]}" --web https://localhost:5283 --component "${components%,}" \
         --remote-domain "$(seq -s, -f 'v%g.verona.example' 160)" --remote-listen "127.0.0.1:$other" \
+        "${ways[@]}" --server-tls-port 5270 --remote-authority "$tmp/$peer/authority.pem" \
         --json "$out/$peer.json" --html "$out/$peer.html" --junit "$out/$peer.xml" "$@" > "$out/$peer.txt"
     cat "$out/$peer.txt"
 )

@@ -7,6 +7,7 @@ use conformance_suite::net::{Account, ComponentAccess, RemoteAccess, Remotes, Se
 use conformance_suite::play::{Level, Library, Requirement, is_called};
 use conformance_suite::report::{Report, Terminal, compare, html, junit, slowest, summary};
 use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,13 @@ enum Action {
     /// Test a server.
     Run(Box<RunArgs>),
     /// List requirements.
-    List(Selection),
+    List {
+        #[command(flatten)]
+        selection: Selection,
+        /// By the examples of the specification that their plays show.
+        #[arg(long)]
+        examples: bool,
+    },
     /// Show what a requirement says and how it is tested.
     Explain { id: String },
     /// Put several JSON results side by side.
@@ -121,12 +128,22 @@ struct RunArgs {
     /// or two; give many, so that a play seldom gets one that another has just used.
     #[arg(long, value_delimiter = ',', num_args = 1.., requires = "remote_listen")]
     remote_domain: Vec<String>,
+    /// Domains that lead to --remote-listen in a way of their own, as WAY=DOMAIN,DOMAIN...; see PLAYS.md. May be repeated.
+    #[arg(long, requires = "remote_listen")]
+    remote_way: Vec<String>,
     /// Where the suite waits for the server under test, as ADDRESS:PORT.
     #[arg(long, requires = "remote_domain")]
     remote_listen: Option<SocketAddr>,
     /// The port of the server under test for other servers.
     #[arg(long, default_value_t = 5269)]
     server_port: u16,
+    /// The same where TLS begins with the first byte.
+    #[arg(long)]
+    server_tls_port: Option<u16>,
+    /// A PEM file with certificate and key of an authority that the server under test trusts, for certificates to show it as
+    /// other servers.
+    #[arg(long, requires = "remote_domain")]
+    remote_authority: Option<PathBuf>,
     /// Plays at the same time.
     #[arg(long, default_value_t = 16)]
     parallel: usize,
@@ -179,8 +196,12 @@ impl Command {
                 let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
                 runtime.block_on(args.run(&library))
             }
-            Action::List(selection) => {
+            Action::List { selection, examples } => {
                 let selected = selection.select(&library)?;
+                if examples {
+                    by_example(&selected).iter().for_each(|line| println!("{line}"));
+                    return Ok(ExitCode::SUCCESS);
+                }
                 for requirement in &selected {
                     let Requirement { id, spec, section, level, title, .. } = requirement;
                     println!("{level:<10} {} {section:<12} {id}: {title}", spec.name);
@@ -256,7 +277,16 @@ impl RunArgs {
             None => Remotes::none(),
         };
         let (parallel, in_turn, keep_logs) = (self.parallel, self.in_turn, self.verbose);
-        let run = Arc::new(Run { components, remotes, target, accounts, profile, parallel, in_turn, keep_logs });
+        let run = Arc::new(Run {
+            components,
+            remotes: Arc::new(remotes),
+            target,
+            accounts,
+            profile,
+            parallel,
+            in_turn,
+            keep_logs,
+        });
         let mut terminal = Terminal::new(selected.len(), self.verbose);
         let results = perform_all(run, &selected, |outcome| terminal.tell(outcome)).await;
         terminal.finish();
@@ -278,6 +308,7 @@ impl RunArgs {
     fn target(&self) -> Result<Target, String> {
         let trust = self.ca.clone().map_or(Trust::Any, Trust::File);
         let components = self.component.iter().map(|text| component(text)).collect::<Result<Vec<_>, _>>()?;
+        let ways: BTreeMap<_, _> = self.remote_way.iter().map(|text| way(text)).collect::<Result<_, _>>()?;
         Ok(Target {
             host: self.host.clone(),
             port: self.port,
@@ -297,6 +328,9 @@ impl RunArgs {
                 port: self.server_port,
                 listen,
                 domains: self.remote_domain.clone(),
+                direct_tls_port: self.server_tls_port,
+                authority: self.remote_authority.clone(),
+                ways: ways.clone(),
             }),
             timeout: Duration::try_from_secs_f64(self.timeout).map_err(|error| format!("--timeout: {error}"))?,
             quiet: Duration::from_millis(self.quiet),
@@ -332,6 +366,12 @@ fn component(text: &str) -> Result<ComponentAccess, String> {
     }
 }
 
+/// `WAY=DOMAIN,DOMAIN`
+fn way(text: &str) -> Result<(String, Vec<String>), String> {
+    let (way, domains) = text.split_once('=').ok_or_else(|| format!("--remote-way is WAY=DOMAIN,..., not '{text}'"))?;
+    Ok((way.to_owned(), domains.split(',').map(str::to_owned).collect()))
+}
+
 /// Success if all went as it should: as the expectations say, or without any failure.
 fn verdict(report: &Report, expected: Option<&str>) -> ExitCode {
     let Some(expected) = expected else {
@@ -346,6 +386,17 @@ fn verdict(report: &Report, expected: Option<&str>) -> ExitCode {
         println!("fails and is not on the list: {id}");
     }
     if surprises.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A line for each example that a play shows, with the requirements that it belongs to.
+fn by_example(selected: &[Requirement]) -> Vec<String> {
+    let mut found = BTreeMap::<(&str, u16), Vec<&str>>::new();
+    for requirement in selected {
+        for example in &requirement.examples {
+            found.entry((&requirement.spec.name, *example)).or_default().push(&requirement.id);
+        }
+    }
+    found.iter().map(|((spec, example), ids)| format!("{spec} example {example}: {}", ids.join(", "))).collect()
 }
 
 fn explain(requirement: &Requirement) -> String {

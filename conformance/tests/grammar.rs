@@ -1,7 +1,7 @@
 //! The grammar of plays: what is read, what is expanded, and where mistakes are reported.
 
 use conformance_suite::play::{
-    Condition, Fault, HttpBody, HttpStep, Library, Place, Requirement, Role, Stage, StepKind, Verdict,
+    Condition, Fault, HttpBody, HttpStep, Library, Place, Requirement, Role, Stage, StepKind, Verdict, Worth,
 };
 
 const HEAD: &str = "specification: TEST 1\nversion: 1.0\ntitle: A test\n\n";
@@ -35,6 +35,14 @@ fn the_parts_of_a_requirement() {
     assert_eq!(r.cast[2].stage, Stage::Absent);
     assert_eq!(r.steps.len(), 2);
     assert_eq!(r.steps[0].line, 14);
+}
+
+#[test]
+fn a_play_names_the_examples_that_it_shows() {
+    let found = read(&requirement("examples: 25, 27-29\ncast: romeo\nromeo receives nothing\n")).expect("no mistakes");
+    assert_eq!(found[0].examples, [25, 27, 28, 29]);
+    let (line, _, what) = fault(&requirement("examples: 25, many\ncast: romeo\nromeo receives nothing\n"));
+    assert_eq!((line, what.as_str()), (10, "' many' is no number of an example"));
 }
 
 #[test]
@@ -176,6 +184,27 @@ fn other_servers_are_cast_without_accounts() {
     assert_eq!(patterns[0].name(), Some(("jabber:server", "message")));
     let (_, _, what) = fault(&requirement("cast: verona remote\nverona answers verify with perhaps\n"));
     assert!(what.contains("valid|invalid"), "{what}");
+}
+
+#[test]
+fn other_servers_show_certificates_offer_features_and_speak_back() {
+    let found = read(&requirement(
+        "cast: verona remote registered by direct-tls, verona/out outgoing raw\n\
+         verona/out shows an expired certificate for \"${verona}\" and \"else.example\"\n\
+         verona offers:\n\t<bidi xmlns=\"urn:xmpp:features:bidi\"/>\n\
+         verona sends back:\n\t<message/>\nverona hangs up\n",
+    ))
+    .expect("no mistakes");
+    let ways: Vec<_> = found[0].cast.iter().map(|actor| actor.way.as_deref()).collect();
+    assert_eq!(ways, [Some("direct-tls"), None]);
+    let kinds: Vec<&StepKind> = found[0].steps.iter().map(|step| &step.kind).collect();
+    assert!(matches!(kinds[0], StepKind::Shows(who, Worth::Expired, names) if who == "verona/out" && names.len() == 2));
+    assert!(matches!(kinds[1], StepKind::Offers(_, features) if features[0].ns == "urn:xmpp:features:bidi"));
+    assert!(matches!(kinds[2], StepKind::SendBack(_, elements) if elements[0].ns == "jabber:server"));
+    assert!(matches!(kinds[3], StepKind::HangUp(who) if who == "verona"));
+    let (_, _, what) =
+        fault(&requirement("cast: verona/out outgoing\nverona/out shows a pretty certificate for \"a\"\n"));
+    assert!(what.contains("self-signed"), "{what}");
 }
 
 #[test]

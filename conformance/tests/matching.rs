@@ -43,6 +43,7 @@ fn matchers_of_values() {
     assert!(check("{optional: number}", Some("7")) && !check("{optional: number}", Some("x")));
     assert!(check("{starts ab}", Some("abc")) && check("{ends bc}", Some("abc")) && check("{contains b}", Some("abc")));
     assert!(check("{like ABC}", Some("abc")));
+    assert!(check("{hex 4}", Some("09aF")) && !check("{hex 4}", Some("09a")) && !check("{hex 4}", Some("09ag")));
     assert!(check("{number 1..5}", Some("5")) && !check("{number 1..5}", Some("6")) && !check("{number}", Some("x")));
     for good in ["2024-02-29T12:00:00Z", "2024-02-29T12:00:00.123456Z", "2024-02-29T12:00:00-06:00"] {
         assert!(check("{datetime}", Some(good)), "{good}");

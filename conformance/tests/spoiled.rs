@@ -39,7 +39,7 @@ async fn run_against(manners: Manners) -> Run {
         accounts,
         profile,
         components: Components::new(&[]),
-        remotes: Remotes::none(),
+        remotes: Arc::new(Remotes::none()),
         parallel: 1,
         in_turn: Vec::new(),
         keep_logs: true,

@@ -118,6 +118,10 @@ impl Admin for Client {
         }
     }
 
+    async fn room_configure(&self, room: &AccountName, values: &[(String, String)]) -> Result<(), AdminError> {
+        self.done(&Request::RoomConfigure { room: room.clone(), values: values.to_vec() }).await
+    }
+
     async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError> {
         self.done(&Request::RoomDestroy { room: room.clone(), reason: reason.map(str::to_owned) }).await
     }

@@ -43,6 +43,9 @@ pub trait Admin: Send + Sync {
     /// What is known of a room: names and values.
     async fn room_show(&self, room: &AccountName) -> Result<Vec<(String, String)>, AdminError>;
 
+    /// Configures a room: fields of its configuration, with or without what stands before their `_`, and values.
+    async fn room_configure(&self, room: &AccountName, values: &[(String, String)]) -> Result<(), AdminError>;
+
     /// Destroys a room, and sends everybody in it away.
     async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError>;
 

@@ -47,6 +47,8 @@ pub(super) enum Request {
     RoomList { host: Option<DomainName> },
     #[serde(rename = "room.show")]
     RoomShow { room: AccountName },
+    #[serde(rename = "room.configure")]
+    RoomConfigure { room: AccountName, values: Vec<(String, String)> },
     #[serde(rename = "room.destroy")]
     RoomDestroy { room: AccountName, reason: Option<String> },
     #[serde(rename = "invite")]

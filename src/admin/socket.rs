@@ -202,6 +202,7 @@ async fn obey(
             Err(error) => Err(error),
         },
         Request::RoomShow { room } => admin.room_show(&room).await.map(Outcome::Room),
+        Request::RoomConfigure { room, values } => admin.room_configure(&room, &values).await.map(done),
         Request::RoomDestroy { room, reason } => admin.room_destroy(&room, reason.as_deref()).await.map(done),
         Request::UserAccess { account, access } => admin.user_set_access(&account, access).await.map(done),
         Request::UserDevices { account } => admin.user_devices(&account).await.map(Outcome::Devices),

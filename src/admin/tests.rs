@@ -79,6 +79,10 @@ impl Admin for Accounts {
         }
     }
 
+    async fn room_configure(&self, room: &AccountName, values: &[(String, String)]) -> Result<(), AdminError> {
+        Err(AdminError::Invalid(format!("{room}: {values:?}")))
+    }
+
     async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError> {
         let told = reason.map(|reason| format!("{room}: {reason}"));
         told.map_or(Ok(()), |told| Err(AdminError::Refused(told)))

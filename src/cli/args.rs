@@ -54,7 +54,7 @@ pub(super) enum Command {
     /// Publish in channels, the nodes of publish-subscribe
     #[command(subcommand)]
     Channel(Channel),
-    /// List, look at and destroy rooms, whether or not the server is running
+    /// List, look at, configure and destroy rooms, whether or not the server is running
     #[command(subcommand)]
     Room(Room),
     /// Check, save and restore what is stored
@@ -191,6 +191,15 @@ pub(super) enum Room {
         #[arg(value_parser = room)]
         room: AccountName,
     },
+    /// Change the configuration of a room; its fields are those that show lists
+    Configure {
+        /// The room
+        #[arg(value_parser = room)]
+        room: AccountName,
+        /// What to change, as membersonly=1 or roomname="A Dark Cave"
+        #[arg(required = true, value_name = "FIELD=VALUE", value_parser = assignment)]
+        values: Vec<(String, String)>,
+    },
     /// Destroy a room with everything that was said in it
     Destroy {
         /// The room
@@ -227,6 +236,11 @@ fn account(text: &str) -> Result<AccountName, &'static str> {
 
 fn room(text: &str) -> Result<AccountName, &'static str> {
     text.parse().map_err(|_| "expected a room such as coven@muc.example.org")
+}
+
+fn assignment(text: &str) -> Result<(String, String), &'static str> {
+    let (field, value) = text.split_once('=').ok_or("expected a field and its value, as membersonly=1")?;
+    Ok((field.to_owned(), value.to_owned()))
 }
 
 fn domain(text: &str) -> Result<DomainName, &'static str> {

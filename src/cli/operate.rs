@@ -108,6 +108,10 @@ pub(super) fn room(loaded: &Loaded, command: Room) -> Result<(), Failure> {
                 &told.iter().map(|(name, value)| format!("{name}: {}\n", one_line(value))).collect::<String>(),
             )
         }
+        Room::Configure { room, values } => {
+            run(async { Ok(any(config).await?.room_configure(&room, &values).await?) })?;
+            output::print(&format!("{room} has been configured.\n"))
+        }
         Room::Destroy { room, reason, yes } => {
             if !yes && !confirmed(&format!("Destroy {room} with everything that was said in it?"))? {
                 return Err(Failure::Failed("nothing has been destroyed".to_owned()));

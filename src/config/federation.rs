@@ -28,6 +28,8 @@ pub struct Federation {
     pub ca_file: Option<PathBuf>,
     /// The name server that is asked; those of the system when absent.
     pub resolver: Option<SocketAddr>,
+    /// Whether the website of a domain is asked where its server is (XEP-0487), when DNS leads nowhere.
+    pub host_meta: bool,
     /// Whether signed TLSA records in DNS count as proof (DANE, RFC 7673).
     pub dane: bool,
     /// The keys (DNSKEY records) that DNSSEC begins with; those of the root when absent.
@@ -54,6 +56,7 @@ impl Default for Federation {
             deny_file: None,
             ca_file: None,
             resolver: None,
+            host_meta: false,
             dane: false,
             trust_anchors: None,
             routes: BTreeMap::new(),

@@ -9,6 +9,7 @@ use super::units::Period;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf};
+use xeps::disco::Contacts;
 
 /// The settings of one domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,7 +38,7 @@ pub struct HostConfig {
     /// Push notifications (XEP-0357).
     pub push: Push,
     /// Whom to turn to (XEP-0157).
-    pub contact: Contact,
+    pub contact: Contacts,
     /// The publish-subscribe service (XEP-0060).
     pub pubsub: PubSub,
     /// The nodes of accounts (XEP-0163).
@@ -67,7 +68,7 @@ impl Default for HostConfig {
             invitations: Invitations::default(),
             archive: Archive::default(),
             push: Push::default(),
-            contact: Contact::default(),
+            contact: Contacts::default(),
             pubsub: PubSub::default(),
             pep: Pep::default(),
             public_url: None,
@@ -168,41 +169,6 @@ pub struct Invitations {
 impl Default for Invitations {
     fn default() -> Self {
         Self { users: true, expiry: Period::days(7), per_user: 20 }
-    }
-}
-
-/// `[hosts."example.org".contact]`: lists of URIs (`xmpp:`, `mailto:`, `https:`), one list per purpose (XEP-0157).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Contact {
-    /// To report abuse.
-    pub abuse: Vec<String>,
-    /// The administrators.
-    pub admin: Vec<String>,
-    /// Feedback.
-    pub feedback: Vec<String>,
-    /// Sales.
-    pub sales: Vec<String>,
-    /// To report a weakness in security.
-    pub security: Vec<String>,
-    /// Where the state of the service is published.
-    pub status: Vec<String>,
-    /// Help for users.
-    pub support: Vec<String>,
-}
-
-impl Contact {
-    /// The name of each list as in its key, and the list.
-    pub fn each(&self) -> [(&'static str, &[String]); 7] {
-        [
-            ("abuse", &self.abuse),
-            ("admin", &self.admin),
-            ("feedback", &self.feedback),
-            ("sales", &self.sales),
-            ("security", &self.security),
-            ("status", &self.status),
-            ("support", &self.support),
-        ]
     }
 }
 

@@ -113,6 +113,8 @@ pub struct Upload {
     pub max_size: Size,
     /// What all files of one user may amount to.
     pub quota: Size,
+    /// What the files of all users may amount to.
+    pub host_quota: Size,
     /// How long files are kept.
     pub expiry: Period,
 }
@@ -124,6 +126,7 @@ impl Default for Upload {
             domain: None,
             max_size: Size::bytes(100 << 20),
             quota: Size::bytes(10 << 30),
+            host_quota: Size::bytes(100 << 30),
             expiry: Period::days(60),
         }
     }

@@ -25,6 +25,9 @@ const SOON: Duration = Duration::from_secs(14 * 86_400);
 pub(super) fn sections(steps: Vec<Step>, context: &Context<'_>) -> Vec<Section> {
     let mut sections = vec![Section { title: "Where the server is".to_owned(), findings: Vec::new() }];
     for step in steps {
+        if let Step::HostMeta { url, .. } = &step {
+            sections.push(Section { title: format!("What {url} says"), findings: Vec::new() });
+        }
         if let Step::Try { place } = &step {
             sections.push(Section { title: format!("At {}", place_words(place)), findings: Vec::new() });
         } else if let (Some(section), Some((level, text))) = (sections.last_mut(), finding(&step, context)) {
@@ -40,7 +43,7 @@ pub(super) fn place_words(place: &Place) -> String {
         Security::Direct => "TLS from the first byte",
     };
     match &place.host {
-        Host::Address(address) => format!("{address} port {}, {how}", place.port),
+        Host::Address(address) | Host::Named { address, .. } => format!("{address} port {}, {how}", place.port),
         Host::Name(name) => format!("{name} port {}, {how}", place.port),
     }
 }
@@ -60,6 +63,11 @@ fn finding(step: &Step, context: &Context<'_>) -> Option<(Level, String)> {
         Step::Places { places } => {
             let list: Vec<String> = places.iter().map(place_words).collect();
             (Level::Note, format!("to be tried, in this order: {}", list.join("; ")))
+        }
+        Step::HostMeta { failure: Some(failure), .. } => (Level::Note, format!("nothing of use: {failure}")),
+        Step::HostMeta { places, .. } => {
+            let list: Vec<String> = places.iter().map(place_words).collect();
+            (Level::Good, format!("to be tried, in this order: {}", list.join("; ")))
         }
         Step::Addresses { host, failure: Some(failure), .. } => (Level::Bad, format!("{host}: {failure}")),
         Step::Addresses { host, addresses, ttl, .. } => self::addresses(host, addresses, *ttl, context.own),

@@ -9,8 +9,13 @@ impl Engine {
     /// uses this has been told by the session itself to ask it. False if there is no such session.
     pub async fn ask(&self, to: &Jid, request: Stanza) -> bool {
         let (Some(entry), Some(resource)) = (self.awake.find(to.bare_str()), to.resource()) else { return false };
-        let mut lane = entry.lane().await;
-        let session = lane.account.resource(resource).map(|session| session.id);
-        session.is_some_and(|session| lane.push(session, request.into()).is_ok())
+        let taken = {
+            let mut lane = entry.lane().await;
+            let session = lane.account.resource(resource).map(|session| session.id);
+            session.is_some_and(|session| lane.push(session, request.into()).is_ok())
+        };
+        // Its last session may have ended meanwhile, and could not let it fall asleep.
+        self.awake.release(entry);
+        taken
     }
 }

@@ -63,6 +63,9 @@ impl Lane {
     /// Takes a session in. Accounts that were made up for it, as by SASL ANONYMOUS, have no record and exist all the same.
     pub fn admit(&mut self, session: xeps::account::Session, outbox: Arc<Outbox>) {
         self.exists = Some(true);
+        // Most accounts have one session: no room is kept for a second one.
+        self.outlets.reserve_exact(1);
+        self.account.sessions.reserve_exact(1);
         self.outlets.push(Outlet::new(session.id, outbox));
         self.account.sessions.push(session);
     }

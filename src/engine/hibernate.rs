@@ -208,7 +208,7 @@ impl Engine {
             error!(error = %failure, "the store failed: a stream was not resumed");
             return Err(NotResumed::Failed(Condition::InternalServerError.into()));
         }
-        let _turn = entry.turn().await;
+        let turn = entry.turn().await;
         let mut road = Road::new(None, address, written);
         {
             let mut lane = entry.lane().await;
@@ -222,7 +222,7 @@ impl Engine {
             self.awakes(&mut lane, &entry, id, &mut road).await;
         }
         self.travel(&mut road).await;
-        // Nothing is waited for behind this: who gives up on the connection would give up the session.
+        // It is taken out only now, when nothing can go wrong any more: until here it could still be resumed another time.
         let mut lane = entry.lane().await;
         let outlet = lane.stream(&wish.previd).ok_or_else(unknown)?;
         // Section 5.2 of XEP-0352: a stream that is resumed is active.
@@ -235,7 +235,7 @@ impl Engine {
         reaches(&mut lane, id, Reach::Connected);
         let jid = lane.account.session(id).map(|session| session.jid.clone()).ok_or_else(unknown)?;
         drop(lane);
-        drop(_turn);
+        drop(turn);
         let h = suspended.received();
         let handled = Some(Handled { id: wish.previd.clone(), h, stored: h });
         Ok((Client { id, jid, outbox, entry, address, temporary: false, written, handled }, suspended))

@@ -3,7 +3,7 @@
 use super::awake::{Entry, Lane};
 use super::outbox::Parcel;
 use super::served::Served;
-use super::{Engine, Road};
+use super::{Engine, Road, Unfinished};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tracing::{debug, error};
@@ -88,6 +88,9 @@ impl Engine {
                 }
                 Act::RoutePast(stanza) => road.pending.push_back(stanza),
                 Act::Tell(spoke) => road.spoken.push_back(*spoke),
+                Act::GoOn => {
+                    road.unfinished.extend(self.awake.find(entry.user.as_str()).map(Unfinished::Account));
+                }
                 Act::Push(id, stanza) => {
                     if road.push(lane, id, stanza).is_err() {
                         acts.push_back(Act::Close(id, StreamCondition::ResourceConstraint));
@@ -130,6 +133,21 @@ impl Engine {
         let passes = outcome.is_ok();
         report(outcome, "engine");
         passes
+    }
+
+    /// Goes back to an account that had more to send.
+    pub(super) async fn account_goes_on(&self, entry: Arc<Entry>, road: &mut Road) {
+        {
+            let mut lane = entry.lane().await;
+            let mut cx = self.context(&entry.served, road);
+            for feature in cx.host.registry.chain(Hook::GoOn) {
+                let outcome = feature.go_on(&mut cx, &mut lane.account).await;
+                report(outcome, feature.about().name);
+            }
+            let acts = road.close_quietly(cx).await;
+            self.settle(&mut lane, &entry, acts, road).await;
+        }
+        self.awake.release(entry);
     }
 
     /// An account hears what was said in a room that it is a member of.

@@ -12,10 +12,14 @@
 //! want sent they leave behind, and it goes after the stanza. The **turn** of the sender's account is held all the way, so
 //! what an account sends arrives in the order it was sent (RFC 6120 section 10.1); the **lane** of an account is held while
 //! hooks see it, so that the decision who gets a stanza, and everything stored about it, belong together.
+//!
+//! Whoever begins something here sees it through: what is dropped halfway loses the stanzas that are on its road, and may leave
+//! a session without a connection. Connections give up on their peers only, never on the engine.
 
 mod admit;
 mod ask;
 mod awake;
+mod crowd;
 mod expiry;
 mod hibernate;
 mod hooks;
@@ -35,6 +39,7 @@ pub use served::{Destination, Domains, Served, Services};
 pub use sessions::{Binding, Client, NotBound};
 
 use admit::Door;
+use crowd::{Crowd, Patience};
 use residents::Turn;
 
 use crate::s2s::Federation;
@@ -99,8 +104,19 @@ struct Road {
     staged: Batch,
     /// Of the resident of a service that sends what is pending.
     turn: Option<Turn>,
-    /// Residents that have more to send than they have left so far.
-    unfinished: VecDeque<(Arc<Serving>, Arc<Seat>)>,
+    /// Who has more to send than it has left so far.
+    unfinished: VecDeque<Unfinished>,
+    /// Somebody sends to very many, page by page.
+    by_page: bool,
+    /// Where the last stanza has gone, if there is hardly room for more.
+    crowd: Option<Crowd>,
+    patience: Patience,
+}
+
+/// Somebody to go back to when the list is empty.
+enum Unfinished {
+    Resident(Arc<Serving>, Arc<Seat>),
+    Account(Arc<Entry>),
 }
 
 impl Engine {
@@ -216,18 +232,21 @@ impl Engine {
         self.settle(lane, entry, acts, road).await;
     }
 
-    /// Works off the list until nothing is left. What a resident has left to send is asked for when the list is empty, so that
-    /// the list does not grow with the number of those who are sent something.
+    /// Works off the list until nothing is left. What a resident or an account has left to send is asked for when the list is
+    /// empty, so that the list does not grow with the number of those who are sent something.
     async fn travel(&self, road: &mut Road) {
         loop {
             if let Some(stanza) = road.pending.pop_front() {
                 self.route(stanza, road).await;
-            } else if let Some((serving, seat)) = road.unfinished.pop_front() {
-                self.go_on(&serving, seat, road).await;
+                self.wait_for_room(road).await;
+            } else if let Some(unfinished) = road.unfinished.pop_front() {
+                road.by_page = true;
+                match unfinished {
+                    Unfinished::Resident(serving, seat) => self.go_on(&serving, seat, road).await,
+                    Unfinished::Account(entry) => self.account_goes_on(entry, road).await,
+                }
             } else if let Some(spoke) = road.spoken.pop_front() {
                 self.hears(&spoke, road).await;
-            } else if let Some((serving, seat)) = road.unfinished.pop_front() {
-                self.go_on(&serving, seat, road).await;
             } else {
                 break;
             }
@@ -260,12 +279,14 @@ impl Engine {
                 if outbox.push(stanza.clone().into()).is_err() {
                     road.bounce(&stanza, absent());
                 }
+                self.note_component(&outbox, road);
             }
             Destination::Absent => road.bounce(&stanza, absent()),
             Destination::Remote => {
                 if let Err(error) = self.to_server(&stanza) {
                     road.bounce(&stanza, error);
                 }
+                self.note_remote(&stanza, road);
             }
         }
     }
@@ -405,7 +426,8 @@ fn hand_over(lane: &mut Lane, incoming: Incoming, acts: &mut Vec<Act>, road: &mu
 impl Road {
     fn new(origin: Option<SessionId>, address: Option<IpAddr>, written: Position) -> Road {
         let (pending, unfinished, spoken) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
-        Road { pending, spoken, origin, address, written, staged: Batch::new(), turn: None, unfinished }
+        let (staged, turn, by_page, crowd, patience) = (Batch::new(), None, false, None, Patience::default());
+        Road { pending, spoken, origin, address, written, staged, turn, unfinished, by_page, crowd, patience }
     }
 
     /// Ends a visit: what is staged is committed, and what hooks want done is taken over. If it cannot be committed, nothing of

@@ -112,6 +112,12 @@ impl Outbox {
         Ok(())
     }
 
+    /// Whether more than half of what may wait is waiting.
+    pub fn is_crowded(&self) -> bool {
+        let state = self.state.lock();
+        !state.finished && state.end.is_none() && state.bytes > self.limit / 2
+    }
+
     /// Has the stream ended with this error, after what is queued already.
     pub fn end(&self, error: StreamError) {
         self.state.lock().end.get_or_insert(error);

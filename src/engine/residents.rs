@@ -16,7 +16,7 @@ use xeps::store::Position;
 use xeps::{Resident, Service};
 
 use super::served::Served;
-use super::{Engine, Road};
+use super::{Engine, Road, Unfinished};
 
 /// A service as the engine holds it.
 pub struct Serving {
@@ -165,7 +165,7 @@ impl Road {
     /// Leaves the seat of a resident, to come back to it if it has more to send.
     fn rise(&mut self, serving: &Arc<Serving>, seat: Arc<Seat>, has_more: bool) {
         match has_more {
-            true => self.unfinished.push_back((serving.clone(), seat)),
+            true => self.unfinished.push_back(Unfinished::Resident(serving.clone(), seat)),
             false => serving.release(seat),
         }
     }

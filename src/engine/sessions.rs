@@ -82,7 +82,7 @@ impl Engine {
             StanzaError::new(Condition::BadRequest).with_text("the resource contains what an address may not")
         })?;
         let entry = self.awake.wake(served, user);
-        let _turn = entry.turn().await;
+        let turn = entry.turn().await;
         let mut road = Road::new(None, address, Position::default());
         let mut lane = entry.lane().await;
         let rivals = rivals(&lane.account, &jid, &login);
@@ -119,7 +119,7 @@ impl Engine {
         }
         drop(lane);
         self.travel(&mut road).await;
-        drop(_turn);
+        drop(turn);
         Ok((Client { id, jid, outbox, entry, address, temporary: guest, written: road.written, handled: None }, bound))
     }
 

@@ -3,7 +3,7 @@
 //! Looking at the page does not use the invitation up. The QR code is the page's own address, for whoever has opened it on a
 //! computer and wants it on a phone: every camera knows what to do with that.
 
-use super::page::{APPS, document, escape};
+use super::page::{APPS, address, document, escape};
 use super::{Web, WebHost};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -37,8 +37,8 @@ pub async fn show(State(web): State<Arc<Web>>, Path(token): Path<String>, header
 }
 
 fn invited(host: &WebHost, invitation: &Invitation) -> String {
-    let domain = escape(host.domain.as_str());
-    let inviter = invitation.inviter.as_ref().map(|inviter| escape(inviter.as_str()));
+    let domain = address(host.domain.as_str());
+    let inviter = invitation.inviter.as_ref().map(|inviter| address(inviter.as_str()));
     let uri = escape(&invitation.uri(host.domain.as_str(), host.registers));
     let (title, text, button) = match (&invitation.purpose, inviter) {
         (Purpose::Contact, Some(inviter)) => (

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! serve       accepts connections, with TLS or behind a proxy
+//!   patient   who takes nothing is given up
 //!   origin    who the client really is
 //! websocket   RFC 7395: a stream over a WebSocket               both hand a transport to crate::net, where
 //! bosh        XEP-0124, XEP-0206: a stream over requests         streams of all kinds are driven alike
@@ -21,6 +22,7 @@ mod host_meta;
 mod invite;
 mod origin;
 mod page;
+mod patient;
 mod serve;
 mod unifiedpush;
 mod upload;
@@ -52,6 +54,7 @@ pub struct Web {
     names: HashMap<String, String>,
     /// The files of uploads.
     files: files::Files,
+    underway: upload::Underway,
     bosh: bosh::Sessions,
 }
 
@@ -97,7 +100,7 @@ impl Web {
             hosts.insert(domain.as_str().to_owned(), host);
         }
         let bosh = bosh::Sessions::new(config.http.bosh_sessions as usize);
-        Ok(Web { shared, config, hosts, names, files, bosh })
+        Ok(Web { shared, config, hosts, names, files, underway: upload::Underway::default(), bosh })
     }
 
     /// The host that a request is for: the one that its `Host` field names, else the first.

@@ -1,6 +1,7 @@
 //! Accepting HTTP connections, with TLS or without.
 
 use super::origin;
+use super::patient::Patient;
 use super::{Web, router};
 use crate::net::Place;
 use crate::tls::Begin;
@@ -20,6 +21,9 @@ use tracing::{debug, warn};
 
 /// A handshake and a request's head must each be there within this time.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The pause after which a client that does not take what it has asked for is given up.
+const UNREAD: Duration = Duration::from_secs(120);
 
 /// What is read of a connection before it is passed on, in bytes; a head must fit into it. Memory of each upload.
 const BUFFER: usize = 64 << 10;
@@ -80,7 +84,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(Patient::new(stream, UNREAD)), TowerToHyperService::new(service))
         .with_upgrades();
     let mut stopping = web.shared.stopping.clone();
     let stopped = async move { drop(stopping.wait_for(|stop| *stop).await.map(|_| ())) };

@@ -32,7 +32,8 @@ pub async fn open(
     if !offered.flat_map(|list| list.split(',')).any(|one| one.trim() == PROTOCOL) {
         return (StatusCode::BAD_REQUEST, "the subprotocol must be xmpp\n").into_response();
     }
-    let largest = web.config.limits.stream.stanza.as_usize();
+    // What is too large for a stanza is still read, so that the stream can say so; what is far too large ends the connection.
+    let largest = web.config.limits.stream.stanza.as_usize().saturating_mul(2);
     let shared = web.shared.clone();
     upgrade
         .protocols([PROTOCOL])

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::io::Io;
-use crate::engine::{Client, Outbox, Parcel, admit_from_component};
+use crate::engine::{Client, Outbox, admit_from_component};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,7 +26,7 @@ pub enum Peer {
 }
 
 impl Peer {
-    fn outbox(&self) -> &Arc<Outbox> {
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
         match self {
             Peer::Client(client) => &client.outbox,
             Peer::Component { outbox, .. } => outbox,
@@ -60,28 +60,33 @@ impl End {
     }
 }
 
-pub async fn run(shared: &Shared, mut connection: Connection) {
-    let is_client = matches!(connection.peer, Peer::Client(_));
-    if is_client {
+/// Serves the connection until it ends. Whatever is seldom going on is on the heap while it does: the task of an idle
+/// connection keeps no room for it.
+pub async fn run(shared: &Shared, mut connection: Box<Connection>) {
+    if matches!(connection.peer, Peer::Client(_)) {
         shared.meters.sessions.increment(1);
         shared.open.sessions.fetch_add(1, Ordering::Relaxed);
     }
     let end = drive(shared, &mut connection).await;
-    let Connection { mut io, mut stream, peer } = connection;
-    // The session ends before the goodbye is said: whoever hears it may come back at once.
+    Box::pin(finish(shared, connection, end)).await;
+}
+
+/// Ends the session, or lays it to rest, and then the stream: whoever hears the goodbye may come back at once.
+async fn finish(shared: &Shared, connection: Box<Connection>, end: End) {
+    let Connection { mut io, mut stream, peer } = *connection;
     match peer {
         Peer::Client(client) => {
             let suspended = if end.is_break() { stream.suspend() } else { None };
             match suspended {
-                Some(suspended) => Box::pin(shared.engine.hibernate(client, suspended)).await,
-                None => Box::pin(shared.engine.unbind(client, stream.take_unacknowledged())).await,
+                Some(suspended) => shared.engine.hibernate(client, suspended).await,
+                None => shared.engine.unbind(client, stream.take_unacknowledged()).await,
             }
             shared.meters.sessions.decrement(1);
             shared.open.sessions.fetch_sub(1, Ordering::Relaxed);
         }
         Peer::Component { domain, outbox } => {
             shared.engine.domains.disconnect(&domain);
-            Box::pin(shared.engine.component_gone(outbox.finish())).await;
+            shared.engine.component_gone(outbox.finish()).await;
         }
     }
     match end {
@@ -114,10 +119,10 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
     loop {
         while let Some(event) = connection.stream.poll_event() {
             if matches!(event, Event::AckWanted) {
-                if let Err(error) = acks.want(shared, connection).await {
+                if let Err(error) = Box::pin(acks.want(shared, connection)).await {
                     return ended(not_stored(connection, &error)).unwrap_or(End::Gone);
                 }
-            } else if let Some(end) = handle(shared, connection, event).await {
+            } else if let Some(end) = Box::pin(handle(shared, connection, event)).await {
                 return end;
             }
         }
@@ -131,7 +136,7 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
             return End::Gone;
         }
         if !given.is_empty() {
-            confirm(shared, connection, &std::mem::take(&mut given)).await;
+            Box::pin(confirm(shared, connection, &std::mem::take(&mut given))).await;
         }
         if outbox.is_waiting() {
             continue;
@@ -143,7 +148,7 @@ async fn drive(shared: &Shared, connection: &mut Connection) -> End {
         tokio::select! {
             biased;
             safe = acks.safe(), if acks.is_waiting() => {
-                if let Some(end) = acks.answer(shared, connection, safe).await {
+                if let Some(end) = Box::pin(acks.answer(shared, connection, safe)).await {
                     return end;
                 }
             }
@@ -242,16 +247,15 @@ async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> O
     match event {
         Event::Stanza(stanza) => {
             shared.meters.stanzas_in.increment(1);
-            // On the heap, so that an idle connection does not keep room for it.
             let h = connection.stream.received();
             let outcome = match &mut connection.peer {
                 Peer::Client(client) => {
                     h.into_iter().for_each(|h| client.counts(h));
-                    Box::pin(shared.engine.receive(client, stanza)).await
+                    shared.engine.receive(client, stanza).await
                 }
                 Peer::Component { domain, .. } => match admit_from_component(stanza, domain) {
                     Ok(stanza) => {
-                        Box::pin(shared.engine.receive_from_outside(stanza)).await;
+                        shared.engine.receive_from_outside(stanza).await;
                         Ok(())
                     }
                     Err(error) => Err(error),
@@ -264,7 +268,7 @@ async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> O
         }
         Event::Enable(wish) => {
             let grant = match &mut connection.peer {
-                Peer::Client(client) => Box::pin(shared.engine.enable(client, &wish)).await,
+                Peer::Client(client) => shared.engine.enable(client, &wish).await,
                 Peer::Component { .. } => None,
             };
             connection.stream.enabled(grant.as_ref());
@@ -276,13 +280,13 @@ async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> O
         }
         Event::ClientState(state) => {
             if let Peer::Client(client) = &connection.peer {
-                Box::pin(shared.engine.client_state(client, state)).await;
+                shared.engine.client_state(client, state).await;
             }
             None
         }
         Event::Answer(reply) => {
             if let Peer::Client(client) = &connection.peer {
-                Box::pin(shared.engine.answer(client, reply)).await;
+                shared.engine.answer(client, reply).await;
             }
             None
         }
@@ -296,13 +300,12 @@ async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> O
 async fn confirm(shared: &Shared, connection: &Connection, receipts: &[Receipt]) {
     let h = connection.stream.acknowledged().filter(|_| connection.stream.is_resumable());
     if let Peer::Client(client) = &connection.peer {
-        Box::pin(shared.engine.confirmed(client, h, receipts)).await;
+        shared.engine.confirmed(client, h, receipts).await;
     }
 }
 
-/// Moves what is queued into the stream. What acknowledges something waits until that is on disk, and what is queued
-/// behind it waits with it: order is kept.
-/// The receipts of what nobody will acknowledge are added to `given`.
+/// Moves what is queued into the stream. What acknowledges something waits until that is on disk, and what is queued behind
+/// it waits with it: order is kept. The receipts of what nobody will acknowledge are added to `given`.
 async fn send_waiting(
     shared: &Shared,
     connection: &mut Connection,
@@ -315,15 +318,15 @@ async fn send_waiting(
     }
     let mut durable = Position::default();
     let unmanaged = !connection.stream.is_managed();
-    for Parcel { stanza, after, receipt } in taken.parcels {
-        if after > durable {
-            if let Err(error) = shared.engine.store.durable(after).await {
+    for parcel in taken.parcels {
+        if parcel.after > durable {
+            if let Err(error) = shared.engine.store.durable(parcel.after).await {
                 return ended(not_stored(connection, &error));
             }
-            durable = after;
+            durable = parcel.after;
         }
-        connection.stream.send_for(&stanza, receipt);
-        given.extend(receipt.filter(|_| unmanaged));
+        connection.stream.send_for(&parcel.stanza, parcel.receipt);
+        given.extend(parcel.receipt.filter(|_| unmanaged));
     }
     match taken.end {
         Some(error) => ended(connection.stream.fail(error)),

@@ -10,6 +10,7 @@ mod io;
 mod listener;
 mod login;
 mod negotiate;
+mod patience;
 mod throttle;
 
 pub use carried::{Carrier, carry};

@@ -2,6 +2,7 @@
 
 use super::established::{Connection, Peer, say_goodbye};
 use super::io::Io;
+use super::patience::{GivenUp, Patience};
 use super::{Kind, Shared, anonymous_user};
 use crate::engine::{Binding, Client, NotResumed, Outbox, Served};
 use crate::tls::{Begin, HostTls};
@@ -26,6 +27,7 @@ pub(super) struct Negotiation<'a> {
     kind: Kind,
     pub(super) peer: SocketAddr,
     io: Io,
+    patience: Patience,
     pub(super) stream: Stream,
     /// The domain that the stream header has named.
     domain: Option<BareJid>,
@@ -58,36 +60,31 @@ impl Next {
 }
 
 /// Takes a connection through negotiation; None when it did not get through.
-pub async fn run(shared: &Shared, socket: TcpStream, peer: SocketAddr, kind: Kind) -> Option<Connection> {
-    let (mut stream, deadline) = begin(shared, kind);
-    let mut stopping = shared.stopping.clone();
+pub async fn run(shared: &Shared, socket: TcpStream, peer: SocketAddr, kind: Kind) -> Option<Box<Connection>> {
+    let (mut stream, mut patience) = begin(shared, kind);
     let io = if kind == Kind::ClientTls {
-        let secured = tokio::select! {
-            secured = tokio::time::timeout_at(deadline, secure(shared, socket, Begin::Direct, None)) => secured,
-            // There is no stream yet in which to say so.
-            _ = stopping.wait_for(|stop| *stop) => return None,
-        };
-        let (tls, bindings, identities) = report(secured.ok()?)?;
+        // There is no stream yet in which to say why not.
+        let (tls, bindings, identities) = patience.wait_for(secure(shared, socket, Begin::Direct, None)).await.ok()?;
         stream.secured(bindings, identities);
         tls
     } else {
         Io::Plain(socket)
     };
-    bring_through(shared, io, stream, peer, kind, deadline).await
+    bring_through(shared, io, stream, peer, kind, patience).await
 }
 
 /// The same for a stream that is carried by something else than a socket of its own.
-pub async fn run_carried(shared: &Shared, io: Io, peer: SocketAddr, kind: Kind) -> Option<Connection> {
-    let (mut stream, deadline) = begin(shared, kind);
+pub async fn run_carried(shared: &Shared, io: Io, peer: SocketAddr, kind: Kind) -> Option<Box<Connection>> {
+    let (mut stream, patience) = begin(shared, kind);
     if kind == (Kind::Carried { encrypted: true }) {
         // The channel is the carrier's: there is nothing to bind to.
         stream.secured(ChannelBindings::default(), Vec::new());
     }
-    bring_through(shared, io, stream, peer, kind, deadline).await
+    bring_through(shared, io, stream, peer, kind, patience).await
 }
 
-/// A stream with its deadline. One beginning for both: when the deadline has come, it has come for the stream too.
-fn begin(shared: &Shared, kind: Kind) -> (Stream, tokio::time::Instant) {
+/// A stream, and the patience with its peer. One beginning for both: when the deadline has come, it has come for the stream too.
+fn begin(shared: &Shared, kind: Kind) -> (Stream, Patience) {
     let session = &shared.limits.session;
     let timeouts = Timeouts {
         negotiation: shared.limits.stream.auth_deadline.get(),
@@ -96,11 +93,11 @@ fn begin(shared: &Shared, kind: Kind) -> (Stream, tokio::time::Instant) {
         ..Timeouts::default()
     };
     let begun = Instant::now();
-    let deadline = tokio::time::Instant::from_std(begun) + timeouts.negotiation;
+    let patience = Patience::new(begun + timeouts.negotiation, shared.stopping.clone());
     let role = if kind == Kind::Component { Role::Component } else { Role::Client };
     let mut stream = Stream::new(role, false, timeouts, random, begun);
     stream.set_limits(limits_before_login(shared));
-    (stream, deadline)
+    (stream, patience)
 }
 
 async fn bring_through(
@@ -109,14 +106,14 @@ async fn bring_through(
     stream: Stream,
     peer: SocketAddr,
     kind: Kind,
-    deadline: tokio::time::Instant,
-) -> Option<Connection> {
-    let mut stopping = shared.stopping.clone();
+    patience: Patience,
+) -> Option<Box<Connection>> {
     let mut negotiation = Negotiation {
         shared,
         kind,
         peer,
         io,
+        patience,
         stream,
         domain: None,
         served: None,
@@ -127,20 +124,16 @@ async fn bring_through(
         salts: Vec::new(),
         device: None,
     };
-    let peer = tokio::select! {
-        peer = negotiation.drive() => peer,
-        () = tokio::time::sleep_until(deadline) => {
-            negotiation.stream.handle_timeout(deadline.into());
-            None
-        }
-        _ = stopping.wait_for(|stop| *stop) => {
-            negotiation.stream.fail(StreamCondition::SystemShutdown);
-            None
-        }
-    };
+    let peer = negotiation.drive().await;
     let Negotiation { mut io, mut stream, .. } = negotiation;
     match peer {
-        Some(peer) => Some(Connection { io, stream, peer }),
+        Some(peer) => {
+            if *shared.stopping.borrow() {
+                // Whether it was there already when all sessions were told to go, nobody knows.
+                peer.outbox().detach(StreamCondition::SystemShutdown.into());
+            }
+            Some(Box::new(Connection { io, stream, peer }))
+        }
         None => {
             say_goodbye(&mut io, &mut stream).await;
             None
@@ -149,7 +142,8 @@ async fn bring_through(
 }
 
 impl Negotiation<'_> {
-    /// Reads and answers until the stream is established or over.
+    /// Reads and answers until the stream is established or over. Only the peer is given up on, never an answer in the making:
+    /// a session without a connection would be left, or a stanza be lost on the road.
     async fn drive(&mut self) -> Option<Peer> {
         loop {
             while let Some(event) = self.stream.poll_event() {
@@ -162,10 +156,27 @@ impl Negotiation<'_> {
                     }
                 }
             }
-            self.io.write_from(&mut self.stream).await.ok()?;
-            if !self.io.read_into(&mut self.stream).await.ok()? {
-                return None;
+            let talk = async {
+                self.io.write_from(&mut self.stream).await?;
+                self.io.read_into(&mut self.stream).await
+            };
+            match self.patience.wait_for(talk).await {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(why) => {
+                    self.give_up(why);
+                    return None;
+                }
             }
+        }
+    }
+
+    /// Tells the stream why its peer is not waited for.
+    fn give_up(&mut self, why: GivenUp) {
+        match why {
+            GivenUp::Gone(error) => debug!(%error, "gone during negotiation"),
+            GivenUp::Late(deadline) => drop(self.stream.handle_timeout(deadline)),
+            GivenUp::Stopping => drop(self.stream.fail(StreamCondition::SystemShutdown)),
         }
     }
 
@@ -248,13 +259,15 @@ impl Negotiation<'_> {
     }
 
     async fn start_tls(&mut self) -> Next {
-        if self.io.write_from(&mut self.stream).await.is_err() {
+        if let Err(why) = self.patience.wait_for(self.io.write_from(&mut self.stream)).await {
+            self.give_up(why);
             return Next::Over;
         }
         let Io::Plain(socket) = std::mem::replace(&mut self.io, Io::Lost) else { return Next::Over };
         let domain = self.domain.as_ref().map(|domain| domain.as_str().to_owned());
-        let secured = secure(self.shared, socket, Begin::StartTls, domain.as_deref()).await;
-        let Some((io, bindings, identities)) = report(secured) else { return Next::Over };
+        let handshake = secure(self.shared, socket, Begin::StartTls, domain.as_deref());
+        // Nothing can be said any more to a peer that does not come through it.
+        let Ok((io, bindings, identities)) = self.patience.wait_for(handshake).await else { return Next::Over };
         self.io = io;
         self.stream.secured(bindings, identities);
         Next::Go
@@ -444,16 +457,14 @@ async fn secure(
     begin: Begin,
     to: Option<&str>,
 ) -> std::io::Result<(Io, ChannelBindings, Vec<String>)> {
-    let (tls, host): (_, Arc<HostTls>) = shared.tls.accept(socket, begin, to).await?;
+    let accepted = shared.tls.accept(socket, begin, to).await;
+    let accepted = accepted.inspect_err(|error| debug!(%error, "the TLS handshake failed"));
+    let (tls, host): (_, Arc<HostTls>) = accepted?;
     let connection = tls.get_ref().1;
     let found = host.channel_bindings(connection);
     let bindings = ChannelBindings { exporter: found.exporter, server_end_point: found.server_end_point };
     let identities = host.client_identities(connection, SystemTime::now());
     Ok((Io::Tls(Box::new(tls.into())), bindings, identities))
-}
-
-fn report<T>(secured: std::io::Result<T>) -> Option<T> {
-    secured.inspect_err(|error| debug!(%error, "the TLS handshake failed")).ok()
 }
 
 fn limits_before_login(shared: &Shared) -> XmlLimits {

@@ -40,6 +40,11 @@ pub enum Host {
     Address(IpAddr),
     /// A name in ASCII.
     Name(String),
+    /// An address, and the name that is asked for there (XEP-0487).
+    Named {
+        address: IpAddr,
+        sni: String,
+    },
 }
 
 /// Why no place is known.
@@ -134,7 +139,9 @@ impl Dns {
     /// The name has no address, or DNS does not say.
     pub async fn addresses(&self, place: &Place, witness: &dyn Witness) -> Result<Vec<SocketAddr>, NotFound> {
         let name = match &place.host {
-            Host::Address(address) => return Ok(vec![SocketAddr::new(*address, place.port)]),
+            Host::Address(address) | Host::Named { address, .. } => {
+                return Ok(vec![SocketAddr::new(*address, place.port)]);
+            }
             Host::Name(name) => name,
         };
         let host = name.clone();
@@ -271,7 +278,7 @@ fn choose(
         return Err(NotFound::Nowhere);
     }
     let place = |record: Srv| Place { host: Host::Name(record.host), port: record.port, security: record.security };
-    Ok(in_order(there, below).into_iter().map(place).collect())
+    Ok(in_order(there, Srv::rank, below).into_iter().map(place).collect())
 }
 
 /// IPv6 and IPv4 in turn, beginning with what came first.
@@ -304,7 +311,7 @@ fn not_found(error: &NetError) -> NotFound {
 }
 
 /// A random number below `n`, which is small.
-fn below(n: u32) -> u32 {
+pub fn below(n: u32) -> u32 {
     super::chance() % n.max(1)
 }
 

@@ -108,10 +108,15 @@ impl Incoming<'_> {
         }
         let end = self.drive(patience).await;
         debug!(?end, managed = self.stream.is_managed(), "the stream has ended");
-        let resting = if end == End::Broken { self.rest().await } else { None };
+        let resting = if matches!(end, End::Broken | End::Resumed) { self.rest().await } else { None };
         // Who has closed the stream in good order has read, or is about to read, all that is written.
         let mut unknown = self.take_unacknowledged();
-        if end != End::Broken {
+        // Stanzas that are still to be written to a stream that is resumed would come twice.
+        let told = end != End::Resumed || self.stream.output().is_empty();
+        if end == End::Resumed && told {
+            self.stream.fail(StreamCondition::Conflict);
+        }
+        if end != End::Broken && told {
             bid_farewell(&mut self.io, &mut self.stream).await;
             if self.stream.output().is_empty() {
                 self.aloft.landed();
@@ -148,6 +153,9 @@ impl Incoming<'_> {
                 return End::Broken;
             }
             let speaks_from = self.speaks_from();
+            if speaks_from.is_some() {
+                self.take_lines();
+            }
             if speaks_from.is_some_and(|from| from <= Instant::now()) {
                 self.carry();
             }
@@ -169,7 +177,7 @@ impl Incoming<'_> {
                         return End::Failed;
                     }
                 }
-                () = left(self.ticket.as_ref()) => return End::Broken,
+                () = left(self.ticket.as_ref()) => return End::Resumed,
                 Some(done) = self.claims.join_next() => {
                     if let Ok((claim, verdict)) = done {
                         self.answer(&claim, verdict);
@@ -220,6 +228,10 @@ impl Incoming<'_> {
             Event::Stanza(stanza) => {
                 // Who has something to say has nothing to settle any more.
                 self.speaks_from = Some(Instant::now());
+                // What answers it is to go back on this stream.
+                if self.speaks_from().is_some() {
+                    self.take_lines();
+                }
                 // On the heap, so that an idle connection does not keep room for it.
                 let count = self.count(&stanza);
                 let written = Box::pin(arrived(self.shared, self.federation, stanza, count)).await;
@@ -343,8 +355,8 @@ impl Incoming<'_> {
         }
     }
 
-    /// Takes over the lines back to the peer, and writes what is in them (XEP-0288).
-    fn carry(&mut self) {
+    /// Takes over the lines back to the peer (XEP-0288), or a connection would be opened for the first stanza in them.
+    fn take_lines(&mut self) {
         if self.carriers.len() < self.proved.len() {
             for pair in &self.proved {
                 if self.carriers.iter().all(|carrier| carrier.pair() != pair) {
@@ -352,6 +364,10 @@ impl Incoming<'_> {
                 }
             }
         }
+    }
+
+    /// Writes what is in the lines back to the peer.
+    fn carry(&mut self) {
         if !self.stream.output().is_empty() {
             return;
         }
@@ -412,4 +428,6 @@ enum End {
     Failed,
     /// The connection is gone.
     Broken,
+    /// The peer goes on with it on another connection.
+    Resumed,
 }

@@ -17,6 +17,8 @@ mod dial;
 mod dns;
 mod dnssec;
 mod guests;
+mod host_meta;
+mod https;
 mod incoming;
 mod link;
 mod open;
@@ -28,6 +30,7 @@ mod remotes;
 mod resumption;
 mod srv;
 mod steps;
+mod trouble;
 mod verify;
 
 pub use incoming::serve;
@@ -38,28 +41,32 @@ pub(crate) use certificate::Judgement;
 pub(crate) use dane::{Tlsa, Verdict};
 pub(crate) use dial::NO_ANSWER;
 pub(crate) use dns::{Host, NotFound, Place, Security};
-pub(crate) use open::{Dialer, Opened, PLACES, Trouble, bid_farewell};
+pub(crate) use open::{Dialer, Opened, PLACES, bid_farewell};
 pub(crate) use ping::Pong;
 pub(crate) use remotes::Pair;
 pub(crate) use srv::Srv;
 pub(crate) use steps::{Journal, Log, Proof, Step, Tlsas, Witness};
+pub(crate) use trouble::Trouble;
 
 use crate::config::{self, DomainName};
 use certificate::Authorities;
 use dns::Dns;
 use guests::Guests;
+use parking_lot::Mutex;
 use ping::Pings;
 use policy::Lists;
 use queue::Bounds;
 use remotes::{Carrier, Full, Limits, Remotes};
-use resumption::Resumables;
+use resumption::{Resumables, opened};
 use rustls::pki_types::CertificateDer;
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Semaphore, mpsc};
 use wire::jid::BareJid;
 use wire::stanza::{Condition, Stanza, StanzaError};
 use wire::stream::Audience;
+use wire::stream::management::Suspended;
 use xeps::store::{Store, StoreError};
 
 /// What all streams with other servers share.
@@ -71,12 +78,27 @@ pub struct Federation {
     remotes: Arc<Remotes>,
     guests: Guests,
     resumables: Arc<Resumables>,
+    /// Streams that were opened before a restart, for the tasks that go on with them.
+    reopened: Mutex<HashMap<Pair, Reopened>>,
     /// Of our dialback keys. New with every start: a key is of no use after its stream anyway.
     secret: [u8; 32],
     /// Questions about peers that come in, to DNS and by dialback, at one time.
     verifying: Semaphore,
     pings: Pings,
 }
+
+/// A stream that was opened before a restart, and may be taken up.
+struct Reopened {
+    record: opened::Record,
+    suspended: Suspended,
+    /// Before it is dialled: not all at once.
+    pause: Duration,
+}
+
+/// Over how long the streams are dialled that were open before a restart: so long for each of them, and so long at most, well
+/// before their peers give up what they have for us.
+const EACH_AGAIN: Duration = Duration::from_millis(2);
+const ALL_AGAIN: Duration = Duration::from_secs(10);
 
 /// Lines that want to be carried; for [`carry_all`].
 pub struct Lines(mpsc::UnboundedReceiver<Carrier>);
@@ -106,6 +128,7 @@ impl Federation {
             remotes,
             guests: Guests::new(limits.connections, limits.rate.get()),
             resumables: Arc::default(),
+            reopened: Mutex::default(),
             secret,
             verifying: Semaphore::new(VERIFICATIONS),
             pings: Pings::default(),
@@ -135,12 +158,25 @@ impl Federation {
         })
     }
 
+    /// Whether so much is waiting for a domain that there is hardly room for more.
+    pub fn is_crowded(&self, local: &BareJid, remote: &BareJid) -> bool {
+        self.remotes.is_crowded(&Pair { local: local.clone(), remote: remote.clone() })
+    }
+
     /// Brings back what other servers may go on with after a restart. To be called before anybody connects.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn restore(&self, store: &dyn Store) -> Result<(), StoreError> {
-        self.resumables.restore(store).await
+        self.resumables.restore(store).await?;
+        let opened = opened::all(store).await?;
+        let spread = ALL_AGAIN.min(EACH_AGAIN * u32::try_from(opened.len()).unwrap_or(u32::MAX));
+        for (pair, record, suspended) in opened {
+            let pause = spread.mul_f64(f64::from(chance()) / f64::from(u32::MAX));
+            self.reopened.lock().insert(pair.clone(), Reopened { record, suspended, pause });
+            self.remotes.reopen(pair);
+        }
+        Ok(())
     }
 
     /// Reads the file of denied domains again.
@@ -175,8 +211,18 @@ impl Federation {
         self.dns.addresses(place, witness).await
     }
 
+    /// Reads a small file of the website of `domain`.
+    pub(crate) async fn page(
+        &self,
+        tls: &Arc<rustls::ClientConfig>,
+        domain: &DomainName,
+        path: &str,
+    ) -> Result<https::Page, String> {
+        https::get(self, tls, domain, path).await
+    }
+
     /// Whether a certificate proves that its owner is `domain`.
-    pub(crate) fn proves(&self, chain: &[CertificateDer<'_>], domain: &DomainName) -> bool {
+    fn proves(&self, chain: &[CertificateDer<'_>], domain: &DomainName) -> bool {
         self.authorities.prove(chain, domain, SystemTime::now())
     }
 

@@ -2,10 +2,11 @@
 
 use super::certificate::Judgement;
 use super::dane::{self, Verdict};
-use super::dns::{Host, NotFound, Place, Security};
+use super::dns::{Host, Place, Security, below};
 use super::remotes::Pair;
 use super::steps::{Log, Proof, Step, Tlsas, Witness};
-use super::{Federation, dial, domain_name};
+use super::trouble::Trouble;
+use super::{Federation, dial, domain_name, host_meta, https};
 use crate::config::DomainName;
 use crate::net::{Io, Machine, Moved, Shared, server_limits};
 use crate::tls::Tls;
@@ -20,8 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tracing::info;
-use wire::stanza::{Condition, ErrorType, StanzaError};
-use wire::stream::{Audience, Closed, Failure, Initiated, Initiator, Offer, Outgoing, Purpose, Timeouts, dialback};
+use wire::stream::{Audience, Closed, Initiated, Initiator, Offer, Outgoing, Purpose, Timeouts, dialback};
 use wire::xml::Limits as XmlLimits;
 
 /// An established stream to another server.
@@ -37,69 +37,6 @@ pub enum Opened {
     Verified(dialback::Verdict),
     /// What is offered has been seen.
     Looked,
-}
-
-/// Why there is no stream.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Trouble {
-    /// There is no such server.
-    #[error("{0}")]
-    NotFound(String),
-    /// It does not answer now.
-    #[error("{0}")]
-    Unreachable(String),
-    /// It answers, and one side does not want the other.
-    #[error("{0}")]
-    Refused(String),
-    /// It was told that our dialback key is not ours (XEP-0220 section 2.1.1, "invalid").
-    #[error("{0}")]
-    Disowned(String),
-    /// It could not find out whether our dialback key is ours (XEP-0220 section 2.1.1, "error").
-    #[error("{0}")]
-    Unverified(String),
-}
-
-impl Trouble {
-    /// Whether it may pass.
-    pub fn may_pass(&self) -> bool {
-        matches!(self, Trouble::Unreachable(_))
-    }
-
-    /// What the senders of the stanzas concerned are told (RFC 6120 sections 8.3.3.16 and 8.3.3.17, XEP-0220 section 2.1.1).
-    pub fn stanza_error(&self) -> StanzaError {
-        let error = match self {
-            Trouble::NotFound(_) => StanzaError::new(Condition::RemoteServerNotFound),
-            Trouble::Unreachable(_) | Trouble::Unverified(_) => {
-                StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Wait)
-            }
-            // It is there, and waiting would not help.
-            Trouble::Refused(_) => StanzaError::new(Condition::RemoteServerTimeout).with_type(ErrorType::Cancel),
-            Trouble::Disowned(_) => StanzaError::new(Condition::InternalServerError),
-        };
-        error.with_text(self.to_string())
-    }
-}
-
-impl From<NotFound> for Trouble {
-    fn from(why: NotFound) -> Self {
-        match why {
-            NotFound::Nowhere => Trouble::NotFound(why.to_string()),
-            NotFound::NoAnswer(_) => Trouble::Unreachable(why.to_string()),
-        }
-    }
-}
-
-impl From<Failure> for Trouble {
-    fn from(why: Failure) -> Self {
-        let words = why.to_string();
-        match why {
-            Failure::DialbackInvalid => Trouble::Disowned(words),
-            Failure::DialbackError(_) => Trouble::Unverified(words),
-            Failure::NoTls | Failure::TlsRefused | Failure::NoAuthentication | Failure::ExternalRefused(_) => {
-                Trouble::Refused(words)
-            }
-        }
-    }
 }
 
 /// Places that are tried at most: a domain must not keep us busy with a long list.
@@ -131,10 +68,56 @@ impl Dialer<'_> {
     pub async fn open(&self, pair: &Pair, purpose: Purpose) -> Result<Opened, Trouble> {
         let Some(remote) = domain_name(&pair.remote) else { return Err(Trouble::NotFound("no domain".to_owned())) };
         let patience = self.federation.config.timeouts.connect.get();
-        let found = timeout(patience, self.places(&remote)).await;
+        let found = timeout(patience, self.places(&remote)).await.unwrap_or_else(|_| Err(late("DNS")));
+        let opened = match found {
+            Ok(places) => self.open_one(places, pair, &remote, &purpose).await,
+            Err(trouble) => Err(trouble),
+        };
+        match opened {
+            Err(trouble) if trouble.is_of_the_way() && self.asks_website(&remote) => {
+                match self.places_by_website(pair, &remote).await {
+                    Some(places) => self.open_one(places, pair, &remote, &purpose).await,
+                    None => Err(trouble),
+                }
+            }
+            opened => opened,
+        }
+    }
+
+    /// Whether the website of `remote` is asked where its server is, when DNS leads nowhere.
+    fn asks_website(&self, remote: &DomainName) -> bool {
+        let config = &self.federation.config;
+        config.host_meta && !config.routes.contains_key(remote) && remote.ip().is_none()
+    }
+
+    /// Where the server of `remote` is, as its website says (XEP-0487). None: it does not say.
+    async fn places_by_website(&self, pair: &Pair, remote: &DomainName) -> Option<Vec<Place>> {
+        let tls = self.tls.host_covering(&domain_name(&pair.local)?).servers().connect.clone();
+        let read = match https::get(self.federation, &tls, remote, host_meta::FILE).await {
+            Ok(https::Page { status: 200, body }) => host_meta::places(&body, below),
+            Ok(https::Page { status, .. }) => Err(format!("status {status}")),
+            Err(why) => Err(why),
+        };
+        let url = format!("https://{}{}", remote.to_ascii(), host_meta::FILE);
+        let (places, failure) = match read {
+            Ok(places) => (places, None),
+            Err(why) => (Vec::new(), Some(why)),
+        };
+        self.witness.saw(Step::HostMeta { url, places: places.clone(), failure });
+        Some(places).filter(|places| !places.is_empty())
+    }
+
+    /// Tries some places.
+    async fn open_one(
+        &self,
+        places: Vec<Place>,
+        pair: &Pair,
+        remote: &DomainName,
+        purpose: &Purpose,
+    ) -> Result<Opened, Trouble> {
         let mut trouble = Trouble::Unreachable("no address".to_owned());
-        for place in found.map_err(|_| late("DNS"))??.into_iter().take(PLACES) {
-            match self.open_at(&place, pair, &remote, purpose.clone()).await {
+        for place in places.into_iter().take(PLACES) {
+            match self.open_at(&place, pair, remote, purpose.clone()).await {
                 Ok(opened) => return Ok(opened),
                 Err(other) => trouble = other,
             }
@@ -322,7 +305,11 @@ impl Attempt<'_> {
     /// The TLS handshake as its client.
     async fn secure(&mut self, io: &mut Io, purpose: &Purpose) -> Result<(), Trouble> {
         let Io::Plain(socket) = std::mem::replace(io, Io::Lost) else { return Ok(()) };
-        let name = ServerName::try_from(self.remote.to_ascii());
+        let name = match &self.place.host {
+            Host::Named { sni, .. } => sni.clone(),
+            Host::Address(_) | Host::Name(_) => self.remote.to_ascii(),
+        };
+        let name = ServerName::try_from(name);
         let name = name.map_err(|_| Trouble::NotFound("the domain is no name of a server".to_owned()))?;
         let direct = self.place.security == Security::Direct;
         let begun = Instant::now();

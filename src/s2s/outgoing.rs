@@ -3,13 +3,17 @@
 //!
 //! Where the peer manages the stream (XEP-0198), what it has not acknowledged when the connection breaks goes first on the
 //! next one. A stream that goes both ways is opened again even if nothing is left to say: the peer may have something left.
+//! What came back is counted in the store, in the commit that stores what a message leaves behind, so that this holds over a
+//! restart too.
 
 use super::acks::Acks;
 use super::backoff::Backoff;
 use super::link::{Aloft, UNREAD, arrived, broken, closing_time, give_back, stopped, too_late};
-use super::open::{Link, Opened, Trouble, bid_farewell, open};
+use super::open::{Link, Opened, bid_farewell, open};
 use super::remotes::Carrier;
-use super::{Federation, Lines, chance};
+use super::resumption::opened::Record;
+use super::trouble::Trouble;
+use super::{Federation, Lines, Reopened, chance};
 use crate::net::{Moved, Shared};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -17,10 +21,10 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until};
 use tracing::{Instrument, debug, error, info};
-use wire::stanza::Stanza;
+use wire::stanza::{Kind, Stanza};
 use wire::stream::management::Suspended;
-use wire::stream::{Closed, Initiated, Purpose};
-use xeps::store::{Batch, Position};
+use wire::stream::{Closed, Initiated, Initiator, Purpose};
+use xeps::store::{Batch, Position, StoreError};
 
 /// How often the store forgets incoming streams that are over.
 const CLEANING: Duration = Duration::from_secs(60);
@@ -36,8 +40,7 @@ pub async fn carry_all(shared: Arc<Shared>, federation: Arc<Federation>, mut lin
                 let Some(carrier) = line else { break };
                 let span = tracing::info_span!("outgoing", local = %carrier.pair().local, remote = %carrier.pair().remote);
                 let (shared, federation) = (shared.clone(), federation.clone());
-                let task = Task { shared, federation, carrier, left: Mutex::default() };
-                tasks.spawn(task.run().instrument(span));
+                tasks.spawn(Task::new(shared, federation, carrier).run().instrument(span));
             }
             Some(_) = tasks.join_next() => {}
             now = cleaning.tick() => {
@@ -62,6 +65,10 @@ struct Task {
     federation: Arc<Federation>,
     carrier: Carrier,
     left: Mutex<Option<Left>>,
+    /// What the store has of the stream.
+    record: Mutex<Record>,
+    /// Before the first attempt.
+    pause: Duration,
 }
 
 /// What the peer has not acknowledged on a stream that has ended.
@@ -91,9 +98,29 @@ struct Back {
 const WORTHWHILE: Duration = Duration::from_secs(10);
 
 impl Task {
+    fn new(shared: Arc<Shared>, federation: Arc<Federation>, carrier: Carrier) -> Task {
+        let reopened = federation.reopened.lock().remove(carrier.pair());
+        let (record, left, pause) = match reopened {
+            None => (Record::new(carrier.pair()), None, Duration::ZERO),
+            Some(Reopened { record, suspended, pause }) => {
+                let until = Instant::now() + federation.config.timeouts.deliver.get();
+                let left = Left { suspended, until, both_ways: true, written: Position::default() };
+                (record, Some(left), pause)
+            }
+        };
+        Task { shared, federation, carrier, left: Mutex::new(left), record: Mutex::new(record), pause }
+    }
+
     /// Carries the line as long as there is something in it. What is left when the server stops goes back to its senders.
     async fn run(self) {
         self.carry_on().await;
+        // A peer that has not answered our farewell may have something left.
+        if self.left.lock().is_none() {
+            let over = self.record.lock().forget();
+            if let Err(error) = self.save(over).await {
+                error!(%error, "the store failed: a stream that is over stays in it");
+            }
+        }
         if *self.shared.stopping.borrow() {
             give_back(&self.shared, self.take_left(None), &closing_time()).await;
             give_back(&self.shared, self.carrier.abandon(), &closing_time()).await;
@@ -103,6 +130,10 @@ impl Task {
     async fn carry_on(&self) {
         let mut stopping = self.shared.stopping.clone();
         let mut backoff = Backoff::new(self.federation.config.timeouts.longest_pause.get());
+        tokio::select! {
+            () = tokio::time::sleep(self.pause) => {}
+            () = stopped(&mut stopping) => return,
+        }
         loop {
             let attempt = open(&self.shared, &self.federation, self.carrier.pair(), Purpose::Stanzas);
             let opened = tokio::select! {
@@ -205,6 +236,8 @@ impl Task {
         link.initiator.manage(former);
         let closed = self.drive(&mut link, &mut aloft, &mut back).await;
         debug!(?closed, managed = link.initiator.is_managed(), "the stream has ended");
+        // What is told on the next one may not be taken back after a restart.
+        let counted = self.save_count(&link.initiator, &mut back).await;
         // A stream that has acknowledged nothing buys no time: else a peer that never does would be sent the same forever.
         let until = until.filter(|_| !link.initiator.has_acknowledged());
         let until = until.unwrap_or_else(|| Instant::now() + self.federation.config.timeouts.deliver.get());
@@ -218,6 +251,7 @@ impl Task {
         // What a peer has closed, it has nothing left on.
         let left = left.filter(|left| closed.is_none() || left.suspended.unacknowledged().len() > 0);
         match left {
+            Some(left) if counted.is_err() => give_back(&self.shared, left.into_stanzas(), &broken()).await,
             // Nobody can find out how much of it has arrived, and it must not come twice.
             Some(left) if left.suspended.id().is_empty() => {
                 give_back(&self.shared, left.into_stanzas(), &broken()).await
@@ -257,14 +291,20 @@ impl Task {
             while let Some(event) = link.initiator.poll_event() {
                 match event {
                     Initiated::Stanza(stanza) => {
-                        let written = Box::pin(arrived(&self.shared, &self.federation, stanza, Batch::new())).await;
+                        // Others than messages may be done twice without harm.
+                        let counts = matches!(stanza.kind, Kind::Message(_));
+                        let count = if counts { self.count(&link.initiator) } else { Batch::new() };
+                        let written = Box::pin(arrived(&self.shared, &self.federation, stanza, count)).await;
                         back.written = back.written.max(written);
                     }
-                    Initiated::AckWanted => self.want_ack(link, back),
+                    Initiated::AckWanted => self.want_ack(link, back).await.ok()?,
                     Initiated::Closed(closed) => return Some(closed),
                     // The other events belong to negotiation, which is over.
                     _ => {}
                 }
+            }
+            if link.initiator.resumable_id().is_some_and(|id| !self.record.lock().has(id)) {
+                self.save_count(&link.initiator, back).await.ok()?;
             }
             if link.initiator.output().len() > UNREAD {
                 info!("the peer asks and asks and does not read the answers: the connection is given up");
@@ -300,12 +340,12 @@ impl Task {
                 safe = back.acks.safe(), if back.acks.is_waiting() => {
                     let Some((h, again)) = back.acks.take() else { continue };
                     if let Err(failure) = safe {
-                        error!(error = %failure, "the store failed: nothing can be acknowledged any more");
+                        not_stored(&failure);
                         return None;
                     }
                     link.initiator.acknowledge(h);
                     if again {
-                        self.want_ack(link, back);
+                        self.want_ack(link, back).await.ok()?;
                     }
                 }
                 () = self.carrier.ready(), if !writing => {}
@@ -329,6 +369,7 @@ impl Task {
                         self.load(link, aloft, Instant::now());
                     }
                     if let Some(h) = link.initiator.received()
+                        && self.save_count(&link.initiator, back).await.is_ok()
                         && self.shared.engine.store.durable(back.written).await.is_ok()
                     {
                         link.initiator.acknowledge(h);
@@ -340,9 +381,32 @@ impl Task {
     }
 
     /// The peer wants to know how many of the stanzas that came back are safe.
-    fn want_ack(&self, link: &Link, back: &mut Back) {
+    async fn want_ack(&self, link: &Link, back: &mut Back) -> Result<(), StoreError> {
+        self.save_count(&link.initiator, back).await?;
         if let Some(h) = link.initiator.received() {
             back.acks.want(&self.shared.engine.store, h, back.written);
+        }
+        Ok(())
+    }
+
+    /// What the store does not know yet of what has come back on a stream that may be taken up.
+    fn count(&self, initiator: &Initiator) -> Batch {
+        match (initiator.is_bidirectional(), initiator.resumable_id(), initiator.received()) {
+            (true, Some(id), Some(h)) => self.record.lock().update(id, h),
+            _ => Batch::new(),
+        }
+    }
+
+    /// Has the store know how much has come back. What that stored was stored before, so that it is on disk when this is.
+    async fn save_count(&self, initiator: &Initiator, back: &mut Back) -> Result<(), StoreError> {
+        let saved = self.save(self.count(initiator)).await;
+        saved.inspect_err(not_stored).map(|position| back.written = back.written.max(position))
+    }
+
+    async fn save(&self, batch: Batch) -> Result<Position, StoreError> {
+        match batch.is_empty() {
+            true => Ok(Position::default()),
+            false => self.shared.engine.store.commit(batch).await.map(|committed| committed.position),
         }
     }
 
@@ -359,6 +423,10 @@ impl Task {
         loaded.iter().for_each(|stanza| link.initiator.send(stanza));
         link.initiator.request_acks(now);
     }
+}
+
+fn not_stored(failure: &StoreError) {
+    error!(error = %failure, "the store failed: nothing can be acknowledged any more");
 }
 
 fn link_is_flushed(link: &Link) -> bool {

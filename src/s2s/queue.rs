@@ -89,6 +89,11 @@ impl Queue {
         std::mem::take(&mut self.waiting).into_iter().map(|waiting| waiting.stanza).collect()
     }
 
+    /// Whether more than half of what may wait is waiting.
+    pub fn is_crowded(&self) -> bool {
+        self.waiting.len() > self.bounds.stanzas / 2 || self.bytes > self.bounds.bytes / 2
+    }
+
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

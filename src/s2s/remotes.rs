@@ -88,6 +88,17 @@ impl Remotes {
         }
     }
 
+    /// Has a task carry a line in which nothing waits yet, because the other server may have something left for it.
+    pub fn reopen(self: &Arc<Self>, pair: Pair) {
+        let mut lines = self.lines.lock();
+        if !lines.contains_key(&pair) && lines.len() < self.limits.lines {
+            let line = self.line(Arc::default());
+            lines.insert(pair.clone(), line.clone());
+            drop(lines);
+            self.give_to_a_task(pair, line);
+        }
+    }
+
     /// Takes a line for an incoming stream that may be used in both directions. None: it is carried already, or there are
     /// too many lines. `wake` is notified when there is something to take.
     pub fn carry(self: &Arc<Self>, pair: Pair, wake: Arc<Notify>) -> Option<Carrier> {
@@ -98,6 +109,12 @@ impl Remotes {
         let line = self.line(wake);
         lines.insert(pair.clone(), line.clone());
         Some(Carrier { remotes: self.clone(), pair, line, held: AtomicUsize::new(0) })
+    }
+
+    /// Whether there is hardly room for more.
+    pub fn is_crowded(&self, pair: &Pair) -> bool {
+        let full = self.bytes.load(Ordering::Relaxed) > self.limits.bytes / 2;
+        full || self.lines.lock().get(pair).is_some_and(|line| line.queue.lock().is_crowded())
     }
 
     fn line(&self, wake: Arc<Notify>) -> Arc<Line> {
@@ -315,6 +332,16 @@ mod tests {
         few.send(pair("b.example"), stanza("1"), Instant::now()).unwrap();
         assert!(few.send(pair("c.example"), stanza("2"), Instant::now()).is_err());
         assert!(few.send(pair("b.example"), stanza("3"), Instant::now()).is_ok());
+    }
+
+    #[test]
+    fn an_empty_line_is_reopened_once_and_within_the_limit() {
+        let (remotes, mut wanted) = Remotes::new(limits(10, usize::MAX, 1));
+        ["b.example", "b.example", "c.example"].into_iter().for_each(|remote| remotes.reopen(pair(remote)));
+        let carrier = wanted.try_recv().unwrap();
+        assert!(carrier.is_empty() && *carrier.pair() == pair("b.example") && wanted.try_recv().is_err());
+        drop(carrier);
+        assert!(remotes.lines.lock().is_empty(), "nothing is left of it");
     }
 
     #[test]

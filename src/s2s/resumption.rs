@@ -3,8 +3,9 @@
 //! What is kept of one is its counts and how far the store must be; of one that goes both ways also the lines that it carried
 //! and what its peer has not acknowledged. It belongs to the pairs of domains that were proved on it, and only a stream on
 //! which all of them are proved anew can take it up; nothing but what is proved there is carried on it afterwards. The counts
-//! are in the store too (`record.rs`), and outlive the server.
+//! are in the store too (`record.rs`), and outlive the server; so are those of streams that this server has opened (`opened.rs`).
 
+pub mod opened;
 pub mod record;
 
 use super::Federation;
@@ -51,8 +52,6 @@ pub struct Broken {
     pub both_ways: bool,
     /// The lines that it carried.
     pub carriers: Vec<Carrier>,
-    /// What its peer had not acknowledged was given up: only the peer knows how much has arrived.
-    pub given_up: bool,
 }
 
 /// Who wants to take a stream up.
@@ -125,9 +124,8 @@ impl Broken {
         self.both_ways == claimant.both_ways && self.pairs.is_subset(claimant.proved)
     }
 
-    /// Takes out what the peer has not acknowledged.
+    /// Takes out what the peer has not acknowledged: only the peer knows how much of it has arrived.
     fn give_up(&mut self) -> Vec<Stanza> {
-        self.given_up = true;
         self.suspended.give_up().into_iter().map(|sent| sent.stanza).collect()
     }
 

@@ -15,20 +15,28 @@ pub struct Srv {
     pub security: Security,
 }
 
+impl Srv {
+    /// Priority and weight.
+    pub fn rank(&self) -> (u16, u16) {
+        (self.priority, self.weight)
+    }
+}
+
 /// Puts records in the order in which they are to be tried: by priority, and among equals by weighted chance. Records of
-/// both services are one set (XEP-0368 section 3). `below(n)` is a random number below `n`.
-pub fn in_order(mut records: Vec<Srv>, mut below: impl FnMut(u32) -> u32) -> Vec<Srv> {
+/// both services are one set (XEP-0368 section 3). `rank` says priority and weight of a record; `below(n)` is a random number
+/// below `n`.
+pub fn in_order<T>(mut records: Vec<T>, rank: impl Fn(&T) -> (u16, u16), mut below: impl FnMut(u32) -> u32) -> Vec<T> {
+    let (priority, weight) = (|record: &T| rank(record).0, |record: &T| u32::from(rank(record).1));
     // Stable and weight 0 first, as RFC 2782 wants its running sums.
-    records.sort_by_key(|record| (record.priority, record.weight != 0));
+    records.sort_by_key(|record| (priority(record), weight(record) != 0));
     let mut ordered = Vec::with_capacity(records.len());
-    while let Some(first) = records.first() {
-        let priority = first.priority;
-        let equals = records.iter().take_while(|record| record.priority == priority);
-        let total: u32 = equals.map(|record| u32::from(record.weight)).sum();
+    while let Some(lowest) = records.first().map(priority) {
+        let equals = records.iter().take_while(|record| priority(record) == lowest);
+        let total: u32 = equals.map(weight).sum();
         let chosen = below(total + 1);
         let mut sum = 0;
         let index = records.iter().position(|record| {
-            sum += u32::from(record.weight);
+            sum += weight(record);
             sum >= chosen
         });
         ordered.push(records.remove(index.unwrap_or(0)));
@@ -45,7 +53,7 @@ mod tests {
     }
 
     fn hosts(records: Vec<Srv>, below: impl FnMut(u32) -> u32) -> Vec<String> {
-        in_order(records, below).into_iter().map(|record| record.host).collect()
+        in_order(records, Srv::rank, below).into_iter().map(|record| record.host).collect()
     }
 
     #[test]

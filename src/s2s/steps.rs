@@ -23,6 +23,8 @@ pub enum Step {
     Srv { name: String, records: Vec<Srv>, ttl: Option<u32>, failure: Option<String> },
     /// All that is known of where the server is, in the order in which it is tried.
     Places { places: Vec<Place> },
+    /// DNS led nowhere, and the website of the domain was asked (XEP-0487).
+    HostMeta { url: String, places: Vec<Place>, failure: Option<String> },
     /// A place is tried.
     Try { place: Place },
     /// DNS was asked for the addresses of a host.

@@ -119,6 +119,16 @@ impl Admin for Operator {
         rooms::show(self.store.as_ref(), room).await
     }
 
+    async fn room_configure(&self, room: &AccountName, values: &[(String, String)]) -> Result<(), AdminError> {
+        let edit = rooms::edit(self.store.as_ref(), room, values).await?;
+        let service = self.engine.domains.service(room.jid().domain()).ok_or_else(|| rooms::unknown(room))?;
+        self.engine.receive_from_outside(edit.request(&service.host.host.domain)).await;
+        match edit.is_done(self.store.as_ref()).await.map_err(store_failed)? {
+            true => durable(self.store.as_ref(), newest(self.store.as_ref()).await?).await,
+            false => Err(AdminError::Failed(format!("{room} could not be configured so"))),
+        }
+    }
+
     async fn room_destroy(&self, room: &AccountName, reason: Option<&str>) -> Result<(), AdminError> {
         rooms::show(self.store.as_ref(), room).await?;
         let service = self.engine.domains.service(room.jid().domain()).ok_or_else(|| rooms::unknown(room))?;
@@ -237,6 +247,12 @@ impl Admin for Offline {
 
     async fn room_show(&self, room: &AccountName) -> Result<Vec<(String, String)>, AdminError> {
         rooms::show(self.open().await?.as_ref(), room).await
+    }
+
+    async fn room_configure(&self, room: &AccountName, values: &[(String, String)]) -> Result<(), AdminError> {
+        let store = self.open().await?;
+        let edit = rooms::edit(store.as_ref(), room, values).await?;
+        durable(store.as_ref(), edit.write(store.as_ref()).await.map_err(store_failed)?).await
     }
 
     async fn room_destroy(&self, room: &AccountName, _: Option<&str>) -> Result<(), AdminError> {

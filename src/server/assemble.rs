@@ -1,13 +1,17 @@
 //! From the configuration to the parts of a running server.
 
 use super::ports::{self, Hasher, SystemClock};
+use super::token_key::token_key;
 use crate::config::{self, Config, DomainName, HostConfig};
 use crate::engine::{Domains, Engine, Limits};
 use crate::http::public_url;
-use crate::net::mechanisms;
+use crate::net::{Meters, Open, Shared, Throttle, mechanisms};
+use crate::s2s::Federation;
 use crate::store::{Database, EngineKind, Options, open};
+use crate::tls::Tls;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::sync::watch;
 use wire::jid::BareJid;
 use wire::sasl::{Decoys, Iterations};
 use wire::stream::{Policy, Sasl2Policy};
@@ -15,7 +19,7 @@ use wire::xml::Limits as XmlLimits;
 use xeps::archive::{self, Policy as ArchivePolicy, Retention};
 use xeps::clock::Clock;
 use xeps::devices;
-use xeps::disco::{self, Contacts, Service};
+use xeps::disco::{self, Service};
 use xeps::invitation;
 use xeps::mam::Search;
 use xeps::register::{self, Mode};
@@ -78,6 +82,37 @@ pub async fn engine(
     Ok(Engine::new(domains, store, clock, Arc::new(Hasher), limits))
 }
 
+/// What all connections share. `stopping` becomes true when the server stops.
+pub async fn shared(
+    config: &Config,
+    engine: Arc<Engine>,
+    tls: Tls,
+    federation: Option<Arc<Federation>>,
+    stopping: watch::Receiver<bool>,
+) -> Result<Shared, String> {
+    let decoys = decoys(config, engine.store.as_ref()).await?;
+    Ok(Shared {
+        policies: policies(config, &engine, &decoys),
+        components: component_policies(config, &decoys)?,
+        engine,
+        tls,
+        federation,
+        limits: config.limits.clone(),
+        decoys,
+        tokens: token_key(config)?,
+        devices: devices(config),
+        account_failures: throttle(config.limits.account.auth_failures),
+        address_failures: throttle(config.limits.address.auth_failures),
+        stopping,
+        open: Open::default(),
+        meters: Meters::default(),
+    })
+}
+
+fn throttle(rate: config::Rate) -> Throttle {
+    Throttle::new(rate.count, rate.window.get())
+}
+
 /// What the features of this program and the parts of its connections say of themselves.
 pub fn abouts() -> Result<Vec<&'static About>, String> {
     let registry = Registry::new(features(Settings::new(SystemClock.now())));
@@ -86,7 +121,7 @@ pub fn abouts() -> Result<Vec<&'static About>, String> {
 }
 
 /// How each host treats the streams of its clients.
-pub fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashMap<String, Policy> {
+fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashMap<String, Policy> {
     let policy = |(domain, host): (&DomainName, &HostConfig)| {
         let served = engine.domains.host(domain.as_str())?;
         let registry = &served.host.registry;
@@ -120,7 +155,7 @@ pub fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashM
 const ATTEMPTS: u8 = 5;
 
 /// How the streams of components are treated.
-pub fn component_policies(config: &Config, decoys: &Arc<Decoys>) -> Result<HashMap<String, Policy>, String> {
+fn component_policies(config: &Config, decoys: &Arc<Decoys>) -> Result<HashMap<String, Policy>, String> {
     let policy = |(domain, component): (&DomainName, &config::Component)| {
         let secret = component.read_secret().map_err(|error| format!("components.\"{}\": {error}", domain.as_str()))?;
         let policy = Policy {
@@ -146,7 +181,7 @@ pub fn component_policies(config: &Config, decoys: &Arc<Decoys>) -> Result<HashM
 
 /// What unknown accounts are answered with. The secret behind it is made once and kept: salts that change with a restart
 /// would give them away.
-pub async fn decoys(config: &Config, store: &dyn Store) -> Result<Arc<Decoys>, String> {
+async fn decoys(config: &Config, store: &dyn Store) -> Result<Arc<Decoys>, String> {
     Ok(Arc::new(Decoys::new(secret(store, first_host(config)?, "decoys").await?, Iterations::default())))
 }
 
@@ -225,7 +260,7 @@ pub async fn over_http(config: &Config, store: &dyn Store, port: Option<u16>) ->
                 base: base.clone(),
                 secret: files,
                 max_size: host.upload.max_size.get(),
-                quota: host.upload.quota.get(),
+                quota: upload::Quota { user: host.upload.quota.get(), host: host.upload.host_quota.get() },
                 expiry: Some(host.upload.expiry.get()),
             };
             services.uploads.insert(domain.as_str().to_owned(), settings);
@@ -260,7 +295,7 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
     let mut settings = Settings::new(clock.now());
     settings.disco = disco::Settings {
         services: config.components.keys().map(|domain| service(domain.jid(), None)).collect(),
-        contacts: contacts(&host.contact),
+        contacts: host.contact.clone(),
     };
     settings.archive = archive::Config {
         default: match host.archive.default {
@@ -340,17 +375,5 @@ pub fn devices(config: &Config) -> devices::Config {
         max_devices: account.devices as usize,
         remember: account.device_expiry.get(),
         token_lifetime: account.token_expiry.get(),
-    }
-}
-
-fn contacts(contact: &config::Contact) -> Contacts {
-    Contacts {
-        abuse: contact.abuse.clone(),
-        admin: contact.admin.clone(),
-        feedback: contact.feedback.clone(),
-        sales: contact.sales.clone(),
-        security: contact.security.clone(),
-        status: contact.status.clone(),
-        support: contact.support.clone(),
     }
 }

@@ -15,7 +15,7 @@ use crate::admin::AdminSocket;
 use crate::config::{Config, Loaded};
 use crate::engine::Engine;
 use crate::http::{Web, listen_http, sweep_forever};
-use crate::net::{Kind, Meters, Open, Shared, Throttle, listen};
+use crate::net::{Kind, Shared, listen};
 use crate::s2s::{Federation, carry_all};
 use crate::startup::{Facts, banner, bind_all, reloads, runtime, stop_requested};
 use crate::store::Database;
@@ -24,7 +24,6 @@ use crate::tls::Tls;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use token_key::token_key;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use wire::stream::{StreamCondition, StreamError};
@@ -61,7 +60,6 @@ async fn serve(
     let tls = Tls::load(&config, SystemTime::now()).map_err(|error| error.to_string())?;
     let over_http = assemble::over_http(&config, store.as_ref(), listeners.https_port()).await?;
     let engine = Arc::new(assemble::engine(&config, store.clone(), &over_http, listeners.https_port()).await?);
-    let decoys = assemble::decoys(&config, store.as_ref()).await?;
     let (federation, lines) = match config.federation.enabled {
         true => Federation::new(&config.federation).map(|(federation, lines)| (Some(federation), Some(lines)))?,
         false => (None, None),
@@ -71,22 +69,7 @@ async fn serve(
         let _ = engine.federation.set(federation.clone());
     }
     let (stop, stopping) = watch::channel(false);
-    let shared = Arc::new(Shared {
-        policies: assemble::policies(&config, &engine, &decoys),
-        components: assemble::component_policies(&config, &decoys)?,
-        engine: engine.clone(),
-        tls,
-        federation: federation.clone(),
-        limits: config.limits.clone(),
-        decoys,
-        tokens: token_key(&config)?,
-        devices: assemble::devices(&config),
-        account_failures: throttle(config.limits.account.auth_failures),
-        address_failures: throttle(config.limits.address.auth_failures),
-        stopping: stopping.clone(),
-        open: Open::default(),
-        meters: Meters::default(),
-    });
+    let shared = Arc::new(assemble::shared(&config, engine.clone(), tls, federation.clone(), stopping.clone()).await?);
     let carrying =
         federation.zip(lines).map(|(federation, lines)| tokio::spawn(carry_all(shared.clone(), federation, lines)));
     engine.restore_sessions().await.map_err(|error| format!("the store cannot be used: {error}"))?;
@@ -176,10 +159,6 @@ async fn reload_at_hangup(shared: Arc<Shared>, config: Arc<Config>) {
     }
 }
 
-fn throttle(rate: crate::config::Rate) -> Throttle {
-    Throttle::new(rate.count, rate.window.get())
-}
-
 /// The open ports.
 struct Listeners {
     streams: Vec<(&'static str, Kind, TcpListener)>,
@@ -261,3 +240,6 @@ impl Listeners {
         Ok(tasks)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use super::admin::store_failed;
 use crate::admin::{AdminError, Room};
 use crate::config::{AccountName, Config, DomainName};
-use xeps::muc::operate;
+use xeps::muc::operate::{self, Edit, NotEdited};
 use xeps::store::Store;
 
 /// The rooms of one host, or of all.
@@ -28,6 +28,19 @@ pub(super) async fn list(
 /// What is known of a room.
 pub(super) async fn show(store: &dyn Store, room: &AccountName) -> Result<Vec<(String, String)>, AdminError> {
     operate::describe(store, room.jid()).await.map_err(store_failed)?.ok_or_else(|| unknown(room))
+}
+
+/// Prepares a change of a room's configuration.
+pub(super) async fn edit(
+    store: &dyn Store,
+    room: &AccountName,
+    values: &[(String, String)],
+) -> Result<Edit, AdminError> {
+    operate::edit(store, room.jid(), values).await.map_err(|error| match error {
+        NotEdited::NoRoom => unknown(room),
+        NotEdited::Store(error) => store_failed(error),
+        error @ (NotEdited::NoField(_) | NotEdited::Unacceptable(_)) => AdminError::Invalid(error.to_string()),
+    })
 }
 
 pub(super) fn unknown(room: &AccountName) -> AdminError {

@@ -42,7 +42,11 @@ pub fn open_existing(options: &Options) -> std::result::Result<Arc<Database>, Op
     start(options, opened)
 }
 
-fn start(options: &Options, Opened { engine, lock }: Opened) -> std::result::Result<Arc<Database>, OpenError> {
+/// Starts a store that is of the current version.
+pub(super) fn start(
+    options: &Options,
+    Opened { engine, lock }: Opened,
+) -> std::result::Result<Arc<Database>, OpenError> {
     let committer = Committer::start(engine, options.pending_bytes, Arc::clone(&options.now))?;
     sweep::resume(&committer)?;
     Ok(Arc::new(Database { inner: Arc::new(Inner { committer, _lock: lock }) }))

@@ -1,5 +1,7 @@
 //! The version of what is on disk, and how an older one becomes the current one.
 
+mod version_2;
+
 use super::OpenError;
 use super::chunks::{Changes, Chunked};
 use super::{keys, values};
@@ -12,10 +14,7 @@ const FIRST: u64 = 1;
 
 /// How each version came out of the one before, in their order.
 pub const MIGRATIONS: &[Migration] =
-    &[Migration { to: 2, what: "the sums of logs say up to where they count", run: sums_say_up_to_where }];
-
-/// Changes of a migration that are made at a time.
-const LOAD: usize = 1000;
+    &[Migration { to: 2, what: "the sums of logs say up to where they count", run: version_2::sums_say_up_to_where }];
 
 /// A step from one version to the next.
 pub struct Migration {
@@ -113,24 +112,6 @@ pub fn version_is(version: u64) -> Changes {
 /// A number as it is stored.
 pub fn number(number: u64) -> Bytes {
     Bytes::copy_from_slice(&number.to_be_bytes())
-}
-
-/// Until version 1 sums counted everything, and every tag of an entry had a key of its own, which is a block of one id now.
-fn sums_say_up_to_where(migrator: &mut Migrator<'_>) -> Result<()> {
-    let up_to = number(migrator.mark);
-    loop {
-        let mut changes = Changes::new();
-        migrator.engine.scan(&keys::data(), Direction::Forward, &mut |key, stored| {
-            if stored.len() == 16 && matches!(keys::parse(key), Some(keys::Parsed::Sums { .. })) {
-                changes.insert(key.to_vec(), Some([stored, up_to.clone()].concat().into()));
-            }
-            Ok(if changes.len() < LOAD { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-        })?;
-        if changes.is_empty() {
-            return Ok(());
-        }
-        migrator.apply(changes)?;
-    }
 }
 
 fn version(engine: &Chunked) -> std::result::Result<Option<u64>, OpenError> {

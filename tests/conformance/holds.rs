@@ -7,6 +7,9 @@ use conformance_suite::net::{ComponentAccess, RemoteAccess, Remotes, Security, T
 use conformance_suite::play::Library;
 use conformance_suite::report::Report;
 use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,10 +32,35 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
     for domain in &domains {
         changes += &format!("federation.routes.\"{domain}\" = \"{listen}\"\n");
     }
+    let mut ways = BTreeMap::new();
+    let nobody = format!("127.0.0.1:{}", free_port());
+    // The other ways need a name server: `peers/run-all.sh` has one.
+    for (way, label, route) in [
+        ("direct-tls", "d", format!("tls:{listen}")),
+        ("idna", "bücher.i", listen.to_string()),
+        ("dead-end", "c", nobody),
+    ] {
+        let domains: Vec<String> = (0..4).map(|number| format!("{label}{number}.verona.example")).collect();
+        for domain in &domains {
+            changes += &format!("federation.routes.\"{domain}\" = \"{route}\"\n");
+        }
+        ways.insert(way.to_owned(), domains);
+    }
+    let files = tempfile::tempdir().unwrap();
+    let (ca_file, authority) = authority(files.path());
+    changes += &format!("federation.ca_file = \"{}\"\n", ca_file.display());
     changes += "listen.s2s.addresses = [\"127.0.0.1:0\"]\nfederation.timeouts.deliver = \"5s\"\n";
+    changes += "listen.s2s_tls.addresses = [\"127.0.0.1:0\"]\n";
     // Links to files must lead back here, so the address of the web is known beforehand.
     let web = format!("127.0.0.1:{}", free_port());
     changes += &format!("listen.https.addresses = [\"{web}\"]\ndefault_host.public_url = \"https://{web}\"\n");
+    // So that host-meta.json tells of all streams, with their ports.
+    changes += &format!(
+        "http.public_addresses = [\"127.0.0.1\"]\nlisten.c2s_tls.addresses = [\"127.0.0.1:{}\"]\n",
+        free_port()
+    );
+    // So that there is no room for the largest file.
+    changes += "default_host.upload = { max_size = \"100 MiB\", quota = \"50 MiB\" }\n";
     let server = Server::configured(&changes);
     let components = (0..COMPONENTS).map(|number| ComponentAccess {
         port: server.component().port(),
@@ -50,7 +78,14 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
         web: Some(format!("https://{web}")),
         tls: client_config(&Trust::Any).unwrap(),
         components: components.collect(),
-        remote: Some(RemoteAccess { port: server.s2s().port(), listen, domains }),
+        remote: Some(RemoteAccess {
+            port: server.s2s().port(),
+            listen,
+            domains,
+            direct_tls_port: Some(server.s2s_tls().port()),
+            authority: Some(authority),
+            ways,
+        }),
         timeout: Duration::from_secs(20),
         quiet: Duration::from_millis(300),
     });
@@ -63,7 +98,7 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
         let components = Components::new(&target.components);
         listener.set_nonblocking(true).unwrap();
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-        let remotes = Remotes::at(listener, target.remote.as_ref().unwrap()).unwrap();
+        let remotes = Arc::new(Remotes::at(listener, target.remote.as_ref().unwrap()).unwrap());
         let run =
             Run { components, remotes, target, accounts, profile, parallel: 16, in_turn: Vec::new(), keep_logs: true };
         perform_all(Arc::new(run), &library.requirements, |_| {}).await
@@ -79,6 +114,18 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
         eprintln!("passes now, take it off the list: {id}");
     }
     assert!(surprises.is_empty(), "see conformance/expected/oriole.txt");
+}
+
+/// Writes an authority into `dir`: its certificate, and the certificate with its key.
+fn authority(dir: &Path) -> (PathBuf, PathBuf) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).unwrap().pem();
+    let files = (dir.join("ca.pem"), dir.join("authority.pem"));
+    std::fs::write(&files.0, &certificate).unwrap();
+    std::fs::write(&files.1, certificate + &key.serialize_pem()).unwrap();
+    files
 }
 
 /// A port that was free a moment ago, for what must be known before the server tells.

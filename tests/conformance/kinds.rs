@@ -1,7 +1,7 @@
 //! The kinds of spoilt traffic, each with the play that must notice it.
 
 use crate::proxy::{Memory, Spoil};
-use conformance_suite::xml::{CLIENT, Element, Node, STANZAS};
+use conformance_suite::xml::{CLIENT, DIALBACK, Element, Node, SERVER, STANZAS};
 
 pub struct Kind {
     /// What is wrong with the traffic.
@@ -9,6 +9,14 @@ pub struct Kind {
     /// The requirement whose play notices.
     pub play: &'static str,
     pub spoil: Spoil,
+    /// Whose traffic it is: of clients, or of other servers that connect.
+    pub side: Side,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Clients,
+    Servers,
 }
 
 const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
@@ -23,7 +31,11 @@ const INFO: &str = "http://jabber.org/protocol/disco#info";
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
 const fn kind(what: &'static str, play: &'static str, spoil: Spoil) -> Kind {
-    Kind { what, play, spoil }
+    Kind { what, play, spoil, side: Side::Clients }
+}
+
+const fn between_servers(what: &'static str, play: &'static str, spoil: Spoil) -> Kind {
+    Kind { what, play, spoil, side: Side::Servers }
 }
 
 #[rustfmt::skip]
@@ -122,6 +134,17 @@ pub const KINDS: &[Kind] = &[
     kind("a result that is never complete", "xep0313-4-complete", Spoil::Text(|text| text.replace("complete=\"true\"", "complete=\"false\""))),
     kind("a forged stanza-id that is left", "xep0313-3.5-forged-id", Spoil::Down(|e, _| messages(e, |e| add_stanza_id(e, "forged")))),
     kind("two stanza-ids of one archive", "xep0359-3-one", Spoil::Down(|e, _| messages(e, |e| add_stanza_id(e, "another")))),
+    // Other servers.
+    between_servers("a verdict in the name of another domain", "xep0220-2.2.1-valid", Spoil::Down(|e, _| changed(is_verdict(&e, "result"), e, |e| append(e, "from", ".example")))),
+    between_servers("a verdict that is not passed on", "xep0220-2.2.1-valid", Spoil::Down(|e, _| unless(is_verdict(&e, "result"), e))),
+    between_servers("an invalid key that is called valid", "xep0220-2.2.1-invalid", Spoil::Down(|e, _| changed(is_verdict(&e, "result"), e, |e| e.set("type", "valid")))),
+    between_servers("a key of another stream that is vouched for", "xep0220-2.2.2-invalid-another-stream", Spoil::Down(|e, _| changed(is_verdict(&e, "verify"), e, |e| e.set("type", "valid")))),
+    between_servers("a key that is vouched for to another domain", "xep0185-2-receiver", Spoil::Down(|e, _| changed(is_verdict(&e, "verify"), e, |e| e.set("type", "valid")))),
+    between_servers("an own key that is not vouched for", "xep0185-2-validated", Spoil::Down(|e, _| changed(is_verdict(&e, "verify"), e, |e| e.set("type", "invalid")))),
+    between_servers("a key that is verified on the stream on which it came", "xep0288-2.2-verified-elsewhere", Spoil::Down(|e, _| if e.name == "features" { vec![e, Element::new(DIALBACK, "verify")] } else { vec![e] })),
+    between_servers("a stanza that comes back unasked", "xep0288-2.2-not-without", Spoil::Down(|e, _| if is_verdict(&e, "result") { vec![e, Element::new(SERVER, "message")] } else { vec![e] })),
+    between_servers("a stanza that comes back before the verdict", "xep0288-2.2-not-before", Spoil::Down(|e, _| if e.name == "features" { vec![e, Element::new(SERVER, "message")] } else { vec![e] })),
+    between_servers("an address that is missing and nobody minds", "rfc6120-8.1-server-improper-addressing-message-to", Spoil::Down(|e, _| unless(e.name == "error", e))),
 ];
 
 fn is_error(e: &Element) -> bool {
@@ -130,6 +153,11 @@ fn is_error(e: &Element) -> bool {
 
 fn is_answer(e: &Element) -> bool {
     e.name == "iq" && matches!(e.attr("type"), Some("result" | "error"))
+}
+
+/// An answer of dialback.
+fn is_verdict(e: &Element, name: &str) -> bool {
+    e.is(DIALBACK, name) && e.attr("type").is_some()
 }
 
 fn is_header(text: &str) -> bool {

@@ -1,4 +1,4 @@
-//! A proxy between clients and the server, over plain TCP, that spoils what passes through it.
+//! A proxy between clients (or other servers that connect) and the server, over plain TCP, that spoils what passes through it.
 
 use conformance_suite::xml::{CLIENT, Element, Event, Reader, write_element, write_start_tag};
 use std::net::SocketAddr;
@@ -179,6 +179,7 @@ fn written(elements: Vec<Element>) -> Vec<String> {
 
 fn header_text(header: &Element) -> String {
     let tag = write_start_tag(header, CLIENT);
-    let declared = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'";
+    let declared = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
+                    xmlns:db='jabber:server:dialback'";
     format!("<?xml version='1.0'?>{}", tag.replacen("<stream:stream", declared, 1))
 }

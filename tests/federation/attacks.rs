@@ -71,11 +71,13 @@ fn nothing_is_taken_from_who_has_proved_nothing() {
     let (mut early, _) = stream(&verona, at, "mantua.example");
     early.send(message);
     assert_eq!(early.stream_error(), "not-authorized");
+    verona.oriole().log().wait_for("NotAuthorized").expect("the log says why");
 
     let (mut unproved, features) = stream(&verona, at, "mantua.example");
     assert!(features.child("mechanisms", "urn:ietf:params:xml:ns:xmpp-sasl").is_none(), "there is no certificate");
     unproved.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>");
     assert_eq!(unproved.next().element().name(), "failure");
+    verona.oriole().log().wait_for("could not prove itself by its certificate").expect("the log says why");
     unproved.send(message);
     assert_eq!(unproved.stream_error(), "not-authorized");
 }
@@ -88,7 +90,9 @@ fn tls_is_required_unless_said_otherwise() {
     let (mut plain, features) = stream(&verona, at, EVIL);
     assert_eq!(features.children().map(|child| child.name()).collect::<Vec<_>>(), ["starttls"]);
     plain.send(format!("<db:result from='{EVIL}' to='verona.example'>key</db:result>"));
-    plain.stream_error();
+    let condition = plain.stream_error();
+    assert_eq!(condition, "policy-violation");
+    verona.oriole().log().wait_for("PolicyViolation").expect("the log says why");
 }
 
 #[test]
@@ -104,6 +108,10 @@ fn nobody_comes_as_a_domain_that_is_served_here_or_to_one_that_is_not() {
         let mut client = Client::connect(SocketAddr::new(at, 5269), &verona.ca);
         client.send(header(from, to, ""));
         assert_eq!(client.stream_error(), condition, "{from} to {to}");
+    }
+    let log = verona.oriole().log();
+    for why in ["that domain is served here", "HostUnknown", "'from' is no domain"] {
+        log.wait_for(why).expect("the log says why");
     }
 }
 
@@ -220,4 +228,7 @@ fn one_stream_carries_every_pair_that_proved_itself_on_it_and_no_other() {
     }
     stream.send(format!("<message from='a@{third}' to='{}'><body>and I</body></message>", juliet.jid));
     assert_eq!(stream.stream_error(), "invalid-from");
+    let log = verona.oriole().log();
+    log.wait_for("the dialback key is not of that server").expect("the log says why");
+    log.wait_for(&format!("{third} has not been proved on this stream")).expect("and why again");
 }

@@ -1,37 +1,38 @@
 //! Servers that are killed while others talk to them: nothing is lost, and nothing is taken twice.
 
-use crate::stage::{Quality, Stage, address, routes};
+use crate::stage::{Quality, Stage, address, hears, routes, says, send};
 use crate::support::{Client, random::Random, wait};
 use wire::xml::Element;
 
 const MAM: &str = "urn:xmpp:mam:2";
 const MESSAGES: usize = 1_000;
 
-/// The numbers in the archive of whoever is logged in, in order.
-fn archived(client: &mut Client) -> Vec<usize> {
-    let mut numbers = Vec::new();
+/// The texts in the archive of whoever is logged in, in order.
+fn archived(client: &mut Client) -> Vec<String> {
+    let mut texts = Vec::new();
     let mut after = String::new();
     loop {
         let id = client.fresh_id();
         let set = format!("<set xmlns='http://jabber.org/protocol/rsm'><max>250</max>{after}</set>");
         client.send(format!("<iq type='set' id='{id}'><query xmlns='{MAM}'>{set}</query></iq>"));
-        let before = numbers.len();
+        let before = texts.len();
         loop {
-            let stanza = client.find(|one| one.attr("id") == Some(&id) || one.child("result", MAM).is_some());
+            let is_end = |one: &Element| one.name() == "iq" && one.attr("id") == Some(&id);
+            let stanza = client.find(|one| is_end(one) || one.child("result", MAM).is_some());
             let Some(result) = stanza.child("result", MAM) else { break };
             after = format!("<after>{}</after>", result.attr("id").unwrap());
-            numbers.push(number(result));
+            texts.push(text(result));
         }
-        if numbers.len() == before {
-            return numbers;
+        if texts.len() == before {
+            return texts;
         }
     }
 }
 
-fn number(result: &Element) -> usize {
+fn text(result: &Element) -> String {
     let forwarded = result.child("forwarded", "urn:xmpp:forward:0").unwrap();
     let message = forwarded.child("message", "jabber:client").unwrap();
-    message.child("body", "jabber:client").unwrap().text().parse().unwrap()
+    message.child("body", "jabber:client").unwrap().text()
 }
 
 /// Juliet talks to Romeo, whose server is killed twice meanwhile and comes back.
@@ -60,7 +61,7 @@ fn is_killed_while_it_is_talked_to(quality: Quality, ways: &str) {
         }
     }
     let all: Vec<usize> = (0..MESSAGES).collect();
-    let complete = || Some(archived(&mut romeo)).filter(|numbers| numbers.contains(&(MESSAGES - 1)));
+    let complete = || Some(heard(&mut romeo)).filter(|numbers| numbers.contains(&(MESSAGES - 1)));
     let numbers = wait::until(complete).expect("the last one arrives");
     assert_eq!(numbers, all, "each once, and in order");
     let back = juliet.settled();
@@ -82,33 +83,92 @@ fn a_server_that_is_killed_takes_nothing_twice_by_dialback() {
     is_killed_while_it_is_talked_to(Quality::SelfSigned, "");
 }
 
-/// The server that has opened the stream is killed: it has lost its side of it, so what it had not acknowledged is sent to it
-/// again. It may have had some of that; it misses nothing.
-#[test]
-fn a_server_that_is_killed_misses_nothing_of_what_came_back_to_it() {
+/// Romeo talks to Juliet on the stream that her server has opened; it is killed twice meanwhile and comes back.
+fn is_killed_while_it_is_answered(quality: Quality) {
     let stage = Stage::new();
     let [verona_at, mantua_at] = [address(), address()];
-    let mut verona = stage.oriole("verona.example", verona_at, &routes(&[("mantua.example", mantua_at)]));
-    let mantua = stage.oriole("mantua.example", mantua_at, &routes(&[("verona.example", verona_at)]));
+    let mut verona = stage.oriole_with("verona.example", verona_at, quality, &routes(&[("mantua.example", mantua_at)]));
+    let mantua = stage.oriole_with("mantua.example", mantua_at, quality, &routes(&[("verona.example", verona_at)]));
     let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
-    let say = |from: &mut Client, to: &str, number: usize| {
-        from.send(format!("<message type='chat' to='{to}'><body>{number}</body></message>"));
-    };
-    romeo.send("<presence/>");
-    juliet.send("<presence/>");
-    say(&mut juliet, "romeo@mantua.example", 0);
-    romeo.find(|element| element.name() == "message");
-    (1..300).for_each(|number| say(&mut romeo, "juliet@verona.example", number));
-    juliet.find(|element| format!("{element:?}").contains("<body>100<"));
-    verona.fall();
-    verona.rise();
-    let mut juliet = verona.log_in("juliet");
-    // She has something to say, so the stream is opened anew.
-    say(&mut juliet, "romeo@mantua.example", 300);
-    let complete = || Some(archived(&mut juliet)).filter(|numbers| numbers.contains(&299));
-    let numbers = wait::until(complete).expect("the last one arrives");
-    for number in 1..300 {
-        assert!(numbers.contains(&number), "{number} is lost");
+    says(&mut juliet, &mut romeo, "speak again");
+    let mut random = Random::seeded("FEDERATION_CRASH_SEED");
+    for (number, end) in [(0, 400), (400, 700), (700, MESSAGES)] {
+        juliet.send("<presence/>");
+        juliet.settled();
+        (number..end).for_each(|number| {
+            romeo.send(format!("<message type='chat' to='juliet@verona.example'><body>{number}</body></message>"));
+        });
+        if end < MESSAGES {
+            let enough = number + random.below(200) as usize;
+            juliet.find(|element| format!("{element:?}").contains(&format!("<body>{enough}<")));
+            verona.fall();
+            verona.rise();
+            // Nobody has anything to say there: it comes back for what it may have missed.
+            mantua.oriole().log().wait_for("goes on with a stream that broke").expect("it goes on where it broke");
+            juliet = verona.log_in("juliet");
+        }
     }
-    assert!(romeo.settled().iter().all(|element| element.attr("type") != Some("error")), "and nothing came back");
+    let complete = || Some(heard(&mut juliet)).filter(|numbers| numbers.contains(&(MESSAGES - 1)));
+    let numbers = wait::until(complete).expect("the last one arrives");
+    assert_eq!(numbers, (0..MESSAGES).collect::<Vec<_>>(), "each once, and in order");
+    let back = romeo.settled();
+    assert!(back.iter().all(|element| element.attr("type") != Some("error")), "{back:?}");
+    assert!(!mantua.oriole().log().lines().iter().any(|line| line.contains("outgoing{")), "all on one stream");
+}
+
+/// The numbers among the messages in the archive of whoever is logged in.
+fn heard(client: &mut Client) -> Vec<usize> {
+    archived(client).into_iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+#[test]
+fn a_server_that_is_killed_takes_nothing_twice_of_what_comes_back_to_it() {
+    is_killed_while_it_is_answered(Quality::Good);
+}
+
+#[test]
+fn a_server_that_is_killed_takes_nothing_twice_of_what_comes_back_to_it_by_dialback() {
+    is_killed_while_it_is_answered(Quality::SelfSigned);
+}
+
+/// One of two servers is killed while its own user talks. What waits for another server is in its memory, so the end of it may
+/// be missing; what arrives is whole from the beginning, nothing of it comes twice, and the same stream goes on.
+fn is_killed_while_it_talks(quality: Quality, opener: bool) {
+    let stage = Stage::new();
+    let [verona_at, mantua_at] = [address(), address()];
+    let mut verona = stage.oriole_with("verona.example", verona_at, quality, &routes(&[("mantua.example", mantua_at)]));
+    let mut mantua = stage.oriole_with("mantua.example", mantua_at, quality, &routes(&[("verona.example", verona_at)]));
+    let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
+    says(&mut juliet, &mut romeo, "speak again");
+    let (talking, talker, listening, listener) = match opener {
+        true => (&mut verona, &mut juliet, &mut mantua, &mut romeo),
+        false => (&mut mantua, &mut romeo, &mut verona, &mut juliet),
+    };
+    listener.send("<presence/>");
+    listener.settled();
+    let (name, to) = (if opener { "juliet" } else { "romeo" }, listener.jid.clone());
+    (0..500).for_each(|number| send(talker, &to, &number.to_string()));
+    hears(listener, "100");
+    talking.fall();
+    talking.rise();
+    let called = if opener { &*listening } else { &*talking };
+    called.oriole().log().wait_for("goes on with a stream that broke").expect("it goes on where it broke");
+    let mut talker = talking.log_in(name);
+    says(&mut talker, listener, "900");
+    let numbers = heard(listener);
+    let Some((900, before)) = numbers.split_last().map(|(last, before)| (*last, before)) else { panic!("{numbers:?}") };
+    assert!(before.len() > 100, "{before:?}");
+    assert_eq!(before, (0..before.len()).collect::<Vec<_>>(), "each once, and in order");
+}
+
+#[test]
+fn a_server_that_is_killed_while_it_talks_says_nothing_twice() {
+    is_killed_while_it_talks(Quality::Good, true);
+    is_killed_while_it_talks(Quality::SelfSigned, true);
+}
+
+#[test]
+fn a_server_that_is_killed_while_it_answers_says_nothing_twice() {
+    is_killed_while_it_talks(Quality::Good, false);
+    is_killed_while_it_talks(Quality::SelfSigned, false);
 }

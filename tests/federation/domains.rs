@@ -44,6 +44,41 @@ fn a_component_talks_to_users_elsewhere() {
     assert_eq!(message.attr("from"), Some("fish@gateway.verona.example"));
 }
 
+/// A component and a user of another host of the same server: nothing goes over a connection between servers, not even one to
+/// itself.
+#[test]
+fn a_component_and_a_second_host_talk_without_leaving_the_process() {
+    let stage = Stage::new();
+    let (certificate, key) = stage.certificate("mantua.example", Quality::Good);
+    let changes = format!(
+        "components.'gateway.verona.example'.secret = '{SECRET}'\n\
+         hosts.'mantua.example' = {{ certificate = '{}', key = '{}' }}\n",
+        certificate.display(),
+        key.display()
+    );
+    let verona = stage.oriole("verona.example", address(), &changes);
+    let mut gateway = gateway(&verona, "gateway.verona.example");
+    let mantua = House { domain: "mantua.example".to_owned(), ..verona };
+    let mut romeo = mantua.user("romeo");
+    romeo.send("<presence/>");
+    send(&mut romeo, "fish@gateway.verona.example", "to the gateway");
+    let message = gateway.find(|element| is_message(element, "to the gateway"));
+    assert_eq!((message.attr("from"), message.attr("type")), (Some(romeo.jid.as_str()), Some("chat")));
+    let to = romeo.jid.clone();
+    gateway
+        .send(format!("<message from='fish@gateway.verona.example' to='{to}'><body>from the gateway</body></message>"));
+    assert_eq!(hears(&mut romeo, "from the gateway").attr("from"), Some("fish@gateway.verona.example"));
+    romeo.send("<iq type='get' id='who' to='gateway.verona.example'><query xmlns='jabber:iq:version'/></iq>");
+    gateway.find(|element| {
+        element.name() == "iq" && element.attr("id") == Some("who") && element.attr("from") == Some(&to)
+    });
+    gateway.send(format!("<iq type='result' id='who' from='gateway.verona.example' to='{to}'/>"));
+    romeo.find(|element| element.attr("id") == Some("who") && element.attr("type") == Some("result"));
+    let lines = mantua.oriole().log().lines();
+    let between = lines.iter().find(|line| line.contains("oriole::s2s"));
+    assert!(between.is_none(), "{between:?}");
+}
+
 #[test]
 fn names_of_services_and_addresses_in_certificates_count() {
     for quality in [Quality::SrvName, Quality::XmppAddr] {

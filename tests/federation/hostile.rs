@@ -10,10 +10,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// Far more than the server needs, and far less than what is thrown at it.
-const MODEST: u64 = 256 << 20;
+pub const MODEST: u64 = 256 << 20;
 
 /// A stream by which the evil one has proved its domain.
-fn proved(house: &House, at: IpAddr, evil: &TcpListener) -> Client {
+pub fn proved(house: &House, at: IpAddr, evil: &TcpListener) -> Client {
     let (mut client, _) = stream(house, at, EVIL);
     client.send(format!("<db:result from='{EVIL}' to='{}'>some key</db:result>", house.domain));
     let (mut asked, verify) = answer(evil, &house.domain, "verify");

@@ -10,10 +10,15 @@ mod doctor;
 mod domains;
 mod hostile;
 mod interop;
+mod jabberd;
+mod multiplexed;
 mod oriole;
 mod others;
+mod policy;
 mod rooms;
 mod signed;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
+mod ways;
+mod website;

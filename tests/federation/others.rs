@@ -16,13 +16,14 @@ pub struct Process {
 }
 
 impl Process {
-    fn spawn(command: &mut Command) -> Process {
+    pub fn spawn(command: &mut Command) -> Process {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::follow(child.stderr.take().unwrap());
         Process { child, log, files: Vec::new() }
     }
 
-    fn wait_for_port(&mut self, address: SocketAddr) {
+    /// Waits until it takes connections there.
+    pub fn wait_for_port(&mut self, address: SocketAddr) {
         let answers = || match (TcpStream::connect(address), self.child.try_wait().unwrap()) {
             (Ok(_), _) => Some(true),
             (Err(_), Some(_)) => Some(false),

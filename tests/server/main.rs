@@ -5,6 +5,7 @@ mod support;
 
 mod acknowledgements;
 mod archive;
+mod bosh;
 mod client_state;
 mod crash;
 mod http;

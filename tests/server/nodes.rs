@@ -1,6 +1,6 @@
 //! Nodes of the publish-subscribe service (XEP-0060) with many who publish and many who read.
 
-use crate::support::{Client, DOMAIN, Server};
+use crate::support::{Client, DOMAIN, Server, component};
 use wire::xml::Element;
 
 const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
@@ -55,4 +55,37 @@ fn all_subscribers_hear_in_the_same_order() {
     });
     let first = heard.next().unwrap();
     assert!(heard.all(|order| order == first));
+}
+
+/// Many subscribers may be behind one stream, which takes so much at a time: the rest waits, and is not lost.
+#[test]
+fn subscribers_behind_one_stream_are_all_told() {
+    const READERS: usize = 900;
+    const DOMAIN_OF_READERS: &str = "readers.example";
+    let server =
+        Server::configured(&format!("components.'{DOMAIN_OF_READERS}'.secret = 's3cret'\nlimits.session.outbox = '64 KiB'"));
+    server.add_user("bard");
+    let mut bard = server.log_in("bard", "x");
+    ask(&mut bard, "<create node='news'/>");
+    let mut readers = component::connect(server.component(), &server.certificate(), DOMAIN_OF_READERS, "s3cret");
+    for few in (0..READERS).collect::<Vec<_>>().chunks(20) {
+        for n in few {
+            let who = format!("reader{n}@{DOMAIN_OF_READERS}");
+            let subscribe = format!("<pubsub xmlns='{PUBSUB}'><subscribe node='news' jid='{who}'/></pubsub>");
+            readers.send(format!("<iq type='set' id='s{n}' from='{who}' to='{}'>{subscribe}</iq>", service()));
+        }
+        for _ in few {
+            assert_eq!(readers.next().element().attr("type"), Some("result"));
+        }
+    }
+    // Twenty times what may wait for the component.
+    let text = "x".repeat(1500);
+    ask(&mut bard, &format!("<publish node='news'><item id='one'><e xmlns='urn:e'>{text}</e></item></publish>"));
+    let told: std::collections::HashSet<String> = (0..READERS)
+        .map(|_| {
+            let message = readers.find(|stanza| item(stanza).is_some());
+            message.attr("to").expect("it has an address").to_owned()
+        })
+        .collect();
+    assert_eq!(told.len(), READERS);
 }

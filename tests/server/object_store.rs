@@ -1,15 +1,19 @@
-//! Uploads whose files are kept in an object store: an imitation of S3 that checks every signature, on a port of its own.
+//! Uploads whose files are kept in an object store: an imitation of S3 that checks every signature and can be watched, and
+//! s3rver from npm, which others have written.
 
 use super::http::{BEHIND_A_PROXY, answer, get, http, send_head};
-use super::support::{Server, wait};
-use super::uploads::{put, slot};
+use super::support::{Server, skip, wait};
+use super::uploads::{files_below, put, slot};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
 
 const SECRET: &str = "correct horse battery staple";
 
@@ -142,28 +146,30 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn server_with(address: SocketAddr, secret: &str) -> Server {
+    server_at(&format!("http://{address}"), ("oriole", secret))
+}
+
+fn server_at(endpoint: &str, (key, secret): (&str, &str)) -> Server {
     let server = Server::configured(&format!(
-        "{BEHIND_A_PROXY}\n[http.s3]\nendpoint = 'http://{address}'\nbucket = 'uploads'\nregion = 'nowhere'\n\
-         access_key = 'oriole'\nsecret_key = '{secret}'\nprefix = 'chat/'"
+        "{BEHIND_A_PROXY}\n[http.s3]\nendpoint = '{endpoint}'\nbucket = 'uploads'\nregion = 'nowhere'\n\
+         access_key = '{key}'\nsecret_key = '{secret}'\nprefix = 'chat/'"
     ));
     server.add_user("juliet");
     server
 }
 
-#[test]
-fn files_go_to_the_object_store_and_come_back_whole_and_in_parts() {
-    let (store, address) = Imitation::begin();
-    let server = server_with(address, SECRET);
+/// Files come back from the object store as they went there, whole and in parts.
+fn round_trips(server: &Server) {
     let mut juliet = server.log_in("juliet", "balcony");
     for size in [0, 1, 3_000_000] {
         let file: Vec<u8> = (0..size).map(|n: usize| (n * 31 % 251) as u8).collect();
         let (place, link) = slot(&mut juliet, &format!("filename='a b.jpg' size='{size}' content-type='image/jpeg'"));
-        assert_eq!(put(&server, &place, "image/jpeg", &file).status, 201);
-        let given = get(&server, &link);
+        assert_eq!(put(server, &place, "image/jpeg", &file).status, 201);
+        let given = get(server, &link);
         assert_eq!((given.status, given.header("content-type")), (200, Some("image/jpeg")));
         assert!(given.body == file, "{size} bytes");
         assert_eq!(given.header("content-security-policy"), Some("default-src 'none'; sandbox"));
-        assert_eq!(put(&server, &place, "image/jpeg", &file).status, 409, "a slot is used once");
+        assert_eq!(put(server, &place, "image/jpeg", &file).status, 409, "a slot is used once");
         let head = http(server.web(), &format!("HEAD {link} HTTP/1.1"), b"");
         assert_eq!((head.status, head.header("content-length")), (200, Some(&*size.to_string())));
         if size > 1 {
@@ -174,6 +180,13 @@ fn files_go_to_the_object_store_and_come_back_whole_and_in_parts() {
             assert_eq!(beyond.status, 416);
         }
     }
+}
+
+#[test]
+fn files_go_to_the_object_store_and_come_back_whole_and_in_parts() {
+    let (store, address) = Imitation::begin();
+    let server = server_with(address, SECRET);
+    round_trips(&server);
     let objects = store.objects();
     assert!(objects.len() == 3 && objects.iter().all(|path| path.starts_with("/uploads/chat/")), "{objects:?}");
     assert!(!server.data_dir().join("uploads").exists(), "and nothing lies here");
@@ -222,4 +235,81 @@ fn an_object_store_that_refuses_is_an_error_for_the_client() {
     assert_eq!(answer(&mut socket).status, 500);
     assert_eq!(get(&server, &link).status, 404);
     assert!(store.objects().is_empty());
+}
+
+/// An object store from npm. It ends, and its objects go, with this value.
+struct S3rver {
+    objects: TempDir,
+    program: Child,
+    endpoint: String,
+}
+
+/// The one key that it knows. It does not look at signatures of version 4; the imitation does.
+const KEY: (&str, &str) = ("S3RVER", "S3RVER");
+
+impl S3rver {
+    /// None where `.ci/run` has not installed it.
+    fn begin() -> Option<S3rver> {
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/target/web/node_modules/s3rver/bin/s3rver.js");
+        if !Path::new(program).exists() {
+            skip("s3rver of tests/web is not installed");
+            return None;
+        }
+        let objects = TempDir::with_prefix("oriole-s3-").unwrap();
+        let mut program = Command::new("node")
+            .args([program, "--address", "127.0.0.1", "--port", "0", "--configure-bucket", "uploads", "--directory"])
+            .arg(objects.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("node");
+        let lines = BufReader::new(program.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut lines = lines.filter_map(|line| line.rsplit_once("127.0.0.1:").map(|(_, port)| port.trim().to_owned()));
+        let port = lines.next().expect("it says where it listens");
+        // Whoever does not read what it says of its requests stops it.
+        std::thread::spawn(move || lines.for_each(drop));
+        Some(S3rver { objects, program, endpoint: format!("http://127.0.0.1:{port}") })
+    }
+
+    /// How many files of the bucket are about objects.
+    fn count(&self) -> usize {
+        files_below(&self.objects.path().join("uploads"))
+            .iter()
+            .filter(|path| path.to_string_lossy().ends_with("._S3rver_object"))
+            .count()
+    }
+}
+
+impl Drop for S3rver {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+#[test]
+fn an_object_store_of_others_takes_gives_and_removes_files() {
+    let Some(store) = S3rver::begin() else { return };
+    let server = server_at(&store.endpoint, KEY);
+    round_trips(&server);
+    assert_eq!(store.count(), 3);
+    let mut juliet = server.log_in("juliet", "balcony");
+    let (place, link) = slot(&mut juliet, "filename='a.txt' size='5' content-type='text/plain'");
+    let mut broken = TcpStream::connect(server.web()).unwrap();
+    send_head(&mut broken, &format!("PUT {place} HTTP/1.1"), Some(5));
+    broken.write_all(b"123").unwrap();
+    drop(broken);
+    // Until the first attempt is given up, the slot is taken.
+    wait::until(|| (put(&server, &place, "text/plain", b"12345").status == 201).then_some(())).expect("free again");
+    assert_eq!((get(&server, &link).text().as_str(), store.count()), ("12345", 4));
+}
+
+#[test]
+fn an_object_store_of_others_refuses_an_unknown_key() {
+    let Some(store) = S3rver::begin() else { return };
+    let server = server_at(&store.endpoint, ("nobody", KEY.1));
+    let mut juliet = server.log_in("juliet", "balcony");
+    let (place, link) = slot(&mut juliet, "filename='a.txt' size='5' content-type='text/plain'");
+    assert_eq!(put(&server, &place, "text/plain", b"12345").status, 500);
+    assert_eq!((get(&server, &link).status, store.count()), (404, 0));
 }

@@ -1,10 +1,10 @@
-//! The web front from outside: WebSocket, BOSH, discovery, the page. Uploads are in `uploads`.
+//! The web front from outside: WebSocket, discovery, the page, feeds. BOSH is in `bosh`, uploads are in `uploads`.
 
 use super::http::{BEHIND_A_PROXY, get, http, server};
 use super::support::{DOMAIN, PASSWORD, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
 use wire::xml::{Element, Limits};
@@ -109,13 +109,17 @@ impl Web {
         features
     }
 
-    fn log_in(&mut self, name: &str) -> String {
+    fn authenticate(&mut self, name: &str) {
         let features = self.open();
         assert!(features.child("starttls", "urn:ietf:params:xml:ns:xmpp-tls").is_none());
         let plain = BASE64.encode(format!("\0{name}\0{PASSWORD}"));
         self.send(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>"));
         assert_eq!(self.next().unwrap().name(), "success");
         self.open();
+    }
+
+    fn log_in(&mut self, name: &str) -> String {
+        self.authenticate(name);
         self.send("<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
         let bound = self.next().unwrap();
         assert!(bound.is("iq", "jabber:client"), "{bound:?}");
@@ -174,135 +178,87 @@ fn a_websocket_needs_its_protocol_encryption_and_a_welcome_origin() {
     assert!(error.child("policy-violation", "urn:ietf:params:xml:ns:xmpp-streams").is_some(), "{error:?}");
 }
 
-const HTTPBIND: &str = "http://jabber.org/protocol/httpbind";
-
-/// A client over HTTP requests.
-struct Bosh {
-    at: SocketAddr,
-    sid: String,
-    rid: u64,
-}
-
-impl Bosh {
-    fn post(&self, body: &str) -> Element {
-        let answer = http(self.at, "POST /http-bind HTTP/1.1\r\nContent-Type: text/xml", body.as_bytes());
-        assert_eq!(answer.status, 200, "{answer:?}");
-        let body = Element::parse_document(&answer.text(), &Limits::AFTER_AUTH).unwrap();
-        assert!(body.is("body", HTTPBIND), "{body:?}");
-        body
-    }
-
-    /// A session, and the features of its stream.
-    fn create(server: &Server) -> (Bosh, Element) {
-        let mut bosh = Bosh { at: server.web(), sid: String::new(), rid: 1000 };
-        let mut body = bosh.post(&format!(
-            "<body xmlns='{HTTPBIND}' rid='1000' to='{DOMAIN}' wait='5' hold='1' ver='1.6' xml:lang='en' \
-             xmlns:xmpp='urn:xmpp:xbosh' xmpp:version='1.0'/>"
-        ));
-        bosh.sid = body.attr("sid").expect("a session").to_owned();
-        assert_eq!((body.attr("wait"), body.attr("hold"), body.attr("requests")), (Some("5"), Some("1"), Some("2")));
-        while body.children().next().is_none() {
-            body = bosh.say("");
-        }
-        let features = body.children().next().unwrap().clone();
-        assert!(features.is("features", "http://etherx.jabber.org/streams"), "{features:?}");
-        (bosh, features)
-    }
-
-    fn wrap(&self, rid: u64, attributes: &str, payload: &str) -> String {
-        let sid = &self.sid;
-        format!(
-            "<body xmlns='{HTTPBIND}' rid='{rid}' sid='{sid}' xmlns:xmpp='urn:xmpp:xbosh' {attributes}>{payload}</body>"
-        )
-    }
-
-    fn say(&mut self, payload: &str) -> Element {
-        self.say_with("", payload)
-    }
-
-    fn say_with(&mut self, attributes: &str, payload: &str) -> Element {
-        self.rid += 1;
-        self.post(&self.wrap(self.rid, attributes, payload))
-    }
-
-    /// Says something and asks until there is an element.
-    fn ask(&mut self, attributes: &str, payload: &str) -> Element {
-        let mut body = self.say_with(attributes, payload);
-        for _ in 0..10 {
-            if let Some(child) = body.children().next() {
-                return child.clone();
-            }
-            body = self.say("");
-        }
-        panic!("no answer");
-    }
-
-    fn log_in(server: &Server, name: &str) -> Bosh {
-        let (mut bosh, _) = Bosh::create(server);
-        let plain = BASE64.encode(format!("\0{name}\0{PASSWORD}"));
-        let auth = format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>");
-        assert_eq!(bosh.ask("", &auth).name(), "success");
-        let features = bosh.ask(&format!("xmpp:restart='true' to='{DOMAIN}'"), "");
-        assert!(features.child("bind", "urn:ietf:params:xml:ns:xmpp-bind").is_some(), "{features:?}");
-        let bind = "<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
-                    <resource>web</resource></bind></iq>";
-        assert_eq!(bosh.ask("", bind).attr("type"), Some("result"));
-        bosh
-    }
-}
-
+/// RFC 7395 sections 3.8 and 3.10.
 #[test]
-fn a_client_chats_over_bosh() {
+fn a_websocket_is_pinged_and_its_session_is_taken_up_on_another_one() {
     let server = server();
+    ["juliet", "romeo"].iter().for_each(|name| server.add_user(name));
+    let (mut juliet, mut romeo) = (Web::encrypted(&server), server.log_in("romeo", "orchard"));
+    let her = juliet.log_in("juliet");
+    juliet.0.send(Message::Ping("are you there".into())).unwrap();
+    assert_eq!(juliet.0.read().unwrap(), Message::Pong("are you there".into()));
+    let sm = "urn:xmpp:sm:3";
+    juliet.send(&format!("<enable xmlns='{sm}' resume='true'/>"));
+    let enabled = juliet.next().unwrap();
+    let id = enabled.attr("id").unwrap_or_else(|| panic!("{enabled:?}")).to_owned();
+    drop(juliet);
+    romeo.send(format!("<message to='{her}' type='chat' id='m1'><body>While you were away</body></message>"));
+    romeo.settle();
+    let mut again = Web::encrypted(&server);
+    again.authenticate("juliet");
+    again.send(&format!("<resume xmlns='{sm}' h='0' previd='{id}'/>"));
+    assert!(again.next().unwrap().is("resumed", sm));
+    assert_eq!(again.next().unwrap().attr("id"), Some("m1"));
+}
+
+/// The same limit as over TCP, with the same error.
+#[test]
+fn a_websocket_message_may_be_as_large_as_a_stanza() {
+    let server = Server::configured(&format!("{BEHIND_A_PROXY}\nlimits.stream.stanza = '20 KB'"));
     server.add_user("juliet");
-    server.add_user("romeo");
-    let mut juliet = Bosh::log_in(&server, "juliet");
-    let mut romeo = server.log_in("romeo", "orchard");
-    romeo.send(format!("<message to='juliet@{DOMAIN}/web' type='chat'><body>hark &amp; listen</body></message>"));
-    let message = juliet.ask("", "");
-    assert!(message.is("message", "jabber:client"), "{message:?}");
-    assert_eq!(message.child("body", "jabber:client").unwrap().text(), "hark & listen");
-    juliet.say(&format!("<message xmlns='jabber:client' to='{}' type='chat'><body>ay me</body></message>", romeo.jid));
-    romeo.find(|element| element.child("body", "jabber:client").is_some_and(|body| body.text() == "ay me"));
-    let goodbye = juliet.say_with("type='terminate'", "<presence xmlns='jabber:client' type='unavailable'/>");
-    assert_eq!(goodbye.attr("type"), Some("terminate"));
-    assert_eq!(juliet.say("").attr("condition"), Some("item-not-found"), "the session is over");
+    let message = |size: usize| {
+        format!("<message xmlns='jabber:client' to='{DOMAIN}'><body>{}</body></message>", "x".repeat(size))
+    };
+    let mut juliet = Web::encrypted(&server);
+    juliet.log_in("juliet");
+    juliet.send(&message(19_000));
+    juliet.send("<iq xmlns='jabber:client' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
+    while juliet.next().unwrap().attr("id") != Some("p") {}
+    juliet.send(&message(20_000));
+    let error = juliet.next().unwrap();
+    assert!(error.child("policy-violation", "urn:ietf:params:xml:ns:xmpp-streams").is_some(), "{error:?}");
+    assert!(juliet.next().unwrap().is("close", FRAMING));
+    let mut much = Web::encrypted(&server);
+    much.log_in("juliet");
+    // What is far beyond it is not even read.
+    let _ = much.0.send(Message::text(message(1_000_000)));
+    while much.next().is_some() {}
 }
 
+/// Whoever says that it is a proxy is none: only those in `http.trusted_proxies` are.
 #[test]
-fn bosh_answers_lost_on_the_way_are_repeated_and_strays_end_the_session() {
-    let server = server();
-    server.add_user("juliet");
-    let mut juliet = Bosh::log_in(&server, "juliet");
-    let ping = "<iq xmlns='jabber:client' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>";
-    let answer = juliet.ask("", ping);
-    assert_eq!(answer.attr("id"), Some("p"));
-    // The same request again gives the same answer, and the ping is not answered twice.
-    let again = juliet.post(&juliet.wrap(juliet.rid, "", ping));
-    assert_eq!(again.children().next().and_then(|child| child.attr("id")), Some("p"));
-    let stray = juliet.post(&juliet.wrap(juliet.rid + 50, "", ""));
-    assert_eq!((stray.attr("type"), stray.attr("condition")), (Some("terminate"), Some("item-not-found")));
-    assert_eq!(juliet.say("").attr("condition"), Some("item-not-found"));
-}
-
-#[test]
-fn what_is_no_bosh_request_is_told_so() {
-    let server = server();
-    let nobody = Bosh { at: server.web(), sid: "nobody".into(), rid: 1 };
-    assert_eq!(nobody.post("<nonsense/>").attr("condition"), Some("bad-request"));
-    assert_eq!(nobody.post("<body").attr("condition"), Some("bad-request"));
-    assert_eq!(nobody.post(&nobody.wrap(2, "", "")).attr("condition"), Some("item-not-found"));
-    let (mut bosh, _) = Bosh::create(&server);
-    let answer = bosh.say("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='NONSENSE'/>");
-    let _ = answer;
-    let mut body = bosh.say("<presence xmlns='jabber:client'/>");
-    for _ in 0..5 {
-        if body.attr("type") == Some("terminate") {
-            break;
-        }
-        body = bosh.say("");
+fn who_is_no_trusted_proxy_is_not_believed() {
+    let server = Server::configured("http.trusted_proxies = ['192.0.2.0/24']");
+    let xmpp = ("sec-websocket-protocol", "xmpp");
+    for word in [("x-forwarded-proto", "https"), ("forwarded", "for=192.0.2.7;proto=https")] {
+        let mut web = Web::connect(&server, &[xmpp, word, ("x-forwarded-for", "192.0.2.7")]).unwrap();
+        web.send(&format!("<open xmlns='{FRAMING}' to='{DOMAIN}' version='1.0'/>"));
+        assert!(web.next().unwrap().is("open", FRAMING));
+        let error = web.next().unwrap();
+        assert!(error.child("policy-violation", "urn:ietf:params:xml:ns:xmpp-streams").is_some(), "{error:?}");
     }
-    assert_eq!(body.attr("type"), Some("terminate"), "{body:?}");
+}
+
+/// What a trusted proxy says is the address that failures to log in count for.
+#[test]
+fn clients_behind_one_proxy_are_told_apart() {
+    let server = Server::configured(&format!("{BEHIND_A_PROXY}\nlimits.address.auth_failures = '2/10m'"));
+    server.add_user("juliet");
+    let attempt = |address: &str, password: &str| {
+        let from = format!("for=\"[{address}]:4711\";proto=https");
+        let mut web =
+            Web::connect(&server, &[("sec-websocket-protocol", "xmpp"), ("forwarded", from.as_str())]).unwrap();
+        web.open();
+        let plain = BASE64.encode(format!("\0juliet\0{password}"));
+        web.send(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>"));
+        web.next().unwrap().name() == "success"
+    };
+    let (one, another) = ("2001:db8:1::7", "2001:db8:2::7");
+    for _ in 0..2 {
+        assert!(!attempt(one, "wrong"));
+    }
+    assert!(!attempt(one, PASSWORD), "too many failures of this address");
+    assert!(attempt(another, PASSWORD));
 }
 
 /// An open channel is a feed for everybody; what else there is cannot be told from what there is not.

@@ -138,6 +138,11 @@ impl Server {
         self.listening("servers")
     }
 
+    /// Where other servers connect that use TLS from the first byte.
+    pub fn s2s_tls(&self) -> SocketAddr {
+        self.listening("servers (TLS)")
+    }
+
     /// Where the operator's HTTP is.
     pub fn metrics(&self) -> SocketAddr {
         self.listening("metrics")

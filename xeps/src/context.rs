@@ -79,9 +79,13 @@ impl Cx<'_> {
         Ok(committed)
     }
 
-    /// Commits what is staged, if anything is.
+    /// Commits what is staged, if anything is. After an error it is gone.
     pub async fn commit_staged(&mut self) -> Result<(), StoreError> {
-        if self.staged.is_empty() { Ok(()) } else { self.commit(Batch::new()).await.map(|_| ()) }
+        if !self.staged.is_empty() {
+            let committed = self.store.commit(std::mem::take(&mut self.staged)).await?;
+            self.written = self.written.max(committed.position);
+        }
+        Ok(())
     }
 
     /// An id for an entry that is staged later in the same visit, for a stanza that carries it (XEP-0359). Only for logs of
@@ -106,6 +110,12 @@ impl Cx<'_> {
         self.out.push(Act::Tell(Box::new(spoke)));
     }
 
+    /// Has the `GoOn` hooks of the account called when what has been left here has been sent: there is more than should be
+    /// held at a time.
+    pub fn go_on(&mut self) {
+        self.out.push(Act::GoOn);
+    }
+
     /// Hands a stanza to one session of the account, past all hooks.
     pub fn push(&mut self, session: SessionId, stanza: Stanza) {
         self.out.push(Act::Push(session, stanza));
@@ -121,6 +131,8 @@ pub enum Act {
     RoutePast(Stanza),
     /// Run the `RoomSpoke` hooks of the member's account, if it is one of ours.
     Tell(Box<RoomSpoke>),
+    /// Run the `GoOn` hooks of the account, once everything before this has been sent.
+    GoOn,
     /// Give this to one session of the account.
     Push(SessionId, Stanza),
     /// Give this to one session of the account; it is stored as that entry until the session has confirmed it.

@@ -175,6 +175,7 @@ pub enum Hook {
     CardChanged,
     PrivateChanged,
     RoomSpoke,
+    GoOn,
     SessionAsleep,
     SessionAwake,
     ClientRevoked,
@@ -357,6 +358,12 @@ pub trait Feature: Send + Sync {
 
     /// Something was said in a room that the user is a member of, and no client of the user is in the room.
     async fn room_spoke(&self, _: &mut Cx<'_>, _: &mut Account, _: &RoomSpoke) -> Outcome {
+        Ok(())
+    }
+
+    /// What the account had left to send ([`Cx::go_on`](crate::Cx::go_on)) has been sent. Others may have used the account
+    /// since.
+    async fn go_on(&self, _: &mut Cx<'_>, _: &mut Account) -> Outcome {
         Ok(())
     }
 

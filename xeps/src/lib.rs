@@ -11,6 +11,7 @@
 pub mod access;
 pub mod account;
 pub mod accounts;
+pub mod adhoc;
 pub mod archive;
 pub mod blocking;
 pub mod caps;
@@ -22,6 +23,7 @@ pub mod clock;
 pub mod commands;
 pub mod context;
 pub mod delivery;
+pub mod desk;
 pub mod devices;
 pub mod disco;
 pub mod encrypted;

@@ -1,7 +1,6 @@
 //! What was said in a room, as members of it hear who have an account here and no client in the room. It is no message to
 //! them: nothing is archived or delivered, the room has it. Features may tell their clients that there is something to read.
 
-use compact_str::CompactString;
 use wire::jid::BareJid;
 use wire::stanza::Stanza;
 
@@ -31,10 +30,5 @@ pub enum Publicity {
 impl RoomSpoke {
     pub fn room(&self) -> Option<BareJid> {
         self.message.from.as_ref().map(|from| from.to_bare())
-    }
-
-    /// The nick of who has spoken; None if it is the room itself.
-    pub fn nick(&self) -> Option<CompactString> {
-        self.message.from.as_ref()?.resource().map(CompactString::from)
     }
 }

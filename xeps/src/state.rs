@@ -18,6 +18,8 @@ impl States {
     #[allow(clippy::expect_used, reason = "a value is stored under its own type")]
     pub fn of<T: Any + Default + Send + Sync>(&mut self) -> &mut T {
         let index = self.find(TypeId::of::<T>()).unwrap_or_else(|| {
+            // There are as many of these as there are sessions: no room is kept for what may never come.
+            self.0.reserve_exact(1);
             self.0.push((TypeId::of::<T>(), type_name::<T>(), Box::<T>::default()));
             self.0.len().saturating_sub(1)
         });

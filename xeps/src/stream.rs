@@ -117,7 +117,7 @@ pub static ABOUTS: [About; 6] = [
                 number: 487,
                 version: "0.1.0",
                 coverage: Coverage::Complete,
-                note: "served when the public addresses are configured; no keys are pinned",
+                note: "served when the public addresses are configured; asked after DNS, where that is wanted; no keys are pinned",
             },
         ],
         ..About::NOTHING

@@ -5,9 +5,10 @@ use wire::datetime::Timestamp;
 use wire::jid::BareJid;
 use xeps::testing::{Hosted, canonical, now_or_never};
 use xeps::upload::slot::Slot;
-use xeps::upload::{Config, Upload, ledger};
+use xeps::upload::{Config, Quota, Upload, ledger};
 
 const SECRET: [u8; 32] = [3; 32];
+const QUOTA: Quota = Quota { user: 30_000, host: 60_000 };
 
 fn service() -> Hosted {
     Hosted::new(Box::new(Upload::new(Config {
@@ -15,7 +16,7 @@ fn service() -> Hosted {
         base: "https://example.org:5443".into(),
         secret: SECRET,
         max_size: 20_000,
-        quota: 30_000,
+        quota: QUOTA,
         expiry: Some(Duration::from_secs(86_400)),
     })))
 }
@@ -101,24 +102,47 @@ fn an_empty_file_and_the_largest_are_fine() {
     }
 }
 
+fn enter(service: &Hosted, seconds: u64, owner: &str, size: u64) {
+    let file = ledger::File {
+        id: format!("{seconds:010x}-abcdefghijklmnop"),
+        owner: BareJid::parse(owner).unwrap(),
+        name: "a".into(),
+        size,
+        content_type: "a/b".into(),
+    };
+    now_or_never(ledger::enter(&service.store, "upload.example.org", &file, &QUOTA)).unwrap();
+}
+
+/// The words of an error, and the time at which it is worth trying again.
+fn refused_until(answer: &str) -> String {
+    assert!(answer.contains("type='wait'") && answer.contains("resource-constraint"), "{answer}");
+    let from = answer.find("<retry ").unwrap_or_else(|| panic!("{answer}"));
+    answer[from..].split_once("stamp='").unwrap().1.split('\'').next().unwrap().to_owned()
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
 #[test]
 fn a_user_who_has_taken_all_room_is_told_when_to_try_again() {
     let mut service = service();
-    let owner = BareJid::parse("romeo@example.org").unwrap();
-    let file = ledger::File {
-        id: "0000000001-abcdefghijklmnop".into(),
-        owner,
-        name: "a".into(),
-        size: 15_000,
-        content_type: "a/b".into(),
-    };
-    now_or_never(ledger::enter(&service.store, "upload.example.org", &file, 30_000)).unwrap();
+    enter(&service, 1, "romeo@example.org", 15_000);
     assert!(ask(&mut service, "filename='b' size='15000'").contains("<slot "));
     let answer = ask(&mut service, "filename='b' size='15001'");
-    assert!(answer.contains("resource-constraint") && answer.contains("<retry "), "{answer}");
-    let now = service.clock.time();
-    let stamp = now.checked_add(Duration::from_secs(86_400)).unwrap_or(Timestamp::MAX).format();
-    assert!(answer.contains(stamp.as_str()), "{answer}");
+    let stamp = service.clock.time().checked_add(DAY).unwrap_or(Timestamp::MAX).format();
+    assert_eq!(refused_until(&answer), stamp.as_str());
+}
+
+#[test]
+fn who_finds_the_service_full_is_told_when_its_oldest_file_goes() {
+    let mut service = service();
+    let oldest = service.clock.time().checked_sub(Duration::from_secs(3600)).unwrap();
+    let seconds = (oldest.millis() / 1000) as u64;
+    enter(&service, seconds, "juliet@example.org", 30_000);
+    enter(&service, seconds + 60, "nurse@example.org", 20_000);
+    assert!(ask(&mut service, "filename='b' size='10000'").contains("<slot "));
+    let answer = ask(&mut service, "filename='b' size='10001'");
+    let then = Timestamp::from_millis(seconds as i64 * 1000).unwrap().checked_add(DAY).unwrap();
+    assert_eq!(refused_until(&answer), then.format().as_str());
 }
 
 #[test]

@@ -94,12 +94,26 @@ fn each(what: &str, times: usize, mut act: impl FnMut(usize)) {
     println!("{what}: {:.1} us", start.elapsed().as_secs_f64() * 1e6 / times as f64);
 }
 
+/// What the process holds, in KiB; nothing where there is no /proc.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+}
+
+fn held(what: &str, before: u64, by: usize) {
+    let bytes = resident().saturating_sub(before) * 1024;
+    println!("{what}: {:.2} KiB", bytes as f64 / 1024.0 / by as f64);
+}
+
 #[test]
 #[ignore = "it measures"]
 fn measure_a_room_of_ten_thousand() {
     for size in [100, 1000, 10_000] {
+        let before = resident();
         let mut stage = crowd(size);
         println!("-- {size} occupants");
+        held("memory of an occupant", before, size);
         each("a message to all", 10, |_| {
             stage.says(CRONE1, "Double, double");
             stage.forget();
@@ -137,6 +151,7 @@ fn measure_a_room_of_ten_thousand() {
 #[ignore = "it measures"]
 fn measure_a_hundred_thousand_rooms_asleep() {
     let mut stage = Stage::with(roomy());
+    let before = resident();
     let form = "<x xmlns='jabber:x:data' type='submit'><field var='muc#roomconfig_persistentroom'><value>1</value></field></x>";
     each("making a room, and leaving it", 100_000, |n| {
         let room = format!("room{n}@muc.example.org");
@@ -147,6 +162,15 @@ fn measure_a_hundred_thousand_rooms_asleep() {
         stage.forget();
     });
     assert_eq!(stage.hosted.awake(), 0);
+    held("a room asleep, in the store that is in memory here", before, 100_000);
+    let before = resident();
+    each("waking a room, by entering it", 1000, |n| {
+        let to = format!("room{n}@muc.example.org/x");
+        stage.sends(CRONE1, &format!("<presence to='{to}'><x xmlns='{}'/></presence>", stage::MUC));
+        stage.forget();
+    });
+    assert_eq!(stage.hosted.awake(), 1000);
+    held("a room awake, with one occupant", before, 1000);
     each("a question to one of them", 1000, |n| {
         let room = format!("room{}@muc.example.org", n * 97);
         stage.asks_at(CRONE1, &room, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>").is_result();

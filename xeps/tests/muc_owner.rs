@@ -342,6 +342,61 @@ fn an_archive_forgets_what_has_expired() {
 }
 
 #[test]
+fn an_owner_may_have_a_room_forget_sooner_than_its_service() {
+    let expiry = Some(Duration::from_secs(30 * 86_400));
+    let mut stage = Stage::with(xeps::muc::Config { archive_expiry: expiry, locking: false, ..config() });
+    stage.enters(CRONE1, "firstwitch");
+    stage.configures(CRONE1, &[("muc#roomconfig_persistentroom", "1"), ("oriole#roomconfig_archivedays", "2")]);
+    stage.says(CRONE1, "old");
+    stage.wait(86_400);
+    stage.says(CRONE1, "new");
+    stage.wait(86_401);
+    stage.forget();
+    let ask = "<query xmlns='urn:xmpp:mam:2'/>";
+    stage.asks(CRONE1, "set", ask).is_result();
+    let page: Vec<String> = stage.gets(CRONE1).iter().map(|got| got.xml()).collect();
+    assert!(!page.iter().any(|xml| xml.contains("old")) && page.iter().any(|xml| xml.contains("new")), "{page:?}");
+    stage.enters(HAG, "thirdwitch");
+    let bodies: Vec<_> = stage.gets(HAG).iter().map(|got| got.body()).filter(|body| !body.is_empty()).collect();
+    assert_eq!(bodies, ["new"]);
+    stage.restarts();
+    stage.asks(HAG, "get", INFO).is_result();
+    use xeps::store::Store;
+    let log = xeps::store::LogKey::new(ROOM, "archive");
+    assert_eq!(now_or_never(stage.hosted.store.summary(log)).unwrap().entries, 1, "and from the disk it is gone");
+}
+
+#[test]
+fn an_owner_says_who_may_read_what_was_said_before() {
+    let mut stage = Stage::coven();
+    stage.says(CRONE1, "Double, double");
+    stage.makes(CRONE1, "hecate@example.org", "member");
+    stage.forget();
+    let ask = "<query xmlns='urn:xmpp:mam:2'/>";
+    let history = |stage: &mut Stage, who: &str| {
+        stage.enters(who, "visitor");
+        let heard = stage.gets(who).iter().any(|got| got.body() == "Double, double");
+        stage.leaves(who);
+        stage.forget();
+        heard
+    };
+    let (stranger, member) = ("new@example.org/x", "hecate@example.org/broom");
+    for (readers, strangers, members) in [("anyone", true, true), ("members", false, true), ("admins", false, false)] {
+        stage.configures(CRONE1, &[("oriole#roomconfig_archivereaders", readers)]);
+        stage.forget();
+        for (who, may) in [(stranger, strangers), (member, members), (CRONE1, true)] {
+            let answer = stage.asks(who, "set", ask);
+            match may {
+                true => answer.is_result(),
+                false => assert_eq!(answer.refused(), "forbidden", "{who} {readers}"),
+            }
+            stage.forget();
+        }
+        assert_eq!(history(&mut stage, stranger), strangers, "{readers}");
+    }
+}
+
+#[test]
 fn xep_0486_a_room_has_a_picture() {
     let mut stage = Stage::coven();
     stage.sets("persistentroom", "1");
@@ -383,6 +438,38 @@ fn operators_see_all_rooms_and_destroy_them() {
     assert_eq!(sent.iter().filter(|one| one.kind.name() == "presence").count(), 3);
     assert_eq!(now_or_never(operate::list(&stage.hosted.store, SERVICE)).unwrap(), []);
     assert_eq!(now_or_never(operate::remove(&stage.hosted.store, &room)).unwrap(), None);
+}
+
+#[test]
+fn operators_configure_rooms_that_are_awake_and_rooms_that_are_asleep() {
+    use xeps::muc::operate;
+    let mut stage = Stage::coven();
+    stage.sets("persistentroom", "1");
+    stage.forget();
+    let (host, room) = ("example.org".parse().unwrap(), ROOM.parse().unwrap());
+    let values = |values: &[(&str, &str)]| {
+        values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>()
+    };
+    let edit =
+        |stage: &Stage, own: &[(&str, &str)]| now_or_never(operate::edit(&stage.hosted.store, &room, &values(own)));
+    let awake = edit(&stage, &[("moderatedroom", "1"), ("roomname", "A Dark Cave")]).unwrap();
+    assert!(!now_or_never(awake.is_done(&stage.hosted.store)).unwrap());
+    let sent = stage.hosted.takes(awake.request(&host));
+    assert!(sent.iter().any(|one| one.has_child("x", "http://jabber.org/protocol/muc#user")), "occupants are told");
+    assert!(now_or_never(awake.is_done(&stage.hosted.store)).unwrap());
+    stage.stops();
+    let asleep = edit(&stage, &[("archivedays", "7"), ("publicroom", "0")]).unwrap();
+    now_or_never(asleep.write(&stage.hosted.store)).unwrap();
+    let told = now_or_never(operate::describe(&stage.hosted.store, &room)).unwrap().unwrap();
+    for (name, value) in [("moderatedroom", "1"), ("roomname", "A Dark Cave"), ("publicroom", "0")] {
+        assert!(told.contains(&(format!("muc#roomconfig_{name}"), value.to_owned())), "{name}");
+    }
+    assert!(stage.features(ROOM).contains(&"muc_hidden".to_owned()));
+    let refused = |own: &[(&str, &str)]| edit(&stage, own).unwrap_err().to_string();
+    assert_eq!(refused(&[("colour", "red")]), "rooms have no \"colour\"");
+    assert_eq!(refused(&[("membersonly", "perhaps")]), "the value of a field cannot be read");
+    let nowhere = now_or_never(operate::edit(&stage.hosted.store, &"x@muc.example.org".parse().unwrap(), &[]));
+    assert!(matches!(nowhere, Err(operate::NotEdited::NoRoom)));
 }
 
 /// Runs a command of the service; returns the answer.

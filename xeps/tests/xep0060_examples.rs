@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 use xeps::pubsub::{Config, PubSub};
-use xeps::testing::Hosted;
+use xeps::store::{Batch, Store};
+use xeps::testing::{Hosted, now_or_never};
 
 const SERVICE: &str = "pubsub.example.org";
 const NS: &str = "http://jabber.org/protocol/pubsub";
@@ -447,4 +448,79 @@ fn nothing_lives_at_other_addresses_of_the_service() {
     ));
     assert_eq!(line(&sent[0]), "error cancel item-not-found");
     assert_eq!(service.awake(), 0);
+}
+
+#[test]
+fn a_removal_that_was_cut_short_leaves_no_node_and_makes_room_for_a_new_one() {
+    let mut service = with_node("access_model=open");
+    for number in 0..600 {
+        let who = format!("reader{number}@example.net");
+        asks(&mut service, &format!("{who}/x"), "set", "", &subscribe(&who));
+    }
+    let at = wire::jid::BareJid::parse(SERVICE).unwrap();
+    let rules = xeps::pubsub::Rules::service(&Config::default());
+    let load = |service: &Hosted| {
+        now_or_never(xeps::pubsub::node::Node::load(&service.store, &at, "princely_musings", &rules)).unwrap()
+    };
+    let mut batch = Batch::new();
+    load(&service).expect("there is a node").bury(&mut batch);
+    now_or_never(service.store.commit(batch)).unwrap();
+
+    let retrieved = asks(&mut service, FRANCISCO, "get", "", "<items node='princely_musings'/>");
+    assert_eq!(retrieved, ["error cancel item-not-found"]);
+    let items = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
+    let all = service.receives(&format!("<iq type='get' from='{HAMLET}' to='{SERVICE}' id='1'>{items}</iq>"));
+    assert!(!all[0].contains("princely_musings"), "{all:?}");
+
+    assert_eq!(asks(&mut service, HAMLET, "set", "", "<create node='princely_musings'/>"), ["result"]);
+    let told = asks(&mut service, HAMLET, "set", "", &publish("news"));
+    assert_eq!(told, ["result"], "nobody has subscribed to the new one: {told:?}");
+    let own = raw(&mut service, "reader7@example.net/x", "get", "", "<subscriptions/>").remove(0);
+    assert!(!own.contains("princely_musings"), "{own}");
+}
+
+#[test]
+fn all_subscribers_of_a_node_hear_of_its_end_and_nothing_of_it_is_left() {
+    let mut service = with_node("access_model=open");
+    for number in 0..2300 {
+        let who = format!("reader{number}@example.net");
+        asks(&mut service, &format!("{who}/x"), "set", "", &subscribe(&who));
+    }
+    asks(&mut service, HAMLET, "set", "", &publish("news"));
+    let told = asks(&mut service, HAMLET, "set", "#owner", "<delete node='princely_musings'/>");
+    assert_eq!(told.len(), 2301);
+    assert_eq!(told[0], "result", "the answer goes first");
+    assert_eq!(service.awake(), 0);
+    for kind in ["pubsub", "pubsub-subscriptions", "pubsub-affiliations"] {
+        let left = now_or_never(service.store.list(SERVICE, kind, None, 10)).unwrap();
+        assert!(left.is_empty(), "{kind}: {left:?}");
+    }
+}
+
+#[test]
+fn section_12_8_words_come_with_atom_for_those_who_want_them() {
+    let mut service = with_node("access_model=open type=http://www.w3.org/2005/Atom");
+    let options = |field: &str, value: &str| {
+        let field = format!("<field var='pubsub#{field}'><value>{value}</value></field>");
+        format!(
+            "<options node='princely_musings' jid='francisco@example.net'><x xmlns='jabber:x:data' type='submit'>{field}</x></options>"
+        )
+    };
+    for who in ["francisco@example.net", "bernardo@example.net"] {
+        asks(&mut service, &format!("{who}/x"), "set", "", &subscribe(who));
+    }
+    let default = raw(&mut service, FRANCISCO, "get", "", "<default node='princely_musings'/>").remove(0);
+    assert!(default.contains("pubsub#include_body"), "{default}");
+    assert_eq!(asks(&mut service, FRANCISCO, "set", "", &options("include_body", "1")), ["result"]);
+    let sent = raw(&mut service, HAMLET, "set", "", &publish("news"));
+    let body = |who: &str| sent.iter().find(|stanza| stanza.contains(&format!("to='{who}'"))).unwrap();
+    assert!(body("francisco@example.net").contains("<body>Soliloquy</body>"), "{sent:?}");
+    assert!(!body("bernardo@example.net").contains("<body>"), "{sent:?}");
+
+    let presence = asks(&mut service, FRANCISCO, "set", "", &options("expire", "presence"));
+    assert_eq!(presence, ["error modify bad-request invalid-options"], "nobody's presence is known here");
+    assert_eq!(asks(&mut service, FRANCISCO, "set", "", &options("digest", "1")), ["result"]);
+    let shown =
+        raw(&mut service, FRANCISCO, "get", "", "<options node='princely_musings' jid='francisco@example.net'/>");
+    assert!(!shown[0].contains("digest"), "what is not done is not shown: {shown:?}");
 }

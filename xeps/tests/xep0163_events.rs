@@ -92,6 +92,31 @@ fn interested_devices_and_contacts_are_told_the_others_are_not() {
 }
 
 #[test]
+fn occupants_of_a_room_are_nobodys_clients() {
+    let mut world = verona();
+    world.sends_presence(BALCONY, &presence("", &[TUNE]));
+    assert!(answers(&mut world, BALCONY, &[TUNE]));
+    publish(&mut world, BALCONY, TUNE, "first");
+    let open = world.asks(
+        BALCONY,
+        &format!(
+            "<iq type='set' id='c'><pubsub xmlns='{NS}#owner'><configure node='{TUNE}'><x xmlns='jabber:x:data' type='submit'>
+             <field var='pubsub#access_model'><value>open</value></field></x></configure></pubsub></iq>"
+        ),
+    );
+    assert!(open.contains("type='result'"), "{open}");
+    let stranger = presence("from='tybalt@example.net/x' to='juliet@example.org'", &[TUNE]);
+    world.presence_comes(&stranger);
+    let occupant = stranger.replace("tybalt@example.net/x", "coven@muc.example.net/tybalt");
+    let x =
+        "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/></x></presence>";
+    world.presence_comes(&occupant.replace("</presence>", x));
+    world.acts();
+    publish(&mut world, BALCONY, TUNE, "second");
+    assert_eq!(events(&mut world), [format!("{BALCONY} second"), "tybalt@example.net/x second".to_owned()]);
+}
+
+#[test]
 fn what_was_published_before_the_answer_came_is_the_last_item() {
     let mut world = verona();
     publish(&mut world, BALCONY, TUNE, "first");
@@ -237,4 +262,33 @@ fn bookmarks_of_three_generations_are_the_same() {
         &items("urn:xmpp:bookmarks:1").replace("<iq ", "<iq to='juliet@example.org' "),
     );
     assert!(refused.contains("closed-node"), "{refused}");
+}
+
+#[test]
+fn many_who_follow_an_account_are_told_page_by_page_and_once() {
+    let mut world = verona();
+    let node = "urn:xmpp:microblog:0";
+    let options = "<publish-options><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/pubsub#publish-options</value></field><field var='pubsub#access_model'><value>open</value></field></x></publish-options>";
+    let publish = |id: &str| {
+        let item = format!("<item id='{id}'><entry xmlns='http://www.w3.org/2005/Atom'/></item>");
+        format!(
+            "<iq type='set' id='1'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='{node}'>{item}</publish>{options}</pubsub></iq>"
+        )
+    };
+    world.asks(BALCONY, &publish("first"));
+    for number in 0..2500 {
+        let who = format!("reader{number}@example.com");
+        let subscribe = format!("<subscribe node='{node}' jid='{who}'/>");
+        let answer = world.asks(&format!("{who}/x"), &format!("<iq type='set' id='s' to='juliet@example.org'><pubsub xmlns='http://jabber.org/protocol/pubsub'>{subscribe}</pubsub></iq>"));
+        assert!(answer.contains("type='result'"), "{answer}");
+    }
+    world.acts();
+    world.asks(BALCONY, &publish("second"));
+    let acts = world.acts();
+    let pages: Vec<usize> = acts
+        .split(|act| act.ends_with("goes on"))
+        .map(|page| page.iter().filter(|act| act.contains("second")).count())
+        .collect();
+    assert_eq!(pages.iter().sum::<usize>(), 2500, "{pages:?}");
+    assert!(pages.iter().all(|page| *page <= 1000), "{pages:?}");
 }

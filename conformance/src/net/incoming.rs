@@ -3,7 +3,7 @@
 use super::answers::automatic_reply;
 use super::log::Direction;
 use super::session::{FRAMING, Session};
-use crate::play::Stage;
+use crate::play::{Role, Stage};
 use crate::xml::{BOSH, CLIENT, Element, Event, Node, STREAM, STREAMS, XBOSH, write_element, write_start_tag};
 use std::future::pending;
 use std::io;
@@ -126,7 +126,7 @@ impl Session {
         if element.is(STREAM, "features") {
             self.features = Some(element.clone());
         }
-        if element.is(SM, "resumed") {
+        if element.is(SM, "resumed") && self.role == Role::Client {
             self.stage = Stage::Available;
         }
         self.managed |= element.is(SM, "enabled") || element.is(SM, "resumed");

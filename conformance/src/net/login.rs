@@ -81,7 +81,8 @@ impl Session {
         self.open().await?;
         let wanted = match self.role {
             Role::Client => self.target.security == Security::Starttls && self.carrier == Carrier::Tcp,
-            // Servers encrypt whenever they can.
+            // Servers encrypt whenever they can, unless the run is without TLS.
+            _ if self.target.security == Security::None => false,
             _ => self.features.as_ref().is_some_and(|features| features.get(TLS, "starttls").is_some()),
         };
         if wanted && !self.is_tls() {
@@ -131,6 +132,9 @@ impl Session {
         // What a failed attempt before this one left behind is not an answer to it.
         self.inbox.retain(|item| !matches!(item, Received::Element(element) if element.ns == SASL));
         let offered = self.mechanisms();
+        if login.mechanism.as_deref() == Some("EXTERNAL") {
+            return self.authenticate_externally().await;
+        }
         let mechanism = match &login.mechanism {
             Some(mechanism) => mechanism.clone(),
             None => ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
@@ -188,6 +192,26 @@ impl Session {
                     return Err(what);
                 }
             }
+        }
+    }
+
+    /// By the certificate that was shown, as who the stream header says (XEP-0178 section 3).
+    async fn authenticate_externally(&mut self) -> Result<(), String> {
+        self.send(&Element::new(SASL, "auth").with("mechanism", "EXTERNAL").text_child("=")).await?;
+        let deadline = self.deadline();
+        match self.take(deadline, |element| element.ns == SASL).await {
+            Some(success) if success.name == "success" => {
+                self.stage = Stage::Authenticated;
+                self.restart_stream();
+                Ok(())
+            }
+            Some(other) => {
+                let condition = other.elements().next().map_or("no condition", |e| e.name.as_str()).to_owned();
+                let what = format!("authentication: <{}/> ({condition})", other.name);
+                self.inbox.push(Received::Element(other));
+                Err(what)
+            }
+            None => Err(self.why("authentication: no answer")),
         }
     }
 

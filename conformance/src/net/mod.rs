@@ -1,6 +1,7 @@
 //! The suite's raw XMPP client: it sends what it is told, reads what comes, and knows just enough to log in.
 
 mod answers;
+mod authority;
 mod bosh;
 mod guest;
 pub mod http;
@@ -15,6 +16,7 @@ mod tls;
 mod transport;
 mod websocket;
 
+pub use authority::Authority;
 pub use incoming::{Closed, Received};
 pub use log::{Direction, Log, LogEntry};
 pub use login::Login;

@@ -1,14 +1,16 @@
 //! The suite as other servers: a listener that takes the connections of the server under test, and the domains it does
 //! so for, each lent to one play at a time (RFC 6120 section 4, XEP-0220).
 
+use super::authority::{Authority, Shown, self_signed};
 use super::guest;
 use super::log::Log;
 use super::tls::server_config;
-use crate::play::Verdict;
+use crate::play::{Verdict, Worth};
 use crate::xml::Element;
 use rustls::ServerConfig;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -23,6 +25,12 @@ pub struct RemoteAccess {
     /// Where the server under test finds the domains.
     pub listen: SocketAddr,
     pub domains: Vec<String>,
+    /// The port of the server under test for other servers where TLS begins with the first byte.
+    pub direct_tls_port: Option<u16>,
+    /// A PEM file with certificate and key of an authority that the server under test trusts.
+    pub authority: Option<PathBuf>,
+    /// Further domains that the server under test finds in a way of their own, by the name of that way.
+    pub ways: BTreeMap<String, Vec<String>>,
 }
 
 /// All domains, free and lent.
@@ -30,6 +38,9 @@ pub struct Remotes {
     free: Mutex<VecDeque<String>>,
     gate: Semaphore,
     lent: Arc<Lent>,
+    authority: Option<Arc<Authority>>,
+    /// Free domains of each way.
+    ways: Mutex<BTreeMap<String, VecDeque<String>>>,
 }
 
 /// The houses by their domains.
@@ -38,7 +49,8 @@ pub type Lent = Mutex<BTreeMap<String, Arc<House>>>;
 impl Remotes {
     /// No domains at all.
     pub fn none() -> Remotes {
-        Remotes { free: Mutex::default(), gate: Semaphore::new(0), lent: Arc::default() }
+        let (free, lent, ways) = Default::default();
+        Remotes { free, gate: Semaphore::new(0), lent, authority: None, ways }
     }
 
     /// Listens, until the runtime ends.
@@ -50,7 +62,8 @@ impl Remotes {
 
     /// As [`Remotes::open`], with a listener that is there already.
     pub fn at(listener: TcpListener, access: &RemoteAccess) -> Result<Remotes, String> {
-        let config = server_config(&access.domains)?;
+        let config = server_config(self_signed(&access.domains)?)?;
+        let authority = access.authority.as_deref().map(Authority::from_file).transpose()?.map(Arc::new);
         let lent: Arc<Lent> = Arc::default();
         let known = lent.clone();
         tokio::spawn(async move {
@@ -59,7 +72,9 @@ impl Remotes {
             }
         });
         let free = Mutex::new(access.domains.iter().cloned().collect());
-        Ok(Remotes { free, gate: Semaphore::new(access.domains.len()), lent })
+        let ways = access.ways.iter().map(|(way, domains)| (way.clone(), domains.iter().cloned().collect()));
+        let ways = Mutex::new(ways.collect());
+        Ok(Remotes { free, gate: Semaphore::new(access.domains.len()), lent, authority, ways })
     }
 
     /// Waits for so many free domains, those first that were not used for the longest time; empty when the run has fewer.
@@ -72,15 +87,36 @@ impl Remotes {
         permits.forget();
         let mut free = locked(&self.free);
         let houses: Vec<_> =
-            names.iter().filter_map(|name| Some(Arc::new(House::new(name, &free.pop_front()?, log.clone())))).collect();
+            names.iter().filter_map(|name| Some(Arc::new(self.house(name, &free.pop_front()?, log.clone())))).collect();
         locked(&self.lent).extend(houses.iter().map(|house| (house.domain.clone(), house.clone())));
         houses
+    }
+
+    /// Waits for a free domain that is found in that way. None: the run has no such domains.
+    pub async fn borrow_by(&self, way: &str, name: &str, log: &Log) -> Option<Arc<House>> {
+        loop {
+            if let Some(domain) = locked(&self.ways).get_mut(way)?.pop_front() {
+                let house = House { way: Some(way.to_owned()), ..self.house(name, &domain, log.clone()) };
+                let house = Arc::new(house);
+                locked(&self.lent).insert(domain, house.clone());
+                return Some(house);
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn house(&self, name: &str, domain: &str, log: Log) -> House {
+        House { authority: self.authority.clone(), ..House::new(name, domain, log) }
     }
 
     /// Ends what the server under test has with a domain, and makes it free.
     pub async fn give_back(&self, house: &House) {
         house.close().await;
         locked(&self.lent).remove(&house.domain);
+        if let Some(way) = &house.way {
+            locked(&self.ways).entry(way.clone()).or_default().push_back(house.domain.clone());
+            return;
+        }
         locked(&self.free).push_back(house.domain.clone());
         self.gate.add_permits(1);
     }
@@ -91,6 +127,8 @@ pub enum Words {
     Element(Element),
     /// The end of the stream, then of the connection.
     End,
+    /// The end of the connection, without a word.
+    HangUp,
 }
 
 /// A connection of the server under test, seen from the house.
@@ -106,6 +144,8 @@ pub struct House {
     /// The actor whose domain it is.
     pub name: String,
     pub log: Log,
+    authority: Option<Arc<Authority>>,
+    way: Option<String>,
     state: Mutex<State>,
 }
 
@@ -121,6 +161,19 @@ struct State {
     keys: Vec<(String, String)>,
     on_result: Verdict,
     on_verify: Verdict,
+    /// The stream features where the connection is as secure as it will be, if others than dialback.
+    offers: Option<Vec<Element>>,
+    /// The certificate that the server under test last showed.
+    certificate: Vec<u8>,
+    /// The name and the protocol (ALPN) that it asked for where TLS began with the first byte.
+    hello: Hello,
+}
+
+/// What a client says when TLS begins; empty if it does not.
+#[derive(Clone, Default)]
+pub struct Hello {
+    pub name: String,
+    pub protocol: String,
 }
 
 impl House {
@@ -135,8 +188,12 @@ impl House {
             keys: Vec::new(),
             on_result: Verdict::Honestly,
             on_verify: Verdict::Honestly,
+            offers: None,
+            certificate: Vec::new(),
+            hello: Hello::default(),
         };
-        House { domain: domain.to_owned(), name: name.to_owned(), log, state: Mutex::new(state) }
+        let (domain, name) = (domain.to_owned(), name.to_owned());
+        House { domain, name, log, authority: None, way: None, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -154,6 +211,52 @@ impl House {
         match element {
             "result" => state.on_result = verdict,
             _ => state.on_verify = verdict,
+        }
+    }
+
+    /// Makes a certificate for these domains.
+    pub fn certificate_for(&self, domains: &[String], worth: Worth) -> Result<Shown, String> {
+        self.authority.as_ref().ok_or("no authority was given")?.issue(domains, worth)
+    }
+
+    /// What the server under test showed in a handshake; empty if nothing.
+    pub fn see(&self, certificate: &[u8]) {
+        self.state().certificate = certificate.to_vec();
+    }
+
+    /// The server under test has begun with TLS.
+    pub fn greet(&self, hello: &Hello) {
+        self.state().hello = hello.clone();
+    }
+
+    pub fn hello(&self) -> Hello {
+        self.state().hello.clone()
+    }
+
+    pub fn seen(&self) -> Vec<u8> {
+        self.state().certificate.clone()
+    }
+
+    /// The stream features from now on.
+    pub fn offer(&self, features: Vec<Element>) {
+        self.state().offers = Some(features);
+    }
+
+    pub fn offers(&self) -> Option<Vec<Element>> {
+        self.state().offers.clone()
+    }
+
+    /// Says something over the connection that the server under test opened last.
+    pub fn send_back(&self, element: Element) -> Result<(), String> {
+        let state = self.state();
+        let (_, guest) = state.guests.last_key_value().ok_or("the server has no connection to it")?;
+        guest.words.send(Words::Element(element)).map_err(|_| "the server's connection has ended".to_owned())
+    }
+
+    /// Closes the connections of the server under test without a word.
+    pub fn hang_up(&self) {
+        for guest in self.state().guests.values() {
+            let _ = guest.words.send(Words::HangUp);
         }
     }
 

@@ -1,14 +1,17 @@
 //! One connection: how it is opened, secured and ended, and what is sent over it. What comes is in `incoming`.
 
+use super::authority::Shown;
 use super::bosh::{Bosh, Payload};
 use super::incoming::{Closed, Received};
 use super::log::{Direction, Log};
 use super::remote::House;
+use super::tls::refined;
 use super::transport::Transport;
 use super::websocket::WebSocket;
 use super::{Account, Security, Target};
 use crate::play::{Carrier, Role, Stage};
 use crate::xml::{CLIENT, COMPONENT, DIALBACK, Element, Reader, SERVER, STREAM, write_element, write_start_tag};
+use rustls::ClientConfig;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -54,6 +57,8 @@ pub struct Session {
     pub(super) answers: Vec<Element>,
     pub(super) transport: Option<Transport>,
     pub(super) reader: Reader,
+    /// How it secures connections; as the run does if it shows no certificate.
+    tls: Arc<ClientConfig>,
     is_tls: bool,
     pub(super) barriers: usize,
 }
@@ -62,6 +67,7 @@ impl Session {
     pub fn new(name: &str, target: Arc<Target>, account: Account, resource: &str, log: Log) -> Session {
         Session {
             name: name.to_owned(),
+            tls: target.tls.clone(),
             target,
             account,
             resource: resource.to_owned(),
@@ -167,13 +173,30 @@ impl Session {
         if direct_tls { self.start_tls().await } else { Ok(()) }
     }
 
+    /// Shows a certificate in its handshakes from now on.
+    pub fn show(&mut self, shown: Shown) -> Result<(), String> {
+        self.tls = refined(&self.tls, Some(shown), None)?;
+        Ok(())
+    }
+
+    /// Opens a connection that is under TLS from the first byte (XEP-0368).
+    pub async fn dial_directly(&mut self) -> Result<(), String> {
+        if self.role == Role::Client {
+            let port = self.target.direct_tls_port.unwrap_or(self.target.port);
+            return self.dial_port(port, true).await;
+        }
+        let port = self.target.remote.as_ref().and_then(|remote| remote.direct_tls_port);
+        self.tls = refined(&self.tls, None, Some("xmpp-server"))?;
+        self.dial_port(port.ok_or("no port for servers under TLS was given")?, true).await
+    }
+
     /// The TLS handshake; a new stream follows.
     pub async fn start_tls(&mut self) -> Result<(), String> {
         if !self.reader.pending().is_empty() {
             return Err("the server sent data behind <proceed/>".to_owned());
         }
         let transport = self.transport.take().ok_or("not connected")?;
-        let securing = transport.secure(&self.target.tls, &self.target.domain);
+        let securing = transport.secure(&self.tls, &self.target.domain);
         let limit = self.target.patience();
         let secured = timeout(limit, securing).await.map_err(|_| "the TLS handshake took too long".to_owned())?;
         self.transport = Some(secured.map_err(|error| format!("TLS handshake: {error}"))?);

@@ -1,12 +1,16 @@
 //! TLS: as a client, accepting any certificate or those signed by a given authority; as another server, with a
-//! certificate made for the run. And what binds a login to a TLS connection (RFC 5929, RFC 9266).
+//! certificate made for the run, or, where it connects, one that a play shows. And what binds a login to a TLS connection (RFC 5929, RFC 9266).
 
+use super::authority::Shown;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
+    ClientConfig, ClientConnection, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
+    SignatureScheme,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,17 +44,39 @@ pub fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, String> {
     Ok(Arc::new(config.with_no_client_auth()))
 }
 
-/// A self-signed certificate for these domains, for the suite as other servers.
-pub fn server_config(domains: &[String]) -> Result<Arc<ServerConfig>, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("a certificate for other servers: {error}");
-    let made = rcgen::generate_simple_self_signed(domains.to_vec()).map_err(|error| failed(&error))?;
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+/// How another server meets clients: it shows this certificate, and asks for theirs without looking at what it is worth.
+pub fn server_config(shown: Shown) -> Result<Arc<ServerConfig>, String> {
+    let failed = |error: Error| format!("TLS of other servers: {error}");
+    let provider = Arc::new(ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| failed(&error))?
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .map_err(|error| failed(&error))?;
+        .map_err(failed)?
+        .with_client_cert_verifier(Arc::new(AnyCertificate(provider)))
+        .with_single_cert(shown.chain, shown.key)
+        .map_err(failed)?;
+    Ok(Arc::new(config))
+}
+
+/// The same where TLS begins with the first byte: the protocol is named if the client names some (XEP-0368).
+pub fn direct(config: &Arc<ServerConfig>) -> Arc<ServerConfig> {
+    let mut config = ServerConfig::clone(config);
+    config.alpn_protocols = vec![b"xmpp-server".to_vec()];
+    Arc::new(config)
+}
+
+/// The same as a client, with a certificate to show, or with a protocol to name (ALPN).
+pub fn refined(
+    config: &Arc<ClientConfig>,
+    shown: Option<Shown>,
+    protocol: Option<&str>,
+) -> Result<Arc<ClientConfig>, String> {
+    let mut config = ClientConfig::clone(config);
+    if let Some(Shown { chain, key }) = shown {
+        let certified = CertifiedKey::from_der(chain, key, &ring::default_provider());
+        let certified = certified.map_err(|error| format!("a certificate to show: {error}"))?;
+        config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified));
+    }
+    config.alpn_protocols = protocol.into_iter().map(|name| name.as_bytes().to_vec()).collect();
     Ok(Arc::new(config))
 }
 
@@ -123,5 +149,46 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+impl ClientCertVerifier for AnyCertificate {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        ServerCertVerifier::verify_tls12_signature(self, message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        ServerCertVerifier::verify_tls13_signature(self, message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ServerCertVerifier::supported_verify_schemes(self)
     }
 }

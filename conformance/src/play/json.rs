@@ -1,5 +1,6 @@
 //! What a JSON text must contain: objects at least these members, arrays at least these elements in whatever order, strings
-//! as the attributes of a [`super::Pattern`] (with templates and matchers), everything else exactly this.
+//! as the attributes of a [`super::Pattern`] (with templates and matchers), everything else exactly this. A matcher of numbers
+//! stands for a number, not for a string with digits.
 
 use super::pattern::Value;
 use super::template::Scope;
@@ -50,7 +51,14 @@ fn strings(json: &Json) -> Vec<&str> {
 
 fn compare(wanted: &Json, got: &Json, scope: &Scope, saved: &mut Vec<(String, String)>) -> Result<(), String> {
     match (wanted, got) {
-        (Json::String(wanted), Json::String(got)) => Value::parse(wanted)?.check(Some(got), scope, saved),
+        (Json::String(wanted), got @ (Json::String(_) | Json::Number(_))) => {
+            let value = Value::parse(wanted)?;
+            let text = got.as_str().map_or_else(|| got.to_string(), str::to_owned);
+            match got.is_number() == matches!(value, Value::Number(..)) {
+                true => value.check(Some(&text), scope, saved),
+                false => Err(format!("{got} instead of {wanted}")),
+            }
+        }
         (Json::Array(wanted), Json::Array(got)) => wanted.iter().try_for_each(|wanted| {
             let fits = |got: &Json| {
                 let mut kept = Vec::new();
@@ -87,7 +95,7 @@ mod tests {
     fn more_than_what_is_written_may_be_there() {
         let saved = matches(r#"{"links":[{"rel":"b","href":"{save x: starts wss:}"}]}"#);
         assert_eq!(saved, Ok(vec![("x".to_owned(), "wss://two".to_owned())]));
-        assert!(matches(r#"{"n":1}"#).is_ok());
+        assert!(matches(r#"{"n":1}"#).is_ok() && matches(r#"{"n":"{number 1..2}"}"#).is_ok());
     }
 
     #[test]
@@ -95,6 +103,8 @@ mod tests {
         assert_eq!(matches(r#"{"m":1}"#), Err("no member \"m\"".to_owned()));
         assert_eq!(matches(r#"{"n":2}"#), Err("\"n\": 1 instead of 2".to_owned()));
         assert!(matches(r#"{"links":[{"rel":"a","href":"wss://two"}]}"#).is_err());
+        assert!(matches(r#"{"n":"{number 2..}"}"#).is_err() && matches(r#"{"n":"1"}"#).is_err());
+        assert!(JsonPattern::parse(r#"{"n":"{number}"}"#).unwrap().matches(r#"{"n":"1"}"#, &Scope::new("x")).is_err());
         assert!(matches("{").is_err() && matches(r#"{"a":"${"}"#).is_err());
     }
 }

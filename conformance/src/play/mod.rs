@@ -117,6 +117,8 @@ pub struct Requirement {
     pub title: String,
     /// The requirement in the words of the specification.
     pub says: String,
+    /// The numbers of the specification's examples that the play shows.
+    pub examples: Vec<u16>,
     pub needs: Vec<Need>,
     pub cast: Vec<Actor>,
     /// Pairs of accounts that are subscribed to each other before the play begins.
@@ -212,6 +214,28 @@ impl Verdict {
     ];
 }
 
+/// What a certificate of another server is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worth {
+    /// Issued by the authority that the server under test trusts.
+    Good,
+    /// By the same, a while ago.
+    Expired,
+    /// By an authority that nobody knows.
+    Strange,
+    SelfSigned,
+}
+
+impl Worth {
+    /// As they stand in `shows ... certificate`.
+    pub const ALL: [(Worth, &'static str); 4] = [
+        (Worth::Good, "a certificate"),
+        (Worth::Expired, "an expired certificate"),
+        (Worth::Strange, "a strange certificate"),
+        (Worth::SelfSigned, "a self-signed certificate"),
+    ];
+}
+
 /// A session, a stream or merely an address that takes part in a play.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
@@ -224,6 +248,8 @@ pub struct Actor {
     pub priority: Option<i8>,
     pub role: Role,
     pub carrier: Carrier,
+    /// The way in which the server under test finds another server, if that is not the usual one.
+    pub way: Option<String>,
 }
 
 impl Actor {
@@ -334,10 +360,12 @@ pub enum RunOption {
     Bosh,
     Web,
     Remote,
+    Authority,
+    RemoteDirectTls,
 }
 
 impl RunOption {
-    pub const ALL: [(RunOption, &'static str); 10] = [
+    pub const ALL: [(RunOption, &'static str); 12] = [
         (RunOption::Starttls, "starttls"),
         (RunOption::DirectTls, "direct-tls"),
         (RunOption::Plaintext, "plaintext"),
@@ -348,5 +376,7 @@ impl RunOption {
         (RunOption::Bosh, "bosh"),
         (RunOption::Web, "web"),
         (RunOption::Remote, "remote"),
+        (RunOption::Authority, "authority"),
+        (RunOption::RemoteDirectTls, "remote-direct-tls"),
     ];
 }

@@ -7,7 +7,8 @@ use super::{Actor, Carrier, Condition, Fault, Level, Need, Place, Requirement, R
 use std::sync::Arc;
 
 const HEAD_KEYS: [&str; 3] = ["specification", "version", "title"];
-const KEYS: [&str; 9] = ["section", "level", "title", "says", "needs", "cast", "friends", "table", "alone"];
+const KEYS: [&str; 10] =
+    ["section", "examples", "level", "title", "says", "needs", "cast", "friends", "table", "alone"];
 /// Variables every play has besides those of its cast.
 const BUILT_IN: &[&str] =
     &["domain", "host", "port", "muc", "pubsub", "upload", "proxy", "component", "admin", "websocket", "bosh", "web"];
@@ -100,6 +101,7 @@ fn requirement(
         level: Level::Must,
         title: String::new(),
         says: String::new(),
+        examples: Vec::new(),
         needs: Vec::new(),
         cast: Vec::new(),
         friends: Vec::new(),
@@ -130,6 +132,7 @@ fn requirement(
             }
             "title" => found.title = value,
             "says" => found.says = value,
+            "examples" => found.examples = examples(&value).map_err(|what| line.fault(11, what))?,
             "needs" => found.needs.push(need(&value).map_err(|what| line.fault(8, what))?),
             "cast" => found.cast.extend(cast(&value).map_err(|what| line.fault(7, what))?),
             "friends" => match value.split_once(" and ") {
@@ -161,11 +164,24 @@ fn requirement(
     Ok(found)
 }
 
+/// `25, 27-29`
+fn examples(text: &str) -> Result<Vec<u16>, String> {
+    let number = |text: &str| text.trim().parse::<u16>().map_err(|_| format!("'{text}' is no number of an example"));
+    let mut found = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        found.extend(number(first)?..=number(last)?);
+    }
+    Ok(found)
+}
+
 fn steps(lines: &[Line], cast: &[Actor]) -> Result<Vec<step::Step>, Fault> {
     let mut known: Vec<String> = BUILT_IN.iter().map(|name| (*name).to_owned()).collect();
     for actor in cast {
         known.extend([actor.name.clone(), actor.account.clone()]);
-        for part in ["user", "password", "full", "resource", "stream", "exporter", "endpoint"] {
+        for part in
+            ["user", "password", "full", "resource", "stream", "certificate", "name", "alpn", "exporter", "endpoint"]
+        {
             known.extend([format!("{}.{part}", actor.name), format!("{}.{part}", actor.account)]);
         }
     }
@@ -271,6 +287,7 @@ fn cast(text: &str) -> Result<Vec<Actor>, String> {
                 priority: None,
                 role: Role::Client,
                 carrier: Carrier::Tcp,
+                way: None,
             };
             while let Some(word) = words.next() {
                 if word == "priority" {
@@ -282,6 +299,8 @@ fn cast(text: &str) -> Result<Vec<Actor>, String> {
                     actor.carrier = Carrier::Bosh;
                 } else if word == "remote" {
                     actor.role = Role::Remote;
+                } else if word == "by" {
+                    actor.way = Some(words.next().ok_or("'by' needs a way")?.to_owned());
                 } else if word == "outgoing" {
                     actor.role = Role::Outgoing;
                     actor.stage = Stage::Secured;

@@ -48,6 +48,8 @@ pub enum Value {
     DateTime,
     /// `{number}` or `{number 0..127}`.
     Number(i64, i64),
+    /// So many hexadecimal digits.
+    Hex(usize),
     Starts(Template),
     Ends(Template),
     Contains(Template),
@@ -286,6 +288,10 @@ impl Value {
                 let bounds = range.split_once("..").and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
                 bounds.map(|(from, to)| Value::Number(from, to)).ok_or_else(|| format!("'{range}' is not a range a..b"))
             }
+            ("hex", count) => {
+                let count = count.parse().map(Value::Hex);
+                count.map_err(|_| "{hex} needs the number of digits".to_owned())
+            }
             ("save", name) => match name.split_once(": ") {
                 Some((name, inner)) => Ok(Value::Save(name.to_owned(), Box::new(Value::matcher(inner)?))),
                 None if !name.is_empty() => Ok(Value::Save(name.to_owned(), Box::new(Value::Some))),
@@ -319,7 +325,7 @@ impl Value {
                 inner.variables(uses, saves);
             }
             Value::Optional(inner) => inner.variables(uses, saves),
-            Value::Any | Value::Some | Value::None | Value::DateTime | Value::Number(..) => {}
+            Value::Any | Value::Some | Value::None | Value::DateTime | Value::Number(..) | Value::Hex(_) => {}
         }
     }
 
@@ -363,6 +369,10 @@ impl Value {
             Value::Number(from, to) => {
                 let number = got.and_then(|got| got.parse::<i64>().ok());
                 ensure(number.is_some_and(|number| (*from..=*to).contains(&number)), "a number in range".to_owned())
+            }
+            Value::Hex(count) => {
+                let holds = |got: &str| got.len() == *count && got.bytes().all(|byte| byte.is_ascii_hexdigit());
+                ensure(got.is_some_and(holds), format!("{count} hexadecimal digits"))
             }
             Value::Starts(template) => has(&|got, text| got.starts_with(text), template, "what starts with "),
             Value::Ends(template) => has(&|got, text| got.ends_with(text), template, "what ends with "),

@@ -4,7 +4,7 @@ use super::http_step::HttpStep;
 use super::pattern::{Pattern, Value};
 use super::source::{Line, words};
 use super::template::Template;
-use super::{Actor, Fault, Role, Stage, Verdict};
+use super::{Actor, Fault, Role, Stage, Verdict, Worth};
 use crate::xml::{CLIENT, COMPONENT, DIALBACK, Element, Event, PLAY, Reader, SERVER, STREAM};
 use std::time::Duration;
 
@@ -89,6 +89,14 @@ pub enum StepKind {
     DialBack(String),
     /// How another server answers `<db:result/>` or `<db:verify/>` from now on.
     Answers(String, String, Verdict),
+    /// The stream features of another server from now on.
+    Offers(String, Vec<Element>),
+    /// The certificate that is shown from now on, and the names in it.
+    Shows(String, Worth, Vec<Template>),
+    /// Elements over the connection that the server under test opened last.
+    SendBack(String, Vec<Element>),
+    /// The connections of the server under test are closed without a word.
+    HangUp(String),
     Bind(String, Option<Template>),
     CloseStream(String),
     Disconnect(String),
@@ -183,6 +191,9 @@ impl Parser<'_> {
         let kind = match verb {
             "sends" => StepKind::Send(one()?, self.elements(&many)?),
             "sends raw" => StepKind::SendRaw(one()?, self.raw()?),
+            "sends back" => StepKind::SendBack(one()?, self.elements(&many)?),
+            "offers" => StepKind::Offers(one()?, self.elements(&many)?),
+            "hangs up" => StepKind::HangUp(one()?),
             "asks" => match self.elements(&many)?.as_slice() {
                 [iq] if iq.name == "iq" => StepKind::Ask(one()?, iq.clone()),
                 _ => return Err(self.block_fault("one <iq/> is asked")),
@@ -239,6 +250,13 @@ impl Parser<'_> {
                 ("result" | "verify", Some(verdict)) => Ok(StepKind::Answers(actor, name.to_owned(), verdict)),
                 _ => Err(self.line.fault(1, "answers result|verify with valid|invalid|error|nothing|close")),
             };
+        }
+        if let Some((what, names)) = verb.strip_prefix("shows ").and_then(|rest| rest.split_once(" for ")) {
+            let known = Worth::ALL.iter().find(|(_, known)| *known == what);
+            let fault = || self.line.fault(1, "shows a|an expired|a strange|a self-signed certificate for \"name\"");
+            let (worth, _) = known.ok_or_else(fault)?;
+            let names = names.split(" and ").map(|name| self.template(name)).collect::<Result<_, _>>()?;
+            return Ok(StepKind::Shows(actor, *worth, names));
         }
         if verb == "binds" {
             return Ok(StepKind::Bind(actor, None));

@@ -27,7 +27,7 @@ pub struct Run {
     pub accounts: Accounts,
     pub profile: Profile,
     pub components: Components,
-    pub remotes: Remotes,
+    pub remotes: Arc<Remotes>,
     /// Plays at the same time.
     pub parallel: usize,
     /// Names of specifications whose plays go on one after the other.

@@ -142,16 +142,25 @@ impl<'a> Performance<'a> {
     /// Borrows the domains that the cast has as other servers.
     async fn open_houses(&mut self) -> Result<(), String> {
         let others = self.requirement.cast.iter().filter(|actor| actor.role != Role::Client);
-        let names: BTreeSet<&str> = others.map(|actor| actor.account.as_str()).collect();
-        if names.is_empty() {
-            return Ok(());
+        let mut names: BTreeSet<&str> = others.map(|actor| actor.account.as_str()).collect();
+        let count = names.len();
+        let mut houses = Vec::new();
+        for actor in &self.requirement.cast {
+            if let Some(way) = &actor.way
+                && names.remove(actor.account.as_str())
+            {
+                houses.extend(self.run.remotes.borrow_by(way, &actor.account, &self.log).await);
+            }
         }
-        let names: Vec<&str> = names.into_iter().collect();
-        for house in self.run.remotes.borrow(&names, &self.log).await {
+        if !names.is_empty() {
+            let names: Vec<&str> = names.into_iter().collect();
+            houses.extend(self.run.remotes.borrow(&names, &self.log).await);
+        }
+        for house in houses {
             self.scope.set(&house.name, &house.domain);
             self.houses.insert(house.name.clone(), house);
         }
-        if self.houses.len() < names.len() { Err("too few domains of other servers".to_owned()) } else { Ok(()) }
+        if self.houses.len() < count { Err("too few domains of other servers".to_owned()) } else { Ok(()) }
     }
 
     async fn cast_account(&mut self, actor: &Actor) -> Result<(), String> {
@@ -246,6 +255,10 @@ impl<'a> Performance<'a> {
     async fn step(&mut self, step: &Step) -> Result<(), Failure> {
         for (name, house) in &self.houses {
             self.scope.set(&format!("{name}.stream"), &house.stream());
+            self.scope.set(&format!("{name}.certificate"), &BASE64.encode(house.seen()));
+            let hello = house.hello();
+            self.scope.set(&format!("{name}.name"), &hello.name);
+            self.scope.set(&format!("{name}.alpn"), &hello.protocol);
         }
         for (part, kind) in [("exporter", "tls-exporter"), ("endpoint", "tls-server-end-point")] {
             let spoken_of = |name: &str| self.requirement.script.contains(&format!("${{{name}.{part}}}"));
@@ -296,8 +309,7 @@ impl<'a> Performance<'a> {
                 self.renew_address(actor);
             }
             StepKind::DialTls(actor) => {
-                let port = self.run.target.direct_tls_port.unwrap_or(self.run.target.port);
-                self.session(actor)?.dial_port(port, true).await?;
+                self.session(actor)?.dial_directly().await?;
             }
             StepKind::OpenStream(actor) => {
                 let domain = self.run.target.domain.clone();
@@ -319,10 +331,24 @@ impl<'a> Performance<'a> {
                 session.dial_back().await?;
                 session.stage = Stage::Authenticated;
             }
-            StepKind::Answers(actor, element, verdict) => {
-                let house = self.session(actor)?.house.clone();
-                house.ok_or_else(|| format!("'{actor}' is no other server"))?.answer(element, *verdict);
+            StepKind::Answers(actor, element, verdict) => self.house(actor)?.answer(element, *verdict),
+            StepKind::Offers(actor, features) => {
+                let features = features.iter().map(|feature| self.fill_in(feature)).collect::<Result<_, _>>()?;
+                self.house(actor)?.offer(features);
             }
+            StepKind::Shows(actor, worth, names) => {
+                let names: Vec<_> = names.iter().map(|name| name.eval(&self.scope)).collect::<Result<_, _>>()?;
+                let shown = self.house(actor)?.certificate_for(&names, *worth)?;
+                self.session(actor)?.show(shown)?;
+            }
+            StepKind::SendBack(actor, elements) => {
+                for element in elements {
+                    let element = self.fill_in(element)?;
+                    self.house(actor)?.send_back(element)?;
+                }
+                self.last_sent = Instant::now();
+            }
+            StepKind::HangUp(actor) => self.house(actor)?.hang_up(),
             StepKind::Bind(actor, resource) => {
                 let resource = resource.as_ref().map(|r| r.eval(&self.scope)).transpose()?;
                 self.session(actor)?.bind(resource.as_deref()).await?;
@@ -352,6 +378,11 @@ impl<'a> Performance<'a> {
         let Credentials { mechanism, password, binding } = credentials;
         let password = password.as_ref().map(|password| password.eval(&self.scope)).transpose()?;
         Ok(Login { mechanism: mechanism.clone(), password, binding: binding.clone() })
+    }
+
+    fn house(&mut self, name: &str) -> Result<Arc<House>, Failure> {
+        let house = self.session(name)?.house.clone();
+        house.ok_or_else(|| Failure::from(format!("'{name}' is no other server")))
     }
 
     fn actor(&self, name: &str) -> Option<&'a Actor> {

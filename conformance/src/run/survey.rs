@@ -20,6 +20,8 @@ pub struct Profile {
     pub mechanisms: Vec<String>,
     pub software: String,
     pub options: Vec<RunOption>,
+    /// The ways in which other servers can be found besides the usual one.
+    pub ways: Vec<String>,
     /// Why no account could be had, if so.
     pub no_accounts: Option<String>,
 }
@@ -35,7 +37,7 @@ pub struct PlaceInfo {
 
 /// Asks the server.
 pub async fn survey(target: &Arc<Target>, accounts: &Accounts) -> Profile {
-    let mut profile = Profile { options: options(target, accounts), ..Profile::default() };
+    let mut profile = Profile { options: options(target, accounts), ways: ways(target), ..Profile::default() };
     let log = Log::default();
     let account = match accounts.obtain(target, "survey", &log).await {
         Ok(account) => account,
@@ -50,6 +52,10 @@ pub async fn survey(target: &Arc<Target>, accounts: &Accounts) -> Profile {
     }
     accounts.give_back(target, account, Some(session), &log).await;
     profile
+}
+
+fn ways(target: &Target) -> Vec<String> {
+    target.remote.iter().flat_map(|remote| remote.ways.keys().cloned()).collect()
 }
 
 fn options(target: &Target, accounts: &Accounts) -> Vec<RunOption> {
@@ -71,8 +77,10 @@ fn options(target: &Target, accounts: &Accounts) -> Vec<RunOption> {
     if target.web.is_some() {
         options.push(RunOption::Web);
     }
-    if target.remote.is_some() {
+    if let Some(remote) = &target.remote {
         options.push(RunOption::Remote);
+        options.extend(remote.authority.as_ref().map(|_| RunOption::Authority));
+        options.extend(remote.direct_tls_port.map(|_| RunOption::RemoteDirectTls));
     }
     if !target.components.is_empty() {
         options.push(RunOption::Component);
@@ -190,6 +198,10 @@ impl Profile {
         }
         if requirement.cast.iter().any(|actor| actor.role != Role::Client) && lacks(RunOption::Remote) {
             return outcome(Status::Untestable, "needs a domain of another server that leads to the suite".to_owned());
+        }
+        let way = requirement.cast.iter().filter_map(|actor| actor.way.as_ref()).find(|way| !self.ways.contains(way));
+        if let Some(way) = way {
+            return outcome(Status::Untestable, format!("needs a domain of another server by {way}"));
         }
         let wants_account = requirement.cast.iter().any(|actor| requirement.needs_account(&actor.account));
         match &self.no_accounts {

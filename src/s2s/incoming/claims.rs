@@ -39,6 +39,7 @@ impl Incoming<'_> {
             return Err(StreamError::with_text(StreamCondition::InvalidFrom, "that domain is served here"));
         }
         if !self.federation.lists.permit(name.as_str()) {
+            info!(from = %name, "a domain that is not talked to wants to connect");
             return Err(StreamError::with_text(StreamCondition::PolicyViolation, "this server does not talk to you"));
         }
         Ok(name)

@@ -51,7 +51,7 @@ impl Incoming<'_> {
     /// The peer wants to go on with a stream that broke. What was counted there must be on disk before that is told.
     pub(super) async fn resume(&mut self, resume: &Resume) -> Next {
         let taken = self.federation.resumables.take(&self.claimant(), &resume.previd).await;
-        let (Broken { mut suspended, written, carriers, given_up, .. }, ticket) = match taken {
+        let (Broken { mut suspended, written, carriers, .. }, ticket) = match taken {
             Ok(taken) => taken,
             Err(NotTaken::Unknown) => {
                 self.stream.not_managed(Condition::ItemNotFound);
@@ -60,9 +60,7 @@ impl Incoming<'_> {
             // A refusal would make the peer send again what the other connection is still at.
             Err(NotTaken::Held) => return self.fail(StreamCondition::ResourceConstraint),
         };
-        if given_up {
-            suspended.believe(resume.h);
-        } else if let Err(too_high) = suspended.acknowledge(resume.h) {
+        if let Err(too_high) = suspended.acknowledge(resume.h) {
             give_back(self.shared, stanzas(suspended.into_unacknowledged()), &broken()).await;
             return Next::Then(self.stream.fail_too_high(too_high));
         }
@@ -190,7 +188,6 @@ impl Incoming<'_> {
             pairs: std::mem::take(&mut self.proved),
             both_ways: self.stream.is_bidirectional(),
             carriers: std::mem::take(&mut self.carriers),
-            given_up: false,
         };
         ticket.rest(broken, Instant::now())
     }

@@ -22,7 +22,6 @@ fn broken(id: &str, received: u32) -> Broken {
         pairs: pairs(&["b.example"]),
         both_ways: false,
         carriers: Vec::new(),
-        given_up: false,
     }
 }
 
@@ -133,10 +132,10 @@ fn a_peer_that_stays_away_holds_up_nothing_and_may_come_all_the_same() {
     assert_eq!((unknown.len(), lines.len()), (2, 1));
     let peer = Claimant { proved: &pairs(&["b.example"]), both_ways: true };
     assert!(resumables.inherit(&peer).is_empty(), "there is nothing left to inherit");
-    let (broken, ticket) = resumables.try_take(&peer, "1", now).unwrap().ok().unwrap();
-    assert!(broken.given_up && broken.carriers.is_empty());
+    let (mut broken, ticket) = resumables.try_take(&peer, "1", now).unwrap().ok().unwrap();
+    assert!(broken.suspended.acknowledge(1).is_ok() && broken.carriers.is_empty());
     // Another time is not the watcher's any more.
-    let again = ticket.rest(Broken { given_up: false, ..broken }, now + Duration::from_secs(1));
+    let again = ticket.rest(broken, now + Duration::from_secs(1));
     assert!(again.is_none() && resting.release().is_none());
 }
 

@@ -1,10 +1,11 @@
 //! An administrator invites somebody to make an account (XEP-0401 section 5.4).
 
 use super::Command;
-use super::exchange::Fault;
 use super::invite::issue;
 use crate::account::Account;
+use crate::adhoc::Misuse;
 use crate::context::Cx;
+use crate::feature::Halt;
 use crate::form::{Field, Form, FormType};
 use crate::invitation::{Config, Purpose, Wish};
 use async_trait::async_trait;
@@ -44,11 +45,11 @@ impl Command for CreateAccount {
         Some(form)
     }
 
-    async fn run(&self, cx: &mut Cx<'_>, account: &Account, form: Option<&Form>) -> Result<Form, Fault> {
-        let form = form.ok_or(Fault::BadPayload)?;
+    async fn run(&self, cx: &mut Cx<'_>, account: &Account, form: Option<&Form>) -> Result<Form, Halt> {
+        let form = form.ok_or(Misuse::BadPayload)?;
         let username = match form.value("username").filter(|name| !name.is_empty()) {
             Some(name) => {
-                let user = BareJid::from_parts(Some(name), cx.host.domain.as_str()).map_err(|_| Fault::BadPayload)?;
+                let user = BareJid::from_parts(Some(name), cx.host.domain.as_str()).map_err(|_| Misuse::BadPayload)?;
                 user.local().map(str::to_owned)
             }
             None => None,
@@ -56,7 +57,7 @@ impl Command for CreateAccount {
         let befriends = match form.value("roster-subscription") {
             None | Some("" | "0" | "false") => false,
             Some("1" | "true") => true,
-            Some(_) => return Err(Fault::BadPayload),
+            Some(_) => return Err(Misuse::BadPayload.into()),
         };
         let wish = Wish { purpose: Purpose::Account { username }, inviter: Some(account.user.clone()), befriends };
         issue(cx, &self.config, wish).await

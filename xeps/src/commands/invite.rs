@@ -1,9 +1,9 @@
 //! A user invites somebody (XEP-0401 section 5.1): no form, one invitation.
 
 use super::Command;
-use super::exchange::Fault;
 use crate::account::Account;
 use crate::context::Cx;
+use crate::feature::Halt;
 use crate::form::{Field, Form, FormType};
 use crate::invitation::{self, Config, Invitation, NotIssued, Purpose, Wish};
 use async_trait::async_trait;
@@ -37,14 +37,14 @@ impl Command for Invite {
         None
     }
 
-    async fn run(&self, cx: &mut Cx<'_>, account: &Account, _: Option<&Form>) -> Result<Form, Fault> {
+    async fn run(&self, cx: &mut Cx<'_>, account: &Account, _: Option<&Form>) -> Result<Form, Halt> {
         let wish = Wish { purpose: Purpose::Contact, inviter: Some(account.user.clone()), befriends: true };
         issue(cx, &self.config, wish).await
     }
 }
 
 /// Makes an invitation, and shows it once it is on disk.
-pub(super) async fn issue(cx: &mut Cx<'_>, config: &Config, wish: Wish) -> Result<Form, Fault> {
+pub(super) async fn issue(cx: &mut Cx<'_>, config: &Config, wish: Wish) -> Result<Form, Halt> {
     let (domain, now, id) = (cx.host.domain.as_str(), cx.clock.now(), cx.clock.id());
     match invitation::issue(cx.store, domain, wish, config, now, &id).await {
         Ok((invitation, position)) => {

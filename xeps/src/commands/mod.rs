@@ -4,21 +4,19 @@
 //! session of the client remembers which command was begun, and nothing else does.
 
 mod create_account;
-mod exchange;
 mod invite;
 
 use crate::account::{Account, Session};
+use crate::adhoc::{self, Action, Call, Misuse, NS};
 use crate::context::{Cx, Host};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, IqKey, Request, Scope, Xep};
 use crate::form::Form;
-use crate::info::{self, Info};
+use crate::info;
 use crate::invitation;
 use async_trait::async_trait;
-use exchange::{Action, Call, Fault};
 use wire::stanza::Condition;
 use wire::xml::Element;
 
-pub const NS: &str = "http://jabber.org/protocol/commands";
 const ITEMS: &str = "http://jabber.org/protocol/disco#items";
 
 static ABOUT: About = About {
@@ -52,7 +50,7 @@ trait Command: Send + Sync {
     fn form(&self) -> Option<Form>;
 
     /// Does it, with the form that was filled in, and says what has come of it.
-    async fn run(&self, cx: &mut Cx<'_>, account: &Account, form: Option<&Form>) -> Result<Form, Fault>;
+    async fn run(&self, cx: &mut Cx<'_>, account: &Account, form: Option<&Form>) -> Result<Form, Halt>;
 }
 
 /// The commands that a client has begun and not finished, by session id. The oldest gives way.
@@ -77,7 +75,7 @@ impl Commands {
     }
 
     /// Section 4.4 has a word for whatever can be wrong with a call.
-    async fn call(&self, cx: &mut Cx<'_>, account: &mut Account, request: &Request<'_>) -> Result<Element, Fault> {
+    async fn call(&self, cx: &mut Cx<'_>, account: &mut Account, request: &Request<'_>) -> Result<Element, Halt> {
         let call = Call::read(&request.element()?)?;
         let named = self.commands.iter().find(|command| command.node() == call.node).ok_or(Condition::ItemNotFound)?;
         if !named.is_for(account) {
@@ -89,27 +87,30 @@ impl Commands {
         match (&call.session, call.action) {
             (None, Action::Execute) => match named.form() {
                 Some(form) => Ok(call.wants(&begin(cx, session, named.node()), &form)),
-                None => Ok(call.done(&cx.clock.id(), &named.run(cx, account, None).await?)),
+                None => {
+                    let result = named.run(cx, account, None).await?;
+                    Ok(call.done(&cx.clock.id(), Some(result.to_element())))
+                }
             },
-            (None, _) => Err(Fault::BadAction),
+            (None, _) => Err(Misuse::BadAction.into()),
             (Some(id), action) => {
                 let begun = &mut session.states.of::<Begun>().0;
                 let known = begun.iter().position(|(begun, node)| begun == id && *node == call.node);
-                let index = known.ok_or(Fault::BadSession)?;
+                let index = known.ok_or(Misuse::BadSession)?;
                 match action {
                     Action::Cancel => {
                         begun.remove(index);
                         Ok(call.canceled(id))
                     }
                     Action::Execute | Action::Complete => {
-                        let form = call.form.as_ref().ok_or(Fault::BadPayload)?;
+                        let form = call.form.as_ref().ok_or(Misuse::BadPayload)?;
                         let done = named.run(cx, account, Some(form)).await?;
                         if let Some(session) = request.session.and_then(|id| account.session_mut(id)) {
                             session.states.of::<Begun>().0.retain(|(begun, _)| begun != id);
                         }
-                        Ok(call.done(id, &done))
+                        Ok(call.done(id, Some(done.to_element())))
                     }
-                    Action::Prev | Action::Next => Err(Fault::BadAction),
+                    Action::Prev | Action::Next => Err(Misuse::BadAction.into()),
                 }
             }
         }
@@ -135,29 +136,23 @@ impl Feature for Commands {
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
         // Every command is for users of this host.
         let At::Server(Some(account)) = at else { return Err(Condition::Forbidden.into()) };
-        self.call(cx, account, request).await.map(Answer::Result).map_err(Halt::from)
+        self.call(cx, account, request).await.map(Answer::Result)
     }
 
     /// Sections 2.2 and 2.3: the list of commands, and what each of them is.
     fn server_node(&self, host: &Host, account: Option<&Account>, query: &Element) -> Option<Element> {
         let node = query.attr("node")?;
         if node == NS && query.ns() == ITEMS {
-            let item = |command: &dyn Command| {
-                let item = Element::new("item", ITEMS).with_attr("jid", host.domain.as_str());
-                item.with_attr("node", command.node()).with_attr("name", command.name())
-            };
-            let items = account.into_iter().flat_map(|account| self.known_to(account)).map(item);
-            return Some(Element::new("query", ITEMS).with_attr("node", node).with_children(items));
+            let own = account.into_iter().flat_map(|account| self.known_to(account));
+            return Some(adhoc::items(host.domain.as_str(), own.map(|command| (command.node(), command.name()))));
         }
-        let (kind, name) = match node {
-            NS => ("command-list", None),
-            _ => ("command-node", Some(self.known_to(account?).find(|command| command.node() == node)?.name())),
+        let described = match node {
+            NS => adhoc::list_info(),
+            _ => adhoc::info(node, self.known_to(account?).find(|command| command.node() == node)?.name()),
         };
         if query.ns() == ITEMS {
             return Some(Element::new("query", ITEMS).with_attr("node", node));
         }
-        let mut described = Info::default().identity("automation", kind, name);
-        [NS, crate::form::NS].iter().for_each(|feature| described.add_feature(feature));
-        (query.ns() == info::NS).then(|| described.to_element(Some(node)))
+        (query.ns() == info::NS).then_some(described)
     }
 }

@@ -8,6 +8,7 @@ use crate::stanza_id::Ids;
 use crate::store::{Batch, Seq};
 use compact_str::CompactString;
 use std::sync::Arc;
+use std::time::Duration;
 use wire::datetime::Timestamp;
 use wire::jid::Jid;
 use wire::stanza::Stanza;
@@ -34,10 +35,10 @@ pub struct Effects {
 pub enum Step {
     /// Send this; it has both addresses.
     Send(Stanza),
-    /// Send this occupant the history.
-    Replay { to: Jid, wanted: Wanted },
-    /// Answer this request with a page of the archive.
-    Archive { request: Stanza, ask: Ask },
+    /// Send this occupant the history; what is older than `kept` is over.
+    Replay { to: Jid, wanted: Wanted, kept: Option<Duration> },
+    /// Answer this request with a page of the archive; what is older than `kept` is over.
+    Archive { request: Stanza, ask: Ask, kept: Option<Duration> },
     /// Answer this request with the room's vCard.
     Card { request: Stanza },
     /// Have a member who is not here hear what is said.

@@ -1,12 +1,12 @@
 //! The address of the service itself: discovery (XEP-0045 sections 6.1 to 6.3), the search for rooms (XEP-0433) and unique room
 //! names (XEP-0307).
 
-use super::commands::{self, Command};
 use super::creation::Shared;
 use super::ns;
 use super::operators::{self, Task};
 use super::records::{self, PUBLIC, TEMPORARY};
 use super::search::{self, Ask};
+use crate::adhoc::{self, Call};
 use crate::context::Cx;
 use crate::feature::{Halt, Outcome};
 use crate::info::Info;
@@ -132,20 +132,20 @@ impl Resident for Lobby {
         let query = child.element().ok_or(Condition::BadRequest)?;
         let operator = stanza.from.as_ref().is_some_and(|from| operators::is_operator(&self.shared, from));
         let answer = match (child.ns, child.name) {
-            (ns::ITEMS, "query") if get && query.attr("node") == Some(ns::COMMANDS) => {
+            (ns::ITEMS, "query") if get && query.attr("node") == Some(adhoc::NS) => {
                 let own = Task::ALL.into_iter().filter(|_| operator).map(|task| (task.node(), task.name()));
-                Some(commands::items(self.domain.as_str(), own))
+                Some(adhoc::items(self.domain.as_str(), own))
             }
-            (ns::INFO, "query") if get && query.attr("node") == Some(ns::COMMANDS) => Some(commands::list_info()),
+            (ns::INFO, "query") if get && query.attr("node") == Some(adhoc::NS) => Some(adhoc::list_info()),
             (ns::INFO, "query") if get && operator && query.attr("node").and_then(Task::of).is_some() => {
-                query.attr("node").and_then(Task::of).map(|task| commands::info(task.node(), task.name()))
+                query.attr("node").and_then(Task::of).map(|task| adhoc::info(task.node(), task.name()))
             }
-            (ns::COMMANDS, "command") if !get => {
-                let command = Command::parse(&query)?;
+            (adhoc::NS, "command") if !get => {
+                let call = Call::read(&query)?;
                 if !operator {
                     return Err(Condition::Forbidden.into());
                 }
-                Some(operators::run(cx, &self.domain, &command).await?)
+                Some(operators::run(cx, &self.domain, &call).await?)
             }
             (ns::INFO | ns::ITEMS, "query") if get && query.attr("node").is_some() => {
                 return Err(Condition::ItemNotFound.into());

@@ -17,7 +17,6 @@ mod activity;
 mod affiliations;
 mod archive;
 mod changes;
-mod commands;
 mod config;
 mod creation;
 mod effects;
@@ -113,7 +112,7 @@ pub static ABOUT: About = About {
         ns::MODERATE,
         ns::VCARD,
         ns::SEARCH,
-        ns::COMMANDS,
+        crate::adhoc::NS,
     ],
     ..About::NOTHING
 };
@@ -153,11 +152,12 @@ impl Service for Rooms {
         after: Option<&str>,
         now: Timestamp,
     ) -> Result<Option<String>, StoreError> {
-        let Some((local, _)) = store.list(domain.as_str(), records::ROOM, after, 1).await?.pop() else {
+        let Some((local, record)) = store.list(domain.as_str(), records::ROOM, after, 1).await?.pop() else {
             return Ok(None);
         };
         if let Ok(room) = BareJid::from_parts(Some(&local), domain.as_str()) {
-            let expired = retention::expired(now, self.shared.config.archive_expiry);
+            let options = records::decode_room(&record.value)?.options;
+            let expired = retention::expired(now, retention::span(self.shared.config.archive_expiry, &options));
             retention::enforce(store, records::archive(&room), expired).await?;
         }
         Ok(Some(local))

@@ -49,7 +49,6 @@ pub const SEARCH: &str = "urn:xmpp:channel-search:0:search";
 pub const SEARCH_FORM: &str = "urn:xmpp:channel-search:0:search-params";
 pub const SEARCH_ERROR: &str = "urn:xmpp:channel-search:0:error";
 /// XEP-0050.
-pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
 /// XEP-0308.
 pub const REPLACE: &str = "urn:xmpp:message-correct:0";
 /// XEP-0334.

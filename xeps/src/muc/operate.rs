@@ -1,10 +1,11 @@
 //! What an operator can see and do of rooms, beside the protocol.
 
 use super::affiliations::Affiliate;
-use super::records::{self, AFFILIATION, ROOM};
+use super::options::{Options, Unacceptable};
+use super::records::{self, AFFILIATION, ROOM, RoomRecord};
 use super::standing::Affiliation;
 use super::{ns, options};
-use crate::form::FormType;
+use crate::form::{Form, FormType};
 use crate::store::{Batch, Key, Position, Store, StoreError};
 use wire::jid::BareJid;
 use wire::stanza::{IqType, Stanza};
@@ -41,9 +42,7 @@ pub async fn list(store: &dyn Store, service: &str) -> Result<Vec<Listed>, Store
 /// What is known of a room, as names and values: its age, who looks after it, what it holds, and the fields of its
 /// configuration without the password. None when there is no such room.
 pub async fn describe(store: &dyn Store, room: &BareJid) -> Result<Option<Vec<(String, String)>>, StoreError> {
-    let local = room.local().unwrap_or_default();
-    let Some(record) = store.get(Key::new(room.domain(), ROOM, local)).await? else { return Ok(None) };
-    let record = records::decode_room(&record.value)?;
+    let Some(record) = record(store, room).await? else { return Ok(None) };
     let affiliations = affiliations(store, room).await?;
     let of = |wanted: Affiliation| affiliations.iter().filter(move |(_, known)| known.affiliation == wanted);
     let named = |wanted| of(wanted).map(|(user, _)| user.as_str()).collect::<Vec<_>>().join(" ");
@@ -62,9 +61,63 @@ pub async fn describe(store: &dyn Store, room: &BareJid) -> Result<Option<Vec<(S
     Ok(Some(told))
 }
 
+/// A room as it is to be configured.
+#[derive(Debug)]
+pub struct Edit {
+    room: BareJid,
+    record: RoomRecord,
+    form: Form,
+}
+
+/// Why a room cannot be configured so.
+#[derive(Debug, thiserror::Error)]
+pub enum NotEdited {
+    #[error("there is no such room")]
+    NoRoom,
+    #[error("rooms have no {0:?}")]
+    NoField(String),
+    #[error(transparent)]
+    Unacceptable(#[from] Unacceptable),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Prepares a change of a room's configuration: names of fields, with or without what stands before their `_`, and values.
+pub async fn edit(store: &dyn Store, room: &BareJid, values: &[(String, String)]) -> Result<Edit, NotEdited> {
+    let mut record = record(store, room).await?.ok_or(NotEdited::NoRoom)?;
+    let form = options::submission(values).map_err(NotEdited::NoField)?;
+    record.options = options::from_form(&form, &record.options)?;
+    Ok(Edit { room: room.clone(), record, form })
+}
+
+impl Edit {
+    /// The request by which a host configures one of its rooms while the server runs.
+    pub fn request(&self, host: &BareJid) -> Stanza {
+        owner_request(host, &self.room, "configure", self.form.to_element())
+    }
+
+    /// Whether the room is configured so now.
+    pub async fn is_done(&self, store: &dyn Store) -> Result<bool, StoreError> {
+        let now: Option<Options> = record(store, &self.room).await?.map(|record| record.options);
+        Ok(now.as_ref() == Some(&self.record.options))
+    }
+
+    /// Configures a room that nobody is in, because no server is running. Returns what to wait for.
+    pub async fn write(&self, store: &dyn Store) -> Result<Position, StoreError> {
+        let mut batch = Batch::new();
+        records::put_room(&mut batch, &self.room, &self.record);
+        Ok(store.commit(batch).await?.position)
+    }
+}
+
+async fn record(store: &dyn Store, room: &BareJid) -> Result<Option<RoomRecord>, StoreError> {
+    let found = store.get(Key::new(room.domain(), ROOM, room.local().unwrap_or_default())).await?;
+    found.map(|record| records::decode_room(&record.value)).transpose()
+}
+
 /// Removes a room that nobody is in, because no server is running. Returns what to wait for; None when there is no such room.
 pub async fn remove(store: &dyn Store, room: &BareJid) -> Result<Option<Position>, StoreError> {
-    if store.get(Key::new(room.domain(), ROOM, room.local().unwrap_or_default())).await?.is_none() {
+    if record(store, room).await?.is_none() {
         return Ok(None);
     }
     store.forget(room.as_str()).await?;
@@ -77,11 +130,15 @@ pub async fn remove(store: &dyn Store, room: &BareJid) -> Result<Option<Position
 pub fn destruction(host: &BareJid, room: &BareJid, reason: Option<&str>) -> Stanza {
     let reason = reason.map(|reason| Element::new("reason", ns::OWNER).with_text(reason));
     let destroy = Element::new("destroy", ns::OWNER).maybe_child(reason);
+    owner_request(host, room, "destroy", destroy)
+}
+
+fn owner_request(host: &BareJid, room: &BareJid, id: &str, child: Element) -> Stanza {
     Stanza::new(IqType::Set)
         .with_from(host.clone())
         .with_to(room.clone())
-        .with_id("destroy")
-        .with_child(&Element::new("query", ns::OWNER).with_child(destroy))
+        .with_id(id)
+        .with_child(&Element::new("query", ns::OWNER).with_child(child))
 }
 
 async fn affiliations(store: &dyn Store, room: &BareJid) -> Result<Vec<(String, Affiliate)>, StoreError> {

@@ -3,11 +3,11 @@
 //!
 //! What changes a room is the room's to do: it gets the request of an owner, from the host.
 
-use super::commands::{Command, Wish};
 use super::creation::Shared;
 use super::options::{Preset, from_form, to_form};
 use super::records::{self, ROOM};
 use super::{ns, operate};
+use crate::adhoc::{Call, Wish};
 use crate::context::Cx;
 use crate::feature::Halt;
 use crate::form::{self, Field, Form, FormType};
@@ -82,17 +82,17 @@ pub fn is_operator(shared: &Shared, from: &Jid) -> bool {
 }
 
 /// Runs the command of an operator. Returns the answer.
-pub async fn run(cx: &mut Cx<'_>, service: &BareJid, command: &Command) -> Result<Element, Halt> {
-    let (task, fresh) = (Task::of(&command.node).ok_or(Condition::ItemNotFound)?, cx.clock.id());
-    let form = match &command.wish {
-        Wish::Cancel => return Ok(command.canceled(&fresh)),
-        Wish::Begin => return Ok(command.executing(&fresh, &task.form())),
+pub async fn run(cx: &mut Cx<'_>, service: &BareJid, call: &Call) -> Result<Element, Halt> {
+    let (task, fresh) = (Task::of(&call.node).ok_or(Condition::ItemNotFound)?, cx.clock.id());
+    let form = match call.wish()? {
+        Wish::Cancel => return Ok(call.canceled(&fresh)),
+        Wish::Begin => return Ok(call.wants(&fresh, &task.form())),
         Wish::Do(form) => form,
     };
     if task == Task::List {
         let rows = list(cx, service, form.value(AFTER).unwrap_or_default()).await?;
         let table = form::table(task.name(), &[ROOM_FIELD, "oriole#name", "oriole#template"], rows);
-        return Ok(command.completed(&fresh, Some(table)));
+        return Ok(call.done(&fresh, Some(table)));
     }
     let room = named(service, form)?;
     let key = Key::new(service.as_str(), ROOM, room.local().unwrap_or_default());
@@ -105,7 +105,7 @@ pub async fn run(cx: &mut Cx<'_>, service: &BareJid, command: &Command) -> Resul
             if form.form_type() != Some(ns::ROOMCONFIG) {
                 let mut form = titled(task, to_form(FormType::Form, &options));
                 form.fields.push(Field::new(ROOM_FIELD).kind("hidden").value(room.as_str()));
-                return Ok(command.executing(&fresh, &form));
+                return Ok(call.wants(&fresh, &form));
             }
             let refused = |text: String| StanzaError::new(Condition::NotAcceptable).with_text(text);
             from_form(form, &options).map_err(|error| refused(error.to_string()))?;
@@ -119,7 +119,7 @@ pub async fn run(cx: &mut Cx<'_>, service: &BareJid, command: &Command) -> Resul
             None
         }
     };
-    Ok(command.completed(&fresh, result))
+    Ok(call.done(&fresh, result))
 }
 
 async fn list(cx: &Cx<'_>, service: &BareJid, after: &str) -> Result<Vec<Vec<String>>, Halt> {

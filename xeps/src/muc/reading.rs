@@ -39,7 +39,8 @@ pub async fn reader(store: &dyn Store, room: &BareJid, user: &BareJid) -> Result
 /// Who may enter may read. A password is not asked for again of whom the room knows, and others must be inside.
 pub(super) fn may_read(affiliation: Affiliation, locked: bool, options: &Options, inside: bool) -> bool {
     let known = affiliation > Affiliation::None;
-    may_enter(affiliation, locked, options).is_ok() && (options.password().is_none() || known || inside)
+    let enters = may_enter(affiliation, locked, options).is_ok() && affiliation >= options.readers;
+    enters && (options.password().is_none() || known || inside)
 }
 
 /// XEP-0045 sections 7.2.6, 7.2.7 and 10.1.1.

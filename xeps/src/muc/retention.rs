@@ -1,9 +1,18 @@
 //! How long rooms keep what was said.
 
+use super::options::Options;
 use crate::mam;
 use crate::store::{LogKey, Seq, Store, StoreError};
 use std::time::Duration;
 use wire::datetime::Timestamp;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How long a room keeps messages: as long as its service, or less if its owner wants that. None: for ever.
+pub fn span(service: Option<Duration>, room: &Options) -> Option<Duration> {
+    let own = (room.archive_days > 0).then(|| DAY.saturating_mul(room.archive_days));
+    own.into_iter().chain(service).min()
+}
 
 /// The newest entry that is too old to be shown.
 pub fn expired(now: Timestamp, expiry: Option<Duration>) -> Seq {
@@ -26,6 +35,16 @@ mod tests {
     use crate::store::memory::Memory;
     use crate::store::{Batch, LogQuery};
     use crate::testing::now_or_never;
+
+    #[test]
+    fn a_room_may_keep_less_than_its_service_and_not_more() {
+        let room = |archive_days| Options { archive_days, ..Options::default() };
+        assert_eq!(span(None, &room(0)), None);
+        assert_eq!(span(None, &room(2)), Some(2 * DAY));
+        assert_eq!(span(Some(DAY), &room(2)), Some(DAY));
+        assert_eq!(span(Some(3 * DAY), &room(2)), Some(2 * DAY));
+        assert_eq!(span(Some(DAY), &room(0)), Some(DAY));
+    }
 
     #[test]
     fn what_is_older_than_the_span_has_expired() {

@@ -6,7 +6,7 @@ use super::effects::{Effects, Step};
 use super::hats::Hats;
 use super::history::{Wanted, select};
 use super::records::{self, ACTIVITY, AFFILIATION, CARD, CHANGE, HAT, ROOM, SUBJECT, TOKEN, VERSION};
-use super::room::{HISTORY_TAG, Room, Stored, not_allowed, picture_hash, refers_to, strange_presence};
+use super::room::{HISTORY_TAG, Room, Stored, not_allowed, picture_hashes, refers_to, strange_presence};
 use super::tokens::Tokens;
 use super::versions::{self, Bans, Change, KEPT};
 use super::{activity::Activity, ns, retention};
@@ -18,6 +18,7 @@ use crate::store::{Batch, Key, LogQuery, Seq, StoreError};
 use crate::stored::{element_from_bytes, stanza_from_bytes};
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::debug;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Condition, Kind, PresenceType, Stanza, StanzaError};
@@ -83,15 +84,17 @@ impl Seat {
             ),
             activity: activity.map(|record| Activity::decode(&record.value)).transpose()?,
             subject: subject.map(|record| stanza_from_bytes(&record.value, "a subject")).transpose()?,
-            avatar: card
+            pictures: card
                 .map(|record| element_from_bytes(&record.value, "the vCard of a room"))
                 .transpose()?
-                .and_then(|card| picture_hash(&card)),
+                .map(|card| picture_hashes(&card))
+                .unwrap_or_default(),
         };
         let left_over = late && !stored.record.options.persistent;
+        let span = retention::span(self.shared.config.archive_expiry, &stored.record.options);
         match Room::restore(self.address.clone(), stored, self.shared.config.clone(), cx.clock.now()) {
             Some(room) if !left_over => {
-                let expired = retention::expired(cx.clock.now(), self.shared.config.archive_expiry);
+                let expired = retention::expired(cx.clock.now(), span);
                 retention::enforce(cx.store, records::archive(&self.address), expired).await?;
                 Ok(State::Awake(Box::new(room)))
             }
@@ -186,10 +189,9 @@ impl Seat {
             match step {
                 Step::Send(stanza) => cx.route(stanza),
                 Step::TellAbsent(spoke) => cx.tell_absent(*spoke),
-                Step::Replay { to, wanted } => self.replay(cx, &to, &wanted).await?,
-                Step::Archive { request, ask } => {
-                    let expiry = self.shared.config.archive_expiry;
-                    archive::answer(cx, &self.address, expiry, &request, ask).await?;
+                Step::Replay { to, wanted, kept } => self.replay(cx, &to, &wanted, kept).await?,
+                Step::Archive { request, ask, kept } => {
+                    archive::answer(cx, &self.address, kept, &request, ask).await?;
                 }
                 Step::Card { request } => self.card(cx, &request).await?,
                 Step::Changes { to, since, bans } => self.changes(cx, &to, since, bans).await?,
@@ -198,8 +200,8 @@ impl Seat {
         Ok(())
     }
 
-    async fn replay(&self, cx: &mut Cx<'_>, to: &Jid, wanted: &Wanted) -> Outcome {
-        let expired = retention::expired(cx.clock.now(), self.shared.config.archive_expiry);
+    async fn replay(&self, cx: &mut Cx<'_>, to: &Jid, wanted: &Wanted, kept: Option<Duration>) -> Outcome {
+        let expired = retention::expired(cx.clock.now(), kept);
         let query = LogQuery::backward(wanted.stanzas as usize).tag(HISTORY_TAG).after(expired);
         let entries = cx.store.read(records::archive(&self.address), query).await?;
         let messages = entries.iter().map(|entry| Ok((entry.seq, mam::decode_stanza(entry)?)));

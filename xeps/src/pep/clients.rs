@@ -16,6 +16,9 @@ use crate::pubsub::venue::Venue;
 use wire::jid::Jid;
 use wire::stanza::{IqType, Kind, Stanza};
 
+/// What a room says of an occupant, in all presence from it (XEP-0045).
+const OCCUPANT: &str = "http://jabber.org/protocol/muc#user";
+
 /// Whether a session has been greeted since it last became available.
 #[derive(Default)]
 struct Greeted(bool);
@@ -85,7 +88,8 @@ impl Pep {
         if from.bare_str() == account.user.as_str() {
             return Ok(());
         }
-        if !from.is_full() {
+        // The occupants of a room are no clients of contacts: who is in a large room would be remembered by everybody in it.
+        if !from.is_full() || presence.has_child("x", OCCUPANT) {
             return Ok(());
         }
         let caps = Caps::of(presence);

@@ -4,14 +4,16 @@ use super::watch::{Interests, Watch};
 use crate::account::Account;
 use crate::caps::Caps;
 use crate::context::Cx;
-use crate::pubsub::access::{Entry, Relation, enter};
+use crate::feature::{Halt, Outcome};
+use crate::pubsub::Errand;
+use crate::pubsub::access::Relation;
 use crate::pubsub::config::NodeConfig;
 use crate::pubsub::node::Node;
 use crate::pubsub::rules::Rules;
 use crate::pubsub::venue::Venue;
 use crate::store::StoreError;
 use async_trait::async_trait;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use wire::jid::{BareJid, Jid};
 use wire::stanza::Stanza;
 
@@ -106,6 +108,10 @@ fn includes(interests: &Interests, node: &str) -> bool {
     interests.binary_search_by(|interest| (**interest).cmp(node)).is_ok()
 }
 
+/// What the nodes of an account have under way, in its order.
+#[derive(Default)]
+struct Errands(VecDeque<Errand>);
+
 /// An account with its nodes.
 pub struct Home<'a> {
     pub account: &'a mut Account,
@@ -141,18 +147,20 @@ impl Venue for Home<'_> {
         Ok(Relation { presence: contact.subscription.from, groups })
     }
 
-    async fn listeners(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<Vec<Jid>, StoreError> {
+    fn listeners(&mut self, node: &Node) -> Vec<Jid> {
         let mut listeners = self.account.states.of::<Clients>().interested_in(self.watch, &node.name);
         listeners.sort_unstable();
-        let mut allowed = Vec::with_capacity(listeners.len());
-        for jid in listeners {
-            let affiliation = node.affiliation(cx.store, jid.bare_str()).await?;
-            let relation = self.relation(cx, node, jid.bare_str()).await?;
-            if matches!(enter(&node.config, affiliation, &relation), Ok(Entry::Free)) {
-                allowed.push(jid);
-            }
+        listeners
+    }
+
+    /// A page at once, which is all there is of most; the rest when that has been sent.
+    async fn carry_out(&mut self, cx: &mut Cx<'_>, mut errand: Errand) -> Result<(), Halt> {
+        if self.account.states.of::<Errands>().0.is_empty() && !errand.step(cx, self).await? {
+            return Ok(());
         }
-        Ok(allowed)
+        self.account.states.of::<Errands>().0.push_back(errand);
+        cx.go_on();
+        Ok(())
     }
 
     /// Devices of the account get their copy past all hooks: it is not a message to the account.
@@ -163,5 +171,22 @@ impl Venue for Home<'_> {
             Some(None) if own.is_some_and(Jid::is_full) => {}
             _ => cx.route(stanza),
         }
+    }
+}
+
+impl Home<'_> {
+    /// Does a page of what is under way.
+    pub async fn go_on(&mut self, cx: &mut Cx<'_>) -> Outcome {
+        let Some(mut errand) = self.account.states.of::<Errands>().0.pop_front() else { return Ok(()) };
+        let stepped = errand.step(cx, self).await;
+        let errands = &mut self.account.states.of::<Errands>().0;
+        if matches!(stepped, Ok(true)) {
+            errands.push_front(errand);
+        }
+        // One that fails is given up; the others are not.
+        if !errands.is_empty() {
+            cx.go_on();
+        }
+        stepped.map(|_| ())
     }
 }

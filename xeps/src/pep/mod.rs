@@ -91,6 +91,7 @@ static ABOUT: About = About {
         Hook::SessionAvailable,
         Hook::SessionEnded,
         Hook::Answered,
+        Hook::GoOn,
         Hook::Nodes,
         Hook::CardChanged,
         Hook::PrivateChanged,
@@ -110,6 +111,7 @@ const OF_ACCOUNTS: &[&str] = &[
     "last-published",
     "presence-notifications",
     "presence-subscribe",
+    "pubsub-on-a-jid",
 ];
 
 /// The feature.
@@ -239,6 +241,10 @@ impl Feature for Pep {
             true => self.storage_changed(cx, account, piece).await,
             false => Ok(()),
         }
+    }
+
+    async fn go_on(&self, cx: &mut Cx<'_>, account: &mut Account) -> Outcome {
+        self.home(account).go_on(cx).await
     }
 
     fn describe_account(&self, info: &mut Info) {

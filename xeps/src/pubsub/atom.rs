@@ -8,7 +8,7 @@ use wire::datetime::Timestamp;
 use wire::jid::BareJid;
 use wire::xml::Element;
 
-const ATOM: &str = "http://www.w3.org/2005/Atom";
+pub const ATOM: &str = "http://www.w3.org/2005/Atom";
 
 /// Whether everybody may read a node, without an account and without being asked who it is.
 pub fn is_public(config: &NodeConfig) -> bool {

@@ -32,7 +32,7 @@ pub async fn nodes(
     for node in page.into_iter().take(max) {
         // What is in a collection is found there (XEP-0248 section 5.2).
         let first_level = venue.rules().children == 0 || node.parents(cx.store).await?.is_empty();
-        if first_level && may_know(cx, venue, &node, from).await? {
+        if node.exists() && first_level && may_know(cx, venue, &node, from).await? {
             shown.push(item_of(&node));
         }
         names.push(node.name);

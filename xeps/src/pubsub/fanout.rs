@@ -2,7 +2,8 @@
 //! each. It goes page by page, so that a node with a million subscribers is notified without holding them all.
 
 use super::EVENT;
-use super::access::enter;
+use super::access::{Entry, enter};
+use super::body;
 use super::config::AccessModel;
 use super::links::Above;
 use super::node::Node;
@@ -29,8 +30,10 @@ pub struct FanOut {
     stops: VecDeque<Stop>,
     /// The name in the store of the last subscription to the first of them that has been dealt with.
     after: Option<String>,
-    /// The subscribers that may be listeners as well, so far as they have been told.
-    told: Vec<Jid>,
+    /// Whether a subscriber to the first of them has been told, who may be a listener as well.
+    some_told: bool,
+    /// Those who listen to the first of them and have not been told, once its subscribers have been.
+    listeners: Option<VecDeque<Jid>>,
 }
 
 /// A node whose subscribers are told.
@@ -61,38 +64,35 @@ impl FanOut {
             let letter = stops.front().map(|first| first.letter.by_way_of(cx, &collection));
             stops.extend(letter.map(|letter| Stop { node: collection, letter, interest }));
         }
-        Ok(Some(FanOut { stops, after: None, told: Vec::new() }))
+        Ok(Some(FanOut { stops, after: None, some_told: false, listeners: None }))
     }
 
-    /// Goes the whole way.
-    pub async fn finish(mut self, cx: &mut Cx<'_>, venue: &mut dyn Venue) -> Result<(), Halt> {
-        while self.step(cx, venue).await? {}
-        Ok(())
-    }
-
-    /// Tells a page of subscribers. Whether there is more to do.
+    /// Tells a page of subscribers or listeners. Whether there is more to do.
     pub async fn step(&mut self, cx: &mut Cx<'_>, venue: &mut dyn Venue) -> Result<bool, Halt> {
-        let Some(stop) = self.stops.front() else { return Ok(false) };
-        let (page, more) = stop.page(cx, self.after.as_deref()).await?;
-        let (personal, mut lost) = (venue.at().local().is_some(), Vec::new());
-        for same in page.chunk_by(|(_, one), (_, other)| one.jid == other.jid) {
-            let told = stop.tell(cx, venue, same, &mut lost).await?;
-            self.told.extend(told.filter(|_| personal));
-        }
-        notify::end(cx, &stop.node, &lost).await?;
-        if more {
-            self.after = page.last().map(|(name, _)| name.clone());
-            return Ok(true);
-        }
-        for listener in venue.listeners(cx, &stop.node).await? {
-            let subscribed = self.told.iter().any(|jid| *jid == listener || jid.as_str() == listener.bare_str());
-            if !subscribed {
-                let stanza = stop.letter.to(&listener, &[], true);
-                venue.send(cx, stanza);
+        let Some(stop) = self.stops.front_mut() else { return Ok(false) };
+        let listeners = match &mut self.listeners {
+            Some(listeners) => listeners,
+            None => {
+                let (page, more) = stop.page(cx, self.after.as_deref()).await?;
+                let mut lost = Vec::new();
+                for same in page.chunk_by(|(_, one), (_, other)| one.jid == other.jid) {
+                    self.some_told |= stop.tell(cx, venue, same, &mut lost).await?;
+                }
+                notify::end(cx, &stop.node, &lost).await?;
+                if more {
+                    self.after = page.last().map(|(name, _)| name.clone());
+                    return Ok(true);
+                }
+                self.listeners.insert(venue.listeners(&stop.node).into())
             }
+        };
+        for listener in listeners.drain(..listeners.len().min(PAGE)) {
+            stop.tell_listener(cx, venue, &listener, self.some_told).await?;
         }
-        self.stops.pop_front();
-        self.after = None;
+        if listeners.is_empty() {
+            self.stops.pop_front();
+            (self.after, self.some_told, self.listeners) = (None, false, None);
+        }
         Ok(!self.stops.is_empty())
     }
 }
@@ -126,81 +126,132 @@ impl Stop {
         subscription.options.scope.overlaps(*scope) && subscription.options.depth.reaches(*depth)
     }
 
-    /// Tells one address, by all its subscriptions; returns it if it has been told. Only a node that speaks for itself ends
+    /// Tells one address, by all its subscriptions; whether it has been told. Only a node that speaks for itself ends
     /// subscriptions that are over: those of others may be changing at this moment.
     async fn tell(
-        &self,
+        &mut self,
         cx: &mut Cx<'_>,
         venue: &mut dyn Venue,
         same: &[(String, Subscription)],
         lost: &mut Vec<Subscription>,
-    ) -> Result<Option<Jid>, Halt> {
+    ) -> Result<bool, Halt> {
         let now = cx.clock.now();
         let same = || same.iter().map(|(_, subscription)| subscription);
         let direct = self.letter.collection.is_none();
         lost.extend(same().filter(|subscription| direct && subscription.is_over(now)).cloned());
         let delivers = |subscription: &&Subscription| subscription.delivers(now) && self.wants(subscription);
         let wanted: Vec<&Subscription> = same().filter(delivers).collect();
-        let Some(jid) = wanted.first().map(|subscription| subscription.jid.clone()) else { return Ok(None) };
+        let Some(jid) = wanted.first().map(|subscription| subscription.jid.clone()) else { return Ok(false) };
         let guarded = matches!(self.node.config.access_model, AccessModel::Presence | AccessModel::Roster);
         let mut seen = false;
-        if guarded || self.letter.replyto.is_some() {
+        if guarded || self.letter.publisher.is_some() {
             let relation = venue.relation(cx, &self.node, jid.bare_str()).await?;
             let affiliation = self.node.affiliation(cx.store, jid.bare_str()).await?;
             if guarded && enter(&self.node.config, affiliation, &relation).is_err() {
                 // Section 9.1 and XEP-0163 section 7.1: who has lost access loses the subscription.
                 lost.extend(wanted.into_iter().filter(|_| direct).cloned());
-                return Ok(None);
+                return Ok(false);
             }
             seen = relation.presence;
         }
         let subids: Vec<&CompactString> = wanted.iter().map(|subscription| &subscription.subid).collect();
-        let stanza = self.letter.to(&jid, &subids, seen);
+        // Section 12.8: one of several that asks for it is enough.
+        let with_body = wanted.iter().any(|subscription| subscription.options.include_body);
+        let stanza = self.letter.to(&jid, &subids, Form { with_publisher: seen, with_body });
         venue.send(cx, stanza);
-        Ok(Some(jid))
+        Ok(true)
+    }
+
+    /// Tells somebody who is interested, may see it, and has not been told as a subscriber.
+    async fn tell_listener(
+        &mut self,
+        cx: &mut Cx<'_>,
+        venue: &mut dyn Venue,
+        listener: &Jid,
+        some_told: bool,
+    ) -> Result<(), Halt> {
+        let (who, now) = (listener.bare_str(), cx.clock.now());
+        let affiliation = self.node.affiliation(cx.store, who).await?;
+        let relation = venue.relation(cx, &self.node, who).await?;
+        if !matches!(enter(&self.node.config, affiliation, &relation), Ok(Entry::Free)) {
+            return Ok(());
+        }
+        if some_told {
+            let own = self.node.subscriptions_of(cx.store, who, now).await?;
+            let same = |subscription: &Subscription| subscription.jid == *listener || subscription.jid.is_bare();
+            if own.iter().any(|subscription| same(subscription) && subscription.delivers(now)) {
+                return Ok(());
+            }
+        }
+        let stanza = self.letter.to(listener, &[], Form { with_publisher: true, with_body: false });
+        venue.send(cx, stanza);
+        Ok(())
     }
 }
 
-/// A notification with the forms in which it goes to different people.
+/// A notification, and what else is in it for some people.
 struct Letter {
-    /// Without headers.
+    /// With the event and nothing else.
     bare: Stanza,
-    plain: Stanza,
-    /// With the address of the publisher.
-    replyto: Option<Stanza>,
+    /// The address of the publisher.
+    publisher: Option<Element>,
+    /// What people are to read whose client does not understand the payload.
+    body: Option<Element>,
     /// The collection by way of which it comes (XEP-0248 section 5.3.1).
     collection: Option<String>,
+    /// As it goes to all who get the same. Each is made when the first of them is told.
+    made: Vec<(Form, Stanza)>,
+}
+
+/// What somebody is sent besides the event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Form {
+    with_publisher: bool,
+    with_body: bool,
 }
 
 impl Letter {
     fn new(cx: &Cx<'_>, node: &Node, news: News<'_>) -> Letter {
+        let body = body::of(&node.config, &news.body);
         let event = Element::new("event", EVENT).with_child(news.body);
-        let plain = notify::message(cx, node, node.config.style.kind()).with_child(&event);
-        let replyto = news.publisher.filter(|_| node.at.local().is_some()).map(|publisher| {
+        let bare = notify::message(cx, node, node.config.style.kind()).with_child(&event);
+        let publisher = news.publisher.filter(|_| node.at.local().is_some()).map(|publisher| {
             let address = Element::new("address", ADDRESS).with_attr("type", "replyto");
             let address = address.with_attr("jid", publisher.as_str());
-            plain.clone().with_child(&Element::new("addresses", ADDRESS).with_child(address))
+            Element::new("addresses", ADDRESS).with_child(address)
         });
-        Letter { bare: plain.clone(), plain, replyto, collection: None }
+        Letter { bare, publisher, body, collection: None, made: Vec::new() }
     }
 
     /// The same for subscribers to a collection.
     fn by_way_of(&self, cx: &Cx<'_>, collection: &Node) -> Letter {
         let bare = self.bare.clone().with_id(notify::message_id(cx, collection));
-        let name = collection.name.clone();
-        let plain = bare.clone().with_child(&headers(Some(&name), &[]));
-        Letter { bare, plain, replyto: None, collection: Some(name) }
+        let (body, collection) = (self.body.clone(), Some(collection.name.clone()));
+        Letter { bare, publisher: None, body, collection, made: Vec::new() }
     }
 
-    /// `subids`: of the subscriptions that are answered with it (sections 6.1.6 and 7.1.2.4). `seen`: may see the
-    /// publisher's presence.
-    fn to(&self, jid: &Jid, subids: &[&CompactString], seen: bool) -> Stanza {
-        let replyto = self.replyto.as_ref().filter(|_| seen);
-        if subids.len() < 2 {
-            return replyto.unwrap_or(&self.plain).clone().with_to(jid.clone());
+    /// `subids`: of the subscriptions that are answered with it (sections 6.1.6 and 7.1.2.4). The publisher is for those who may
+    /// see its presence.
+    fn to(&mut self, jid: &Jid, subids: &[&CompactString], form: Form) -> Stanza {
+        let with_publisher = form.with_publisher && self.publisher.is_some();
+        let form = Form { with_publisher, with_body: form.with_body && self.body.is_some() };
+        if subids.len() > 1 {
+            return self.make(subids, form).with_to(jid.clone());
         }
-        let stanza = replyto.unwrap_or(&self.bare).clone().with_to(jid.clone());
-        stanza.with_child(&headers(self.collection.as_deref(), subids))
+        if let Some((_, stanza)) = self.made.iter().find(|(made, _)| *made == form) {
+            return stanza.clone().with_to(jid.clone());
+        }
+        let stanza = self.make(&[], form);
+        self.made.push((form, stanza.clone()));
+        stanza.with_to(jid.clone())
+    }
+
+    fn make(&self, subids: &[&CompactString], form: Form) -> Stanza {
+        let publisher = self.publisher.iter().filter(|_| form.with_publisher);
+        let body = self.body.iter().filter(|_| form.with_body);
+        let headers =
+            (self.collection.is_some() || !subids.is_empty()).then(|| headers(self.collection.as_deref(), subids));
+        publisher.chain(body).chain(&headers).fold(self.bare.clone(), |stanza, child| stanza.with_child(child))
     }
 }
 

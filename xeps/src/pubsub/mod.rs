@@ -1,15 +1,17 @@
 //! Publish-subscribe (XEP-0060): one engine of nodes, used by the service of a host and by every account (XEP-0163).
 //!
 //! What may be done is decided by pure functions ([`access`], [`config`], [`forms`], [`subscription`]); [`node`], [`item`] and
-//! their neighbours keep what there is; [`serve`] answers requests and leaves behind what subscribers are to be told. Where
-//! nodes live, and what differs there, is a [`Venue`].
+//! their neighbours keep what there is; [`serve`] answers requests and leaves behind what subscribers are to be told, which
+//! is done page by page ([`Errand`]). Where nodes live, and what differs there, is a [`Venue`].
 
 pub mod access;
 mod affiliates;
 pub mod affiliation;
 pub mod atom;
+mod body;
 pub mod config;
 pub mod discover;
+mod errand;
 pub mod fanout;
 pub mod fault;
 pub mod forms;
@@ -26,6 +28,7 @@ pub mod service;
 pub mod subscription;
 pub mod venue;
 
+pub use errand::Errand;
 pub use rules::{Config, Rules};
 pub use service::{PubSub, Settings};
 pub use venue::Venue;

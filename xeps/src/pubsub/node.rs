@@ -42,6 +42,8 @@ pub struct Node {
     /// Never empty.
     pub owners: Vec<BareJid>,
     pub config: NodeConfig,
+    /// It is deleted, and exists for nobody; what belongs to it is being removed.
+    buried: bool,
     /// Of its record; none when it is new.
     version: Option<u64>,
 }
@@ -56,7 +58,7 @@ impl Node {
         created: Timestamp,
         config: NodeConfig,
     ) -> Node {
-        Node { at, name, uid, creator, created, owners: Vec::new(), config, version: None }
+        Node { at, name, uid, creator, created, owners: Vec::new(), config, buried: false, version: None }
     }
 
     /// Whether a node can have this name.
@@ -68,6 +70,22 @@ impl Node {
         if !Node::is_name(name) {
             return Ok(None);
         }
+        let node = Node::find(store, at, name, rules).await?;
+        Ok(node.filter(|node| !node.buried))
+    }
+
+    /// What is left of a node of that name that has been [buried](Node::bury).
+    pub async fn remains(
+        store: &dyn Store,
+        at: &BareJid,
+        name: &str,
+        rules: &Rules,
+    ) -> Result<Option<Node>, StoreError> {
+        let node = Node::find(store, at, name, rules).await?;
+        Ok(node.filter(|node| node.buried))
+    }
+
+    async fn find(store: &dyn Store, at: &BareJid, name: &str, rules: &Rules) -> Result<Option<Node>, StoreError> {
         let record = store.get(Key::new(at.as_str(), KIND, name)).await?;
         record.map(|record| Node::decode(at, name, &record, rules)).transpose()
     }
@@ -79,7 +97,7 @@ impl Node {
         Ok(element.and_then(|element| Some(element.attr("uid")?.into())))
     }
 
-    /// Up to `limit` nodes by name, from the first one after `after`.
+    /// Up to `limit` nodes by name, from the first one after `after`; those that are deleted and not yet removed are among them.
     pub async fn page(
         store: &dyn Store,
         at: &BareJid,
@@ -99,11 +117,22 @@ impl Node {
     /// Writes the node. The commit fails if its record has changed since the node was loaded, or if there is a node of that
     /// name and this is a new one.
     pub fn save(&self, batch: &mut Batch) {
+        self.write(batch, self.buried);
+    }
+
+    /// Deletes the node: its record only says that it was here, until all that belongs to it is removed. A crash leaves nothing
+    /// behind that could not be found.
+    pub fn bury(&self, batch: &mut Batch) {
+        self.write(batch, true);
+    }
+
+    fn write(&self, batch: &mut Batch, buried: bool) {
         let expect = self.version.map_or(Expect::Absent, Expect::Version);
         let mut node = Element::new("node", NS)
             .with_attr("uid", &self.uid)
             .with_attr("creator", self.creator.as_str())
-            .with_attr("created", self.created.format());
+            .with_attr("created", self.created.format())
+            .maybe_attr("buried", buried.then_some("1"));
         for owner in &self.owners {
             node.push(Element::new("owner", NS).with_text(owner.as_str()));
         }
@@ -117,9 +146,15 @@ impl Node {
         batch.put(Key::new(self.at.as_str(), KIND, &self.name), element_to_bytes(&node), expect);
     }
 
-    /// Removes the node's own record.
+    /// Removes the node's own record. The commit fails if that is not the one that was loaded.
     pub fn erase(&self, batch: &mut Batch) {
-        batch.delete(Key::new(self.at.as_str(), KIND, &self.name), Expect::Any);
+        let expect = self.version.map_or(Expect::Absent, Expect::Version);
+        batch.delete(Key::new(self.at.as_str(), KIND, &self.name), expect);
+    }
+
+    /// Not deleted.
+    pub fn exists(&self) -> bool {
+        !self.buried
     }
 
     pub fn is_owner(&self, who: &str) -> bool {
@@ -164,6 +199,7 @@ fn parse(at: &BareJid, name: &str, element: &Element, rules: &Rules) -> Option<N
             .collect::<Result<_, _>>()
             .ok()?,
         config,
+        buried: element.attr("buried").is_some(),
         version: None,
     })
 }

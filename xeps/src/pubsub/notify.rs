@@ -1,6 +1,7 @@
 //! Notifications (XEP-0060 sections 7.1.2, 12.3 and 12.4): what they say. Who is told is the affair of [`FanOut`].
 
 use super::config::SendLast;
+use super::errand::Errand;
 use super::fanout::FanOut;
 use super::item::Item;
 use super::links::Change;
@@ -48,19 +49,10 @@ impl<'a> News<'a> {
     }
 }
 
-/// Tells everybody who is to be told. Where the venue can come back to it, a page of subscribers at a time.
+/// Tells everybody who is to be told, a page of subscribers at a time.
 pub async fn announce(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, news: News<'_>) -> Result<(), Halt> {
-    let Some(fan_out) = FanOut::new(cx, venue.rules(), node, news).await? else { return Ok(()) };
-    match venue.postpone(fan_out) {
-        Some(fan_out) => fan_out.finish(cx, venue).await,
-        None => Ok(()),
-    }
-}
-
-/// The same at once: for what is to be changed or removed as soon as everybody has been told.
-pub async fn announce_first(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, news: News<'_>) -> Result<(), Halt> {
     match FanOut::new(cx, venue.rules(), node, news).await? {
-        Some(fan_out) => fan_out.finish(cx, venue).await,
+        Some(fan_out) => venue.carry_out(cx, Errand::Tell(fan_out)).await,
         None => Ok(()),
     }
 }

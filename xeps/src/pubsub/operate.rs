@@ -1,12 +1,11 @@
 //! Channels in the hands of an operator.
 
 use super::NS;
+use super::atom::ATOM;
 use wire::datetime::Timestamp;
 use wire::jid::BareJid;
 use wire::stanza::{IqType, Stanza};
 use wire::xml::Element;
-
-const ATOM: &str = "http://www.w3.org/2005/Atom";
 
 /// What an operator posts.
 pub struct Post<'a> {

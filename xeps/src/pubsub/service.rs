@@ -1,10 +1,10 @@
 //! The service of a host: nodes at a domain of its own (XEP-0060), for the host's users to make and for everybody to use.
 //!
-//! Every node has a lane of its own. Nothing of it is kept in memory between two stanzas, but a notification that has not yet
-//! reached all subscribers.
+//! Every node has a lane of its own. Nothing of it is kept in memory between two stanzas, but an errand that is not yet done: a
+//! notification that has not reached all subscribers.
 
 use super::access::Relation;
-use super::fanout::FanOut;
+use super::errand::Errand;
 use super::node::Node;
 use super::pending::{self, GET_PENDING};
 use super::rules::{Config, Rules};
@@ -120,7 +120,7 @@ impl Service for PubSub {
     }
 
     fn wake(&self, address: &BareJid) -> Box<dyn Resident> {
-        Box::new(Hall { at: address.clone(), rules: self.rules.clone(), fan_outs: VecDeque::new() })
+        Box::new(Hall { at: address.clone(), rules: self.rules.clone(), errands: VecDeque::new() })
     }
 
     /// By the node that a stanza is about.
@@ -141,8 +141,8 @@ impl Service for PubSub {
 struct Hall {
     at: BareJid,
     rules: Arc<Rules>,
-    /// Notifications that are under way, in their order.
-    fan_outs: VecDeque<FanOut>,
+    /// What is under way, in its order.
+    errands: VecDeque<Errand>,
 }
 
 #[async_trait]
@@ -172,13 +172,9 @@ impl Venue for Hall {
         Ok(relation)
     }
 
-    async fn listeners(&mut self, _: &mut Cx<'_>, _: &Node) -> Result<Vec<Jid>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn postpone(&mut self, fan_out: FanOut) -> Option<FanOut> {
-        self.fan_outs.push_back(fan_out);
-        None
+    async fn carry_out(&mut self, _: &mut Cx<'_>, errand: Errand) -> Result<(), Halt> {
+        self.errands.push_back(errand);
+        Ok(())
     }
 
     fn send(&mut self, cx: &mut Cx<'_>, stanza: Stanza) {
@@ -205,22 +201,21 @@ impl Resident for Hall {
     }
 
     fn has_more(&self) -> bool {
-        !self.fan_outs.is_empty()
+        !self.errands.is_empty()
     }
 
-    /// One page of subscribers at most.
+    /// One page of subscribers.
     async fn go_on(&mut self, cx: &mut Cx<'_>) -> Outcome {
-        while let Some(mut fan_out) = self.fan_outs.pop_front() {
-            if fan_out.step(cx, self).await? {
-                self.fan_outs.push_front(fan_out);
-                break;
-            }
+        if let Some(mut errand) = self.errands.pop_front()
+            && errand.step(cx, self).await?
+        {
+            self.errands.push_front(errand);
         }
         Ok(())
     }
 
     fn is_idle(&self) -> bool {
-        self.fan_outs.is_empty()
+        self.errands.is_empty()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Subscriptions (XEP-0060 sections 4.2, 6.3, 12.19 and 16.4.2): one record each, so that a node may have a million of them.
 
-use super::config::{BadValue, NodeType, choice, flag};
+use super::body;
+use super::config::{BadValue, NodeConfig, NodeType, choice, flag};
 use super::fault::fault;
 use super::forms::PREFIX;
 use super::node::{NS, Node, UNIT};
@@ -43,6 +44,8 @@ pub struct Options {
     pub deliver: bool,
     /// When the subscription ends by itself.
     pub expire: Option<Timestamp>,
+    /// Whether notifications say in words what they are about, where the node can do that (section 12.8).
+    pub include_body: bool,
     /// Of what happens in a collection.
     pub scope: Scope,
     /// How far below a collection.
@@ -51,7 +54,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { deliver: true, expire: None, scope: Scope::Nodes, depth: Depth::Levels(1) }
+        Options { deliver: true, expire: None, include_body: false, scope: Scope::Nodes, depth: Depth::Levels(1) }
     }
 }
 
@@ -142,17 +145,23 @@ impl Subscription {
 }
 
 impl Options {
-    /// The form with the options, to be changed or to be read, for a node of this type.
-    pub fn form(&self, kind: FormType, node: NodeType) -> Element {
-        let deliver = Field::new(&format!("{PREFIX}deliver")).kind("boolean").label("Whether to be notified");
+    /// The form with the options that subscribers to such a node have, to be changed or to be read.
+    pub fn form(&self, kind: FormType, node: &NodeConfig) -> Element {
+        let flag = |name: &str, label: &str, on: bool| {
+            let field = Field::new(&format!("{PREFIX}{name}")).kind("boolean").label(label);
+            field.value(if on { "1" } else { "0" })
+        };
         let expire = Field::new(&format!("{PREFIX}expire"))
             .kind("text-single")
             .label("When the subscription ends, as a date and time of XEP-0082, or never");
         let expires = self.expire.map_or_else(|| "never".to_owned(), |expire| expire.format().to_string());
-        let form = Form::new(kind, OPTIONS)
-            .field(deliver.value(if self.deliver { "1" } else { "0" }))
+        let mut form = Form::new(kind, OPTIONS)
+            .field(flag("deliver", "Whether to be notified", self.deliver))
             .field(expire.value(expires));
-        match node {
+        if body::is_offered(node) {
+            form = form.field(flag("include_body", "Whether to be told in words as well", self.include_body));
+        }
+        match node.node_type {
             NodeType::Leaf => form.to_element(),
             NodeType::Collection => form.field(self.scope_field()).field(self.depth_field()).to_element(),
         }
@@ -169,8 +178,10 @@ impl Options {
         field.label("How many levels below the collection, or all").value(self.depth.to_string())
     }
 
-    /// Reads a submitted form over these options. A cancelled form changes nothing (section 6.3.6).
-    pub fn submitted(&self, element: &Element) -> Result<Options, Halt> {
+    /// Reads a submitted form over these options. A cancelled form changes nothing (section 6.3.6). What subscribers to such a
+    /// node are not offered (digests, say, or delivery by presence) is left as it is, as XEP-0004 section 3.2 has it: the form
+    /// that is shown afterwards says what there is.
+    pub fn submitted(&self, element: &Element, node: &NodeConfig) -> Result<Options, Halt> {
         let invalid = || fault(Condition::BadRequest, "invalid-options");
         let form = Form::parse(element).ok_or_else(invalid)?;
         let mut options = self.clone();
@@ -182,11 +193,14 @@ impl Options {
             let value = field.values.first().map(|value| value.trim()).ok_or_else(invalid)?;
             match name {
                 "deliver" => options.deliver = flag(value).map_err(|_| invalid())?,
-                "expire" if matches!(value, "never" | "presence") => options.expire = None,
+                // Section 12.5 would need the presence of subscribers: nobody is to rely on it.
+                "expire" if value == "never" => options.expire = None,
                 "expire" => options.expire = Some(Timestamp::parse(value).map_err(|_| invalid())?),
+                "include_body" if body::is_offered(node) => {
+                    options.include_body = flag(value).map_err(|_| invalid())?;
+                }
                 "subscription_type" => options.scope = value.parse().map_err(|_| invalid())?,
                 "subscription_depth" => options.depth = value.parse().map_err(|_| invalid())?,
-                // What this service does not offer does not spoil what it does (XEP-0004 section 3.2).
                 _ => {}
             }
         }
@@ -254,6 +268,7 @@ impl Node {
             .with_attr("state", subscription.state.name())
             .with_attr("deliver", if subscription.options.deliver { "1" } else { "0" })
             .maybe_attr("expire", subscription.options.expire.map(Timestamp::format))
+            .maybe_attr("body", subscription.options.include_body.then_some("1"))
             .with_attr("type", subscription.options.scope.name())
             .with_attr("depth", subscription.options.depth.to_string());
         let name = subscription.name();
@@ -296,7 +311,8 @@ fn parse(element: &Element) -> Option<Subscription> {
     };
     let expire = element.attr("expire").map(Timestamp::parse).transpose().ok()?;
     let (scope, depth) = (element.attr("type").map(str::parse), element.attr("depth").map(str::parse));
-    let mut options = Options { deliver: element.attr("deliver")? == "1", expire, ..Options::default() };
+    let include_body = element.attr("body").is_some();
+    let mut options = Options { deliver: element.attr("deliver")? == "1", expire, include_body, ..Options::default() };
     // Older records do not have them.
     options.scope = scope.transpose().ok()?.unwrap_or(options.scope);
     options.depth = depth.transpose().ok()?.unwrap_or(options.depth);

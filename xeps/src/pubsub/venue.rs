@@ -2,10 +2,11 @@
 
 use super::access::Relation;
 use super::config::NodeConfig;
-use super::fanout::FanOut;
+use super::errand::Errand;
 use super::node::Node;
 use super::rules::Rules;
 use crate::context::Cx;
+use crate::feature::Halt;
 use crate::store::StoreError;
 use async_trait::async_trait;
 use wire::jid::{BareJid, Jid};
@@ -30,15 +31,14 @@ pub trait Venue: Send {
     /// What somebody, a bare JID, is to the owners of a node.
     async fn relation(&mut self, cx: &Cx<'_>, node: &Node, who: &str) -> Result<Relation, StoreError>;
 
-    /// Full JIDs that are notified of this node although they have not subscribed (XEP-0060 sections 9.1 and 9.2). All of
-    /// them may see what is published there.
-    async fn listeners(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<Vec<Jid>, StoreError>;
-
-    /// Takes over a notification, to go on with it when the answer and what went before have been handed over. Given back:
-    /// this place cannot do that.
-    fn postpone(&mut self, fan_out: FanOut) -> Option<FanOut> {
-        Some(fan_out)
+    /// Full JIDs that are notified of this node, if they may see what is published there, although they have not subscribed
+    /// (XEP-0060 sections 9.1 and 9.2).
+    fn listeners(&mut self, _node: &Node) -> Vec<Jid> {
+        Vec::new()
     }
+
+    /// Takes over an errand, after those that it has taken over before: what is left of it is done when what went before has been sent.
+    async fn carry_out(&mut self, cx: &mut Cx<'_>, errand: Errand) -> Result<(), Halt>;
 
     /// Sends a notification.
     fn send(&mut self, cx: &mut Cx<'_>, stanza: Stanza);

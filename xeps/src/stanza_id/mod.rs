@@ -27,20 +27,20 @@ pub fn element(ids: &Ids, by: &BareJid, entry: Seq) -> Element {
 
 /// The id that the archive of `by` has given the message already.
 pub fn given(message: &Stanza, by: &BareJid) -> Option<String> {
-    let ours = |child: &Child<'_>| {
-        let element = child.element().filter(|_| child.is("stanza-id", NS))?;
-        element.attr("id").filter(|_| is_by(&element, by)).map(str::to_owned)
-    };
-    message.children().find_map(|child| ours(&child))
+    message.children().find_map(|child| {
+        let element = read(&child)?;
+        element.attr("id").filter(|_| element.attr("by") == Some(by.as_str())).map(str::to_owned)
+    })
 }
 
 /// Who a `<stanza-id/>` says has given it, in its normal form (section 3, rule 7); None when it does not say.
 pub fn giver(child: &Child<'_>) -> Option<Jid> {
-    Jid::parse(child.element().filter(|_| child.is("stanza-id", NS))?.attr("by")?).ok()
+    Jid::parse(read(child)?.attr("by")?).ok()
 }
 
-fn is_by(element: &Element, by: &BareJid) -> bool {
-    element.attr("by") == Some(by.as_str())
+/// A child that is a `<stanza-id/>`. Every message is asked for one: what is something else is not read at all.
+fn read(child: &Child<'_>) -> Option<Element> {
+    if child.is("stanza-id", NS) { child.element() } else { None }
 }
 
 #[cfg(test)]

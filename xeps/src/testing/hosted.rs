@@ -1,6 +1,7 @@
 //! A service in memory: stanzas come for its addresses, and what its residents send is written down.
 
-use super::{CheapPasswords, DOMAIN, StillClock, canonical_stanza, error_of, now_or_never, stanza};
+use super::written::{canonical_stanza, error_of};
+use super::{CheapPasswords, DOMAIN, StillClock, now_or_never, stanza};
 use crate::context::{Act, Cx, Host};
 use crate::feature::Halt;
 use crate::registry::Registry;
@@ -45,16 +46,19 @@ impl Hosted {
 
     /// The same with stanzas as values.
     pub fn takes(&mut self, stanza: Stanza) -> Vec<Stanza> {
+        let mut sent = Vec::new();
+        self.takes_by_page(stanza, |page| sent.extend(page));
+        sent
+    }
+
+    /// The same page by page, as the engine sends them on: each is what the service holds at a time.
+    pub fn takes_by_page(&mut self, stanza: Stanza, mut page: impl FnMut(Vec<Stanza>)) {
         let address = stanza.to.as_ref().expect("the stanza has a recipient").to_bare();
         let resident = self.awake.entry(address.clone()).or_insert_with(|| self.service.wake(&address));
         let mut cx = Cx::new(&self.host, &self.store, &*self.clock, &CheapPasswords);
         let outcome = now_or_never(resident.receive(&mut cx, stanza.clone()));
-        while resident.has_more() {
-            now_or_never(resident.go_on(&mut cx)).expect("what is left can be sent");
-        }
-        now_or_never(cx.commit_staged()).expect("what is staged can be committed");
         let told = &mut self.told;
-        let routed = |act| match act {
+        let mut routed = |act| match act {
             Act::Route(stanza) | Act::RoutePast(stanza) => Some(stanza),
             Act::Tell(spoke) => {
                 told.push(*spoke);
@@ -62,15 +66,19 @@ impl Hosted {
             }
             other => panic!("a service has no sessions: {other:?}"),
         };
-        let mut sent: Vec<Stanza> = cx.out.into_iter().filter_map(routed).collect();
+        page(std::mem::take(&mut cx.out).into_iter().filter_map(&mut routed).collect());
+        while resident.has_more() {
+            now_or_never(resident.go_on(&mut cx)).expect("what is left can be sent");
+            page(std::mem::take(&mut cx.out).into_iter().filter_map(&mut routed).collect());
+        }
+        now_or_never(cx.commit_staged()).expect("what is staged can be committed");
         if resident.is_idle() {
             self.awake.remove(&address);
         }
         match outcome {
             Ok(()) | Err(Halt::Silent(_)) => {}
-            Err(halt) => sent.extend(stanza.error(&error_of(halt))),
+            Err(halt) => page(stanza.error(&error_of(halt)).into_iter().collect()),
         }
-        sent
     }
 
     /// The server is about to stop: what residents say last.

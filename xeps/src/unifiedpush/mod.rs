@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod revoked;
 
 use crate::context::Cx;
+use crate::desk::{self, Desk, ITEMS};
 use crate::feature::{About, Halt, Outcome};
 use crate::info::{self, Info};
 use crate::service::{Resident, Service};
@@ -16,7 +17,7 @@ use endpoint::{Digest, Endpoint, Secret};
 use std::sync::Arc;
 use std::time::Duration;
 use wire::jid::{BareJid, Jid};
-use wire::stanza::{Condition, IqType, Kind, MessageType, Stanza, StanzaError};
+use wire::stanza::{Condition, IqType, Stanza, StanzaError};
 use wire::xml::Element;
 
 /// The namespace.
@@ -25,8 +26,6 @@ pub const NS: &str = "http://gultsch.de/xmpp/drafts/unified-push";
 pub const LARGEST: usize = 4096;
 /// Where endpoints are, as the beginning of a path.
 pub const PATH: &str = "/up/";
-
-const ITEMS: &str = "http://jabber.org/protocol/disco#items";
 
 pub static ABOUT: About = About { name: "unifiedpush", ..About::NOTHING };
 
@@ -45,12 +44,12 @@ pub struct Config {
 
 /// The service.
 pub struct UnifiedPush {
-    config: Arc<Config>,
+    clerk: Arc<Clerk>,
 }
 
 impl UnifiedPush {
     pub fn new(config: Config) -> Self {
-        UnifiedPush { config: Arc::new(config) }
+        UnifiedPush { clerk: Arc::new(Clerk { config }) }
     }
 }
 
@@ -64,64 +63,28 @@ impl Service for UnifiedPush {
     }
 
     fn wake(&self, address: &BareJid) -> Box<dyn Resident> {
-        Box::new(Desk { config: self.config.clone(), is_service: *address == self.config.domain })
+        Box::new(Desk::new(self.clerk.clone(), *address == self.clerk.config.domain))
     }
 }
 
-/// Where endpoints are asked for. Remembers nothing.
-struct Desk {
-    config: Arc<Config>,
-    /// Not one of the localparts, which nothing is behind.
-    is_service: bool,
+/// Who gives out endpoints.
+struct Clerk {
+    config: Config,
 }
 
 #[async_trait]
-impl Resident for Desk {
-    async fn receive(&mut self, cx: &mut Cx<'_>, stanza: Stanza) -> Outcome {
-        match stanza.kind {
-            Kind::Iq(IqType::Error) if self.is_service => return self.refused(cx, &stanza).await,
-            Kind::Iq(IqType::Get | IqType::Set) => {}
-            Kind::Message(kind) if kind != MessageType::Error => return Err(Condition::ServiceUnavailable.into()),
-            // A distributor shows that it is there; whether it is, is seen when there is something for it.
-            _ => return Err(Halt::Silent("nothing that a desk answers")),
+impl desk::Clerk for Clerk {
+    fn info(&self) -> Info {
+        let mut info = Info::default().identity("component", "generic", Some("UnifiedPush"));
+        [NS, info::NS, ITEMS].iter().for_each(|feature| info.add_feature(feature));
+        info
+    }
+
+    async fn asked(&self, cx: &mut Cx<'_>, stanza: &Stanza, request: &Element) -> Result<Element, Halt> {
+        match stanza.kind == IqType::Set.into() && request.is("register", NS) {
+            true => self.register(cx, stanza, request),
+            false => Err(Condition::ServiceUnavailable.into()),
         }
-        let whole = stanza.to.as_ref().is_some_and(Jid::is_domain);
-        let Some(child) = stanza.request().filter(|_| self.is_service && whole) else {
-            return Err(Condition::ServiceUnavailable.into());
-        };
-        let element = child.element().ok_or(Condition::BadRequest)?;
-        let get = stanza.kind == IqType::Get.into();
-        let answer = match (child.name, child.ns) {
-            ("query", info::NS) if get => match element.attr("node") {
-                None => described().to_element(None),
-                Some(_) => return Err(Condition::ItemNotFound.into()),
-            },
-            ("query", ITEMS) if get => Element::new("query", ITEMS).maybe_attr("node", element.attr("node")),
-            ("register", NS) if !get => self.register(cx, &stanza, &element)?,
-            _ => return Err(Condition::ServiceUnavailable.into()),
-        };
-        cx.route(stanza.result(Some(&answer)));
-        Ok(())
-    }
-
-    fn is_idle(&self) -> bool {
-        true
-    }
-}
-
-impl Desk {
-    /// A distributor wants an endpoint for an app.
-    fn register(&self, cx: &Cx<'_>, stanza: &Stanza, register: &Element) -> Result<Element, Halt> {
-        let ours = |from: &Jid| from.is_full() && from.local().is_some() && from.domain() == cx.host.domain.as_str();
-        let Some(owner) = stanza.from.clone().filter(ours) else { return Err(Condition::Forbidden.into()) };
-        let (application, instance) = (digest(register, "application")?, digest(register, "instance")?);
-        let now = cx.clock.now();
-        let until = now.checked_add(self.config.expiry).unwrap_or(now);
-        let endpoint = Endpoint { owner, application, instance, until };
-        let token = endpoint.seal(&self.config.secret, &cx.clock.id()).ok_or(Condition::InternalServerError)?;
-        Ok(Element::new("registered", NS)
-            .with_attr("expiration", until.format())
-            .with_attr("endpoint", format!("{}{PATH}{token}", self.config.base)))
     }
 
     /// A distributor says that there is no such app any more, or that it is none itself: the endpoint is void. Any other error
@@ -141,10 +104,20 @@ impl Desk {
     }
 }
 
-fn described() -> Info {
-    let mut info = Info::default().identity("component", "generic", Some("UnifiedPush"));
-    [NS, info::NS, ITEMS].iter().for_each(|feature| info.add_feature(feature));
-    info
+impl Clerk {
+    /// A distributor wants an endpoint for an app.
+    fn register(&self, cx: &Cx<'_>, stanza: &Stanza, register: &Element) -> Result<Element, Halt> {
+        let ours = |from: &Jid| from.is_full() && from.local().is_some() && from.domain() == cx.host.domain.as_str();
+        let Some(owner) = stanza.from.clone().filter(ours) else { return Err(Condition::Forbidden.into()) };
+        let (application, instance) = (digest(register, "application")?, digest(register, "instance")?);
+        let now = cx.clock.now();
+        let until = now.checked_add(self.config.expiry).unwrap_or(now);
+        let endpoint = Endpoint { owner, application, instance, until };
+        let token = endpoint.seal(&self.config.secret, &cx.clock.id()).ok_or(Condition::InternalServerError)?;
+        Ok(Element::new("registered", NS)
+            .with_attr("expiration", until.format())
+            .with_attr("endpoint", format!("{}{PATH}{token}", self.config.base)))
+    }
 }
 
 /// Apps are named by hashes, so that neither this server nor those that push learn which ones a user has.

@@ -1,9 +1,10 @@
-//! Which files there are, whose they are, and how much space each user has taken. The files themselves lie elsewhere.
+//! Which files there are, whose they are, and how much space they have taken. The files themselves lie elsewhere.
 //!
-//! Two records a file and user: the file under the service's domain, by its id, which orders them by age; and the sum of a
-//! user's files under the user. Where files lie in another system, an id is claimed beside them before anything is put there.
+//! A file is a record under the service's domain, by its id, which orders them by age. The sum of a user's files is under the user,
+//! that of all files under the domain. Where files lie in another system, an id is claimed beside them before anything is put there.
 
-use super::slot::{Slot, oldest_id};
+use super::quota::{Full, Quota, Used};
+use super::slot::{Slot, made_at, oldest_id};
 use crate::store::{Batch, Expect, Key, Position, Record, Store, StoreError};
 use wire::datetime::Timestamp;
 use wire::jid::BareJid;
@@ -33,9 +34,9 @@ pub enum NotEntered {
     /// The slot has been used.
     #[error("there is such a file already")]
     Taken,
-    /// It would be more than the user may have.
-    #[error("the user has no room for the file")]
-    OverQuota,
+    /// It would be more than there may be.
+    #[error("there is no room for the file")]
+    Full(Full),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -74,9 +75,9 @@ impl File {
     }
 }
 
-/// The bytes of all files of a user.
-pub async fn used(store: &dyn Store, owner: &BareJid) -> Result<u64, StoreError> {
-    Ok(sum(store.get(Key::new(owner.as_str(), USED, "")).await?.as_ref()))
+/// What has been taken of the service at that domain, by a user and by all.
+pub async fn used(store: &dyn Store, domain: &str, owner: &BareJid) -> Result<Used, StoreError> {
+    Ok(Sums::load(store, domain, owner).await?.used())
 }
 
 /// Claims an id for a file that is on its way. None if somebody has, or if it is there.
@@ -106,22 +107,20 @@ pub async fn claims(store: &dyn Store, domain: &str) -> Result<Vec<String>, Stor
 }
 
 /// Enters a file that lies where it should, and counts it. A claim has done its work then.
-pub async fn enter(store: &dyn Store, domain: &str, file: &File, quota: u64) -> Result<Position, NotEntered> {
-    let (entry, count) = (Key::new(domain, FILES, &file.id), Key::new(file.owner.as_str(), USED, ""));
+pub async fn enter(store: &dyn Store, domain: &str, file: &File, quota: &Quota) -> Result<Position, NotEntered> {
+    let entry = Key::new(domain, FILES, &file.id);
     loop {
-        let before = store.get(count).await?;
-        let after = sum(before.as_ref()).saturating_add(file.size);
-        if after > quota {
-            return Err(NotEntered::OverQuota);
-        }
+        let sums = Sums::load(store, domain, &file.owner).await?;
+        quota.admits(sums.used(), file.size).map_err(NotEntered::Full)?;
         let mut batch = Batch::new();
         batch.put(entry, file.encode(), Expect::Absent);
-        batch.put(count, after.to_be_bytes().to_vec(), expected(before.as_ref()));
+        sums.user.put(&mut batch, sums.user.bytes.saturating_add(file.size));
+        sums.host.put(&mut batch, sums.host.bytes.saturating_add(file.size));
         batch.delete(Key::new(domain, CLAIMS, &file.id), Expect::Any);
         match store.commit(batch).await {
             Ok(committed) => return Ok(committed.position),
             Err(StoreError::Conflict) if store.get(entry).await?.is_some() => return Err(NotEntered::Taken),
-            // Another file of the same user was quicker.
+            // Another file was quicker.
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
@@ -147,31 +146,67 @@ pub async fn older_than(
     Ok(old.filter_map(|(id, record)| File::decode(id, record)).collect())
 }
 
+/// When the oldest file was made.
+pub async fn oldest(store: &dyn Store, domain: &str) -> Result<Option<Timestamp>, StoreError> {
+    let records = store.list(domain, FILES, None, 1).await?;
+    Ok(records.first().and_then(|(id, _)| made_at(id)))
+}
+
 /// Strikes a file out.
 pub async fn strike(store: &dyn Store, domain: &str, file: &File) -> Result<(), StoreError> {
-    let (entry, count) = (Key::new(domain, FILES, &file.id), Key::new(file.owner.as_str(), USED, ""));
-    loop {
-        let before = store.get(count).await?;
+    let entry = Key::new(domain, FILES, &file.id);
+    // What is struck out already is not taken off the sums again.
+    while let Some(record) = store.get(entry).await? {
+        let sums = Sums::load(store, domain, &file.owner).await?;
         let mut batch = Batch::new();
-        batch.delete(entry, Expect::Any);
-        // The user may be gone, and the count with it.
-        if before.is_some() {
-            let after = sum(before.as_ref()).saturating_sub(file.size);
-            batch.put(count, after.to_be_bytes().to_vec(), expected(before.as_ref()));
+        batch.delete(entry, Expect::Version(record.version));
+        // The user may be gone, and the sum with it.
+        for sum in [&sums.user, &sums.host].into_iter().filter(|sum| sum.record.is_some()) {
+            sum.put(&mut batch, sum.bytes.saturating_sub(file.size));
         }
         match store.commit(batch).await {
             Err(StoreError::Conflict) => {}
             outcome => return outcome.map(|_| ()),
         }
     }
+    Ok(())
 }
 
-fn sum(record: Option<&Record>) -> u64 {
-    record.and_then(|record| record.value.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes)
+/// The sums that a file counts in.
+struct Sums<'a> {
+    user: Sum<'a>,
+    host: Sum<'a>,
 }
 
-fn expected(record: Option<&Record>) -> Expect {
-    record.map_or(Expect::Absent, |record| Expect::Version(record.version))
+struct Sum<'a> {
+    key: Key<'a>,
+    record: Option<Record>,
+    bytes: u64,
+}
+
+impl<'a> Sums<'a> {
+    async fn load(store: &dyn Store, domain: &'a str, owner: &'a BareJid) -> Result<Sums<'a>, StoreError> {
+        let user = Sum::load(store, Key::new(owner.as_str(), USED, "")).await?;
+        Ok(Sums { user, host: Sum::load(store, Key::new(domain, USED, "")).await? })
+    }
+
+    fn used(&self) -> Used {
+        Used { user: self.user.bytes, host: self.host.bytes }
+    }
+}
+
+impl<'a> Sum<'a> {
+    async fn load(store: &dyn Store, key: Key<'a>) -> Result<Sum<'a>, StoreError> {
+        let record = store.get(key).await?;
+        let octets = record.as_ref().and_then(|record| record.value.as_ref().try_into().ok());
+        Ok(Sum { key, bytes: octets.map_or(0, u64::from_be_bytes), record })
+    }
+
+    /// Makes it another, unless somebody else is quicker.
+    fn put(&self, batch: &mut Batch, bytes: u64) {
+        let expected = self.record.as_ref().map_or(Expect::Absent, |record| Expect::Version(record.version));
+        batch.put(self.key, bytes.to_be_bytes().to_vec(), expected);
+    }
 }
 
 #[cfg(test)]
@@ -197,20 +232,45 @@ mod tests {
         }
     }
 
+    const QUOTA: Quota = Quota { user: 100, host: 150 };
+
     #[test]
     fn files_are_entered_once_found_and_struck_out() {
         let store = Memory::at(1);
         let one = file(10, 60);
-        now_or_never(enter(&store, DOMAIN, &one, 100)).unwrap();
-        assert!(matches!(now_or_never(enter(&store, DOMAIN, &file(10, 1), 100)), Err(NotEntered::Taken)));
-        assert!(matches!(now_or_never(enter(&store, DOMAIN, &file(11, 41), 100)), Err(NotEntered::OverQuota)));
-        now_or_never(enter(&store, DOMAIN, &file(12, 40), 100)).unwrap();
-        assert_eq!(now_or_never(used(&store, &one.owner)).unwrap(), 100);
+        let enter = |file: &File| now_or_never(enter(&store, DOMAIN, file, &QUOTA));
+        enter(&one).unwrap();
+        assert!(matches!(enter(&file(10, 1)), Err(NotEntered::Taken)));
+        assert!(matches!(enter(&file(11, 41)), Err(NotEntered::Full(Full::User))));
+        enter(&file(12, 40)).unwrap();
+        let used = || now_or_never(used(&store, DOMAIN, &one.owner)).unwrap();
+        assert_eq!(used(), Used { user: 100, host: 100 });
         assert_eq!(now_or_never(find(&store, DOMAIN, &one.id)).unwrap(), Some(one.clone()));
         assert_eq!(now_or_never(older_than(&store, DOMAIN, at(12), 9)).unwrap(), std::slice::from_ref(&one));
+        assert_eq!(now_or_never(oldest(&store, DOMAIN)).unwrap(), Some(at(10)));
+        for _ in 0..2 {
+            now_or_never(strike(&store, DOMAIN, &one)).unwrap();
+            assert_eq!(now_or_never(find(&store, DOMAIN, &one.id)).unwrap(), None);
+            assert_eq!(used(), Used { user: 40, host: 40 });
+        }
+    }
+
+    #[test]
+    fn all_users_together_have_no_more_than_the_host() {
+        let store = Memory::at(1);
+        let of = |seconds: i64, owner: &str, size: u64| File {
+            owner: BareJid::parse(owner).unwrap(),
+            ..file(seconds, size)
+        };
+        let enter = |file: &File| now_or_never(enter(&store, DOMAIN, file, &QUOTA));
+        let one = of(10, "romeo@example.org", 100);
+        enter(&one).unwrap();
+        assert!(matches!(enter(&of(11, "juliet@example.org", 51)), Err(NotEntered::Full(Full::Host))));
+        enter(&of(12, "juliet@example.org", 50)).unwrap();
+        now_or_never(store.forget("romeo@example.org")).unwrap();
         now_or_never(strike(&store, DOMAIN, &one)).unwrap();
-        assert_eq!(now_or_never(find(&store, DOMAIN, &one.id)).unwrap(), None);
-        assert_eq!(now_or_never(used(&store, &one.owner)).unwrap(), 40);
+        let used = now_or_never(used(&store, DOMAIN, &one.owner)).unwrap();
+        assert_eq!(used, Used { user: 0, host: 50 }, "the files of who is gone count until they go");
     }
 
     #[test]
@@ -222,7 +282,7 @@ mod tests {
         now_or_never(give_up(&store, DOMAIN, &one.id)).unwrap();
         assert!(claim().is_some());
         assert_eq!(now_or_never(claims(&store, DOMAIN)).unwrap(), std::slice::from_ref(&one.id));
-        now_or_never(enter(&store, DOMAIN, &one, 100)).unwrap();
+        now_or_never(enter(&store, DOMAIN, &one, &QUOTA)).unwrap();
         assert_eq!(now_or_never(claims(&store, DOMAIN)).unwrap(), [""; 0]);
         assert!(claim().is_none(), "it is a file");
     }

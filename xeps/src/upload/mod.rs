@@ -2,10 +2,14 @@
 //! server's affair; what both sides must agree on is here: [`slot`] and [`ledger`].
 
 pub mod ledger;
+mod quota;
 pub mod slot;
 
+pub use quota::{Full, Quota, Used};
+
 use crate::context::Cx;
-use crate::feature::{About, Coverage, Halt, Outcome, Xep};
+use crate::desk::{self, Desk, ITEMS};
+use crate::feature::{About, Coverage, Halt, Xep};
 use crate::form::{Field, Form, FormType};
 use crate::info::{self, Info};
 use crate::service::{Resident, Service};
@@ -14,11 +18,10 @@ use slot::{Secret, Slot};
 use std::sync::Arc;
 use std::time::Duration;
 use wire::jid::BareJid;
-use wire::stanza::{Condition, ErrorType, IqType, Kind, MessageType, Stanza, StanzaError};
+use wire::stanza::{Condition, ErrorType, IqType, Stanza, StanzaError};
 use wire::xml::Element;
 
 const NS: &str = "urn:xmpp:http:upload:0";
-const ITEMS: &str = "http://jabber.org/protocol/disco#items";
 
 /// A file name that is longer than file systems take helps nobody.
 const LONGEST_NAME: usize = 255;
@@ -41,8 +44,8 @@ pub struct Config {
     pub secret: Secret,
     /// Bytes of one file.
     pub max_size: u64,
-    /// Bytes of all files of one user.
-    pub quota: u64,
+    /// How many bytes all files may have.
+    pub quota: Quota,
     /// How long a file is kept; None: for ever.
     pub expiry: Option<Duration>,
 }
@@ -52,12 +55,12 @@ const SLOT_LASTS: Duration = Duration::from_secs(300);
 
 /// The service.
 pub struct Upload {
-    config: Arc<Config>,
+    clerk: Arc<Clerk>,
 }
 
 impl Upload {
     pub fn new(config: Config) -> Self {
-        Upload { config: Arc::new(config) }
+        Upload { clerk: Arc::new(Clerk { config }) }
     }
 }
 
@@ -72,50 +75,17 @@ impl Service for Upload {
     }
 
     fn wake(&self, address: &BareJid) -> Box<dyn Resident> {
-        Box::new(Desk { config: self.config.clone(), is_service: *address == self.config.domain })
+        Box::new(Desk::new(self.clerk.clone(), *address == self.clerk.config.domain))
     }
 }
 
-/// Where slots are asked for. Remembers nothing.
-struct Desk {
-    config: Arc<Config>,
-    /// Not one of the localparts, which nothing is behind.
-    is_service: bool,
+/// Who gives out slots.
+struct Clerk {
+    config: Config,
 }
 
 #[async_trait]
-impl Resident for Desk {
-    async fn receive(&mut self, cx: &mut Cx<'_>, stanza: Stanza) -> Outcome {
-        match stanza.kind {
-            Kind::Iq(IqType::Get | IqType::Set) => {}
-            Kind::Message(kind) if kind != MessageType::Error => return Err(Condition::ServiceUnavailable.into()),
-            _ => return Err(Halt::Silent("nothing that a desk answers")),
-        }
-        let whole = stanza.to.as_ref().is_some_and(|to| to.is_domain());
-        let Some(child) = stanza.request().filter(|_| self.is_service && whole) else {
-            return Err(Condition::ServiceUnavailable.into());
-        };
-        let element = child.element().ok_or(Condition::BadRequest)?;
-        let get = stanza.kind == IqType::Get.into();
-        let answer = match (child.name, child.ns) {
-            ("query", info::NS) if get => match element.attr("node") {
-                None => self.info().to_element(None),
-                Some(_) => return Err(Condition::ItemNotFound.into()),
-            },
-            ("query", ITEMS) if get => Element::new("query", ITEMS).maybe_attr("node", element.attr("node")),
-            ("request", NS) if get => self.slot(cx, &stanza, &element).await?,
-            _ => return Err(Condition::ServiceUnavailable.into()),
-        };
-        cx.route(stanza.result(Some(&answer)));
-        Ok(())
-    }
-
-    fn is_idle(&self) -> bool {
-        true
-    }
-}
-
-impl Desk {
+impl desk::Clerk for Clerk {
     fn info(&self) -> Info {
         let mut info = Info::default().identity("store", "file", Some("HTTP File Upload"));
         [NS, info::NS, ITEMS].iter().for_each(|feature| info.add_feature(feature));
@@ -124,6 +94,15 @@ impl Desk {
         info
     }
 
+    async fn asked(&self, cx: &mut Cx<'_>, stanza: &Stanza, request: &Element) -> Result<Element, Halt> {
+        match stanza.kind == IqType::Get.into() && request.is("request", NS) {
+            true => self.slot(cx, stanza, request).await,
+            false => Err(Condition::ServiceUnavailable.into()),
+        }
+    }
+}
+
+impl Clerk {
     /// Sections 4 and 6.
     async fn slot(&self, cx: &mut Cx<'_>, stanza: &Stanza, request: &Element) -> Result<Element, Halt> {
         let config = &self.config;
@@ -145,8 +124,9 @@ impl Desk {
         if size > config.max_size {
             return Err(self.too_large(config.max_size).into());
         }
-        if ledger::used(cx.store, &owner).await?.saturating_add(size) > config.quota {
-            return Err(self.over_quota(cx).into());
+        let used = ledger::used(cx.store, config.domain.as_str(), &owner).await?;
+        if let Err(full) = config.quota.admits(used, size) {
+            return Err(self.over_quota(cx, full).await?.into());
         }
         let now = cx.clock.now();
         let slot = Slot {
@@ -171,15 +151,28 @@ impl Desk {
             .with_extra(Element::new("file-too-large", NS).with_child(most_element))
     }
 
-    /// When the oldest file goes there will be room: at the latest then it is worth trying again.
-    fn over_quota(&self, cx: &Cx<'_>) -> StanzaError {
-        let error = StanzaError::new(Condition::ResourceConstraint)
-            .with_type(ErrorType::Wait)
-            .with_text(format!("your files would take more than {} bytes", self.config.quota));
-        match self.config.expiry.and_then(|expiry| cx.clock.now().checked_add(expiry)) {
-            Some(then) => error.with_extra(Element::new("retry", NS).with_attr("stamp", then.format())),
+    /// Section 6. At the latest it is worth trying again when a file of the user's that comes now goes: all others are older then;
+    /// with a full service, when its oldest file goes.
+    async fn over_quota(&self, cx: &Cx<'_>, full: Full) -> Result<StanzaError, Halt> {
+        let config = &self.config;
+        let text = match full {
+            Full::User => format!("your files would take more than {} bytes", config.quota.user),
+            Full::Host => {
+                tracing::warn!(service = %config.domain, "uploads are refused: all files have taken the room of host_quota");
+                "there is no room for more files on this server".to_owned()
+            }
+        };
+        let error = StanzaError::new(Condition::ResourceConstraint).with_type(ErrorType::Wait).with_text(text);
+        let Some(expiry) = config.expiry else { return Ok(error) };
+        let now = cx.clock.now();
+        let since = match full {
+            Full::User => now,
+            Full::Host => ledger::oldest(cx.store, config.domain.as_str()).await?.unwrap_or(now),
+        };
+        Ok(match since.checked_add(expiry) {
+            Some(then) => error.with_extra(Element::new("retry", NS).with_attr("stamp", then.max(now).format())),
             None => error,
-        }
+        })
     }
 }
 

@@ -94,6 +94,12 @@ pub fn oldest_id(then: Timestamp) -> String {
     format!("{:010x}", then.millis().max(0) / 1000)
 }
 
+/// When a file of that id was made, to the second; None if it is no id.
+pub fn made_at(id: &str) -> Option<Timestamp> {
+    let seconds = i64::from_str_radix(id.split_once('-')?.0, 16).ok()?;
+    Timestamp::from_millis(seconds.checked_mul(1000)?)
+}
+
 /// Whether a text is an id of this kind; anything else is no part of a path.
 pub fn is_id(text: &str) -> bool {
     text.len() > 11 && text.len() < 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
@@ -169,6 +175,7 @@ mod tests {
         let (old, new) = (new_id(at(1_000_000), "zzzzzzzzzzzzzzzz"), new_id(at(2_000_000), "AAAAAAAAAAAAAAAA"));
         assert!(old < new && old < oldest_id(at(2_000_000)) && oldest_id(at(2_000_000)) <= new);
         assert!(is_id(&old));
+        assert_eq!((made_at(&new), made_at("-"), made_at("x-y")), (Some(at(2_000_000)), None, None));
         for wrong in ["", "..", "../../../../etc/passwd", "006553f100-a/b", "006553f100-a%2e", "006553f100-\0bcdef"] {
             assert!(!is_id(wrong), "{wrong}");
         }

@@ -99,6 +99,14 @@ impl Initiator {
         matches!(self.managed.state, State::Counting(_))
     }
 
+    /// The SM-ID under which the stream may be taken up again when it breaks.
+    pub fn resumable_id(&self) -> Option<&str> {
+        match &self.managed.state {
+            State::Counting(management) => management.id.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether the peer has ever acknowledged something.
     pub fn has_acknowledged(&self) -> bool {
         matches!(&self.managed.state, State::Counting(management) if management.acknowledged != 0)

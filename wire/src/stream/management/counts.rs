@@ -50,6 +50,8 @@ pub(in crate::stream) struct Management {
     pub(in crate::stream) requested: Option<Instant>,
     /// The SM-ID of a stream that may be resumed.
     pub(in crate::stream) id: Option<CompactString>,
+    /// What the peer was sent is lost or given up: its next count is believed.
+    peer_knows: bool,
 }
 
 /// What may wait for acknowledgement; a client that lets more pile up is cut.
@@ -59,6 +61,9 @@ const MOST_BYTES: usize = 4 << 20;
 /// What is sent to another server ahead of its acknowledgements; the rest waits in the queue for it.
 const WINDOW_STANZAS: usize = 1_000;
 const WINDOW_BYTES: usize = 512 << 10;
+
+/// Room for so many is not worth giving back while anything waits.
+const ROOMY: usize = 32;
 
 /// An acknowledgement is asked for when so many stanzas wait for it, or the oldest has waited so long. Asking after every
 /// stanza would double the packets of a quiet chat.
@@ -102,10 +107,17 @@ impl Management {
         self.acknowledged = h;
         self.requested = None;
         self.oldest = None;
-        if self.unacknowledged.is_empty() {
-            self.unacknowledged = VecDeque::new();
-        }
+        self.give_back_room();
         Ok(receipts)
+    }
+
+    /// A burst that has been acknowledged must not go on taking the room that it needed: of a busy stream a few stanzas wait at
+    /// any time, and a stream that is quiet holds nothing.
+    fn give_back_room(&mut self) {
+        let (waiting, room) = (self.unacknowledged.len(), self.unacknowledged.capacity());
+        if waiting == 0 || room > ROOMY && room / 4 > waiting {
+            self.unacknowledged.shrink_to(waiting * 2);
+        }
     }
 
     pub fn is_over(&self) -> bool {
@@ -158,6 +170,11 @@ impl Suspended {
         }))
     }
 
+    /// As [`Suspended::restored`], of a stream on which nobody but the peer knows what it was sent: its next count is believed.
+    pub fn received_only(id: CompactString, received: u32) -> Suspended {
+        Suspended(Box::new(Management { received, id: Some(id), peer_knows: true, ..Management::default() }))
+    }
+
     /// The SM-ID.
     pub fn id(&self) -> &str {
         self.0.id.as_deref().unwrap_or_default()
@@ -180,6 +197,9 @@ impl Suspended {
 
     /// Forgets what the peer has handled, and returns the receipts (section 5).
     pub fn acknowledge(&mut self, h: u32) -> Result<Vec<Receipt>, TooHigh> {
+        if std::mem::take(&mut self.0.peer_knows) {
+            self.believe(h);
+        }
         self.0.acknowledge(h)
     }
 
@@ -195,8 +215,9 @@ impl Suspended {
     }
 
     /// Takes out what the peer has not acknowledged, in order: nobody will send it. From here on only the peer knows what of it
-    /// has arrived; see [`Suspended::believe`].
+    /// has arrived, and its next count is believed.
     pub fn give_up(&mut self) -> Vec<Sent> {
+        self.0.peer_knows = true;
         self.0.bytes = 0;
         std::mem::take(&mut self.0.unacknowledged).into()
     }
@@ -258,6 +279,16 @@ mod tests {
         assert_eq!(management.acknowledge(2).unwrap(), [Receipt(7)]);
         assert_eq!(management.acknowledge(2).unwrap(), []);
         assert_eq!(management.acknowledge(3).unwrap(), [Receipt(9)]);
+    }
+
+    #[test]
+    fn a_burst_gives_its_room_back_though_something_always_waits() {
+        let mut management = kept(5000);
+        assert!(management.acknowledge(4995).is_ok());
+        assert!(management.unacknowledged.capacity() <= ROOMY, "{}", management.unacknowledged.capacity());
+        assert_eq!(management.unacknowledged.len(), 5);
+        assert!(management.acknowledge(5000).is_ok());
+        assert_eq!(management.unacknowledged.capacity(), 0);
     }
 
     #[test]

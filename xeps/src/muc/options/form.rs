@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::presets::{NO_PRESET, Preset, VAR};
-use super::table::{FIELDS, Shape, Spec};
+use super::table::{ALSO_CALLED, FIELDS, Shape, Spec};
 use crate::form::{Field, Form, FormType};
 use crate::muc::ns;
 use crate::muc::standing::{Role, Roles};
@@ -42,11 +42,11 @@ pub fn from_form(form: &Form, current: &Options) -> Result<Options, Unacceptable
         preset.apply(&mut next);
     }
     for spec in FIELDS {
-        if form.fields.iter().any(|field| field.var.as_deref() == Some(spec.var)) {
+        if let Some(var) = name_in(form, spec) {
             let mut submitted = current.clone();
-            read(spec, form.values(spec.var), &mut submitted)?;
+            read(spec, form.values(var), &mut submitted)?;
             if submitted != *current {
-                read(spec, form.values(spec.var), &mut next)?;
+                read(spec, form.values(var), &mut next)?;
             }
         }
     }
@@ -54,6 +54,31 @@ pub fn from_form(form: &Form, current: &Options) -> Result<Options, Unacceptable
         return Err(Unacceptable::NoPassword);
     }
     Ok(next)
+}
+
+/// A form that submits these values, by the names of fields, with or without what stands before their `_`. Where a field takes
+/// several values, blanks are between them. The error is a name that no field has.
+pub fn submission(values: &[(String, String)]) -> Result<Form, String> {
+    let short = |var: &str| var.rsplit_once("roomconfig_").map_or(var.to_owned(), |(_, name)| name.to_owned());
+    let is = |var: &str, name: &str| var == name || short(var) == name;
+    values.iter().try_fold(Form::new(FormType::Submit, ns::ROOMCONFIG), |mut form, (name, value)| {
+        let spec = FIELDS.iter().find(|spec| is(spec.var, name));
+        let var = spec.map(|spec| spec.var).or_else(|| is(VAR, name).then_some(VAR)).ok_or_else(|| name.clone())?;
+        let mut field = Field::new(var);
+        field.values = match spec.map(|spec| &spec.shape) {
+            Some(Shape::Roles(_)) => value.split_whitespace().map(str::to_owned).collect(),
+            _ => vec![value.clone()],
+        };
+        form.fields.push(field);
+        Ok(form)
+    })
+}
+
+/// What a form calls a field that it has.
+fn name_in(form: &Form, spec: &Spec) -> Option<&'static str> {
+    let has = |var: &&'static str| form.fields.iter().any(|field| field.var.as_deref() == Some(*var));
+    let others = ALSO_CALLED.iter().filter(|(own, _)| *own == spec.var).map(|(_, other)| *other);
+    std::iter::once(spec.var).chain(others).find(has)
 }
 
 fn preset_field(options: &Options) -> Field {
@@ -83,6 +108,12 @@ fn field(spec: &Spec, options: &mut Options, kind: FormType) -> Field {
         Shape::Whom(at, choices) => {
             let current = *at(options);
             let value = choices.iter().find(|(who, _, _)| *who == current).map(|(_, value, _)| (*value).to_owned());
+            let choices = choices.iter().map(|(_, value, label)| (*label, *value)).collect();
+            ("list-single", value.into_iter().collect(), choices)
+        }
+        Shape::Least(at, choices) => {
+            let current = *at(options);
+            let value = choices.iter().find(|(least, _, _)| *least == current).map(|(_, value, _)| (*value).to_owned());
             let choices = choices.iter().map(|(_, value, label)| (*label, *value)).collect();
             ("list-single", value.into_iter().collect(), choices)
         }
@@ -145,6 +176,10 @@ fn read(spec: &Spec, values: &[String], options: &mut Options) -> Result<(), Una
         Shape::Whom(at, choices) => {
             let who = choices.iter().find(|(_, value, _)| *value == one);
             *at(options) = who.map(|(who, _, _)| *who).ok_or(Unacceptable::Value)?;
+        }
+        Shape::Least(at, choices) => {
+            let least = choices.iter().find(|(_, value, _)| *value == one);
+            *at(options) = least.map(|(least, _, _)| *least).ok_or(Unacceptable::Value)?;
         }
         Shape::Whois(at) => {
             *at(options) = match one {
@@ -214,6 +249,31 @@ mod tests {
         assert_eq!(refused("muc#roomconfig_membersonly", "perhaps"), Unacceptable::Value);
         assert_eq!(refused("muc#roomconfig_maxusers", "many"), Unacceptable::Value);
         assert_eq!(refused("muc#roomconfig_roomname", &"x".repeat(5000)), Unacceptable::TooLong);
+    }
+
+    #[test]
+    fn fields_are_known_by_their_names_on_other_servers_if_they_have_no_other() {
+        let before = Options::default();
+        let after = from_form(&submit(&[("muc#roomconfig_enablearchiving", "0")]), &before).unwrap();
+        assert_eq!(after, Options { archive: false, ..before.clone() });
+        let both = [("muc#roomconfig_enablearchiving", "0"), ("muc#roomconfig_mam", "1")];
+        assert_eq!(from_form(&submit(&both), &before), Ok(before));
+    }
+
+    #[test]
+    fn an_operator_names_fields_briefly() {
+        let set = |values: &[(&str, &str)]| {
+            let values: Vec<_> = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            submission(&values)
+        };
+        let form = set(&[("roomname", "A Cave"), ("muc#roomconfig_membersonly", "1"), ("archivedays", "7")]).unwrap();
+        let after = from_form(&form, &Options::default()).unwrap();
+        assert_eq!((after.name.as_str(), after.members_only, after.archive_days), ("A Cave", true, 7));
+        let form = set(&[("presencebroadcast", "moderator participant")]).unwrap();
+        let after = from_form(&form, &Options::default()).unwrap();
+        assert_eq!(after.broadcast, Roles::NONE.with(Role::Moderator).with(Role::Participant));
+        assert!(from_form(&set(&[("preset", "team")]).unwrap(), &Options::default()).unwrap().members_only);
+        assert_eq!(set(&[("colour", "red")]), Err("colour".to_owned()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod mentions;
 mod presets;
 mod table;
 
-pub use form::{Unacceptable, from_form, to_form};
+pub use form::{Unacceptable, from_form, submission, to_form};
 pub use mentions::{Mentions, changed as changed_permissions, permissions, permitted};
 pub use presets::Preset;
 
@@ -49,6 +49,10 @@ pub struct Options {
     /// The discussion is published somewhere: a warning, nothing else.
     pub logging: bool,
     pub archive: bool,
+    /// Who is at least this may read the archive, and gets history on entering.
+    pub readers: Affiliation,
+    /// How many days the archive keeps messages, if that is less than the service does; 0: it makes no difference.
+    pub archive_days: u32,
     pub visitor_status: bool,
     pub visitor_nick: bool,
     pub voice_requests: bool,
@@ -101,6 +105,8 @@ impl Default for Options {
             default_history: 20,
             logging: false,
             archive: true,
+            readers: Affiliation::None,
+            archive_days: 0,
             visitor_status: true,
             visitor_nick: true,
             voice_requests: true,

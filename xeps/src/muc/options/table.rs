@@ -2,7 +2,7 @@
 //! record are made.
 
 use super::{Options, Who};
-use crate::muc::standing::Roles;
+use crate::muc::standing::{Affiliation, Roles};
 
 /// One field.
 pub struct Spec {
@@ -27,9 +27,11 @@ pub enum Shape {
     /// `anyone` or `moderators`.
     Whois(fn(&mut Options) -> &mut bool),
     Roles(fn(&mut Options) -> &mut Roles),
+    /// Whoever is at least this.
+    Least(fn(&mut Options) -> &mut Affiliation, &'static [(Affiliation, &'static str, &'static str)]),
 }
 
-use Shape::{Capacity, Flag, Number, Seconds, Secret, Text, Whois, Whom};
+use Shape::{Capacity, Flag, Least, Number, Seconds, Secret, Text, Whois, Whom};
 
 /// Who may do something, with the values and labels of the form.
 type Choice = (Who, &'static str, &'static str);
@@ -38,11 +40,18 @@ const MODERATORS: Choice = (Who::Moderators, "moderators", "Moderators only");
 const NOBODY: Choice = (Who::Nobody, "none", "Nobody");
 const ALL: &[Choice] = &[(Who::Anyone, "anyone", "Anyone"), VOICED, MODERATORS, NOBODY];
 const SPEAKERS: &[Choice] = &[VOICED, MODERATORS, NOBODY];
+const READERS: &[(Affiliation, &str, &str)] = &[
+    (Affiliation::None, "anyone", "Anyone who may enter"),
+    (Affiliation::Member, "members", "Members"),
+    (Affiliation::Admin, "admins", "Admins and owners"),
+];
 
 /// No room sends more than so many messages of its history to who enters.
 pub const MOST_HISTORY: u32 = 1000;
 /// No message may mention more.
 const MOST_MENTIONS: u32 = 1000;
+/// A hundred years.
+const MOST_DAYS: u32 = 36_500;
 /// A day: nobody need wait longer to ask for voice again, or to speak.
 const DAY: u32 = 86_400;
 
@@ -76,7 +85,9 @@ pub const FIELDS: &[Spec] = &[
     spec("muc#roomconfig_affiliationnotify", "Occupants are told when somebody outside becomes a member, admin or owner", Flag(|o| &mut o.affiliation_notices)),
     spec("muc#roomconfig_enablelogging", "The discussion is published (occupants are warned)", Flag(|o| &mut o.logging)),
     spec("muc#roomconfig_mam", "The room keeps an archive", Flag(|o| &mut o.archive)),
-    spec("muc#roomconfig_historylength", "Messages of the history that are sent to who enters, unless they ask otherwise", Number(|o| &mut o.default_history, MOST_HISTORY)),
+    spec("oriole#roomconfig_archivereaders", "Who may read what was said before", Least(|o| &mut o.readers, READERS)),
+    spec("oriole#roomconfig_archivedays", "Days that messages are kept (0: as long as the service keeps them)", Number(|o| &mut o.archive_days, MOST_DAYS)),
+    spec("muc#roomconfig_defaulthistorymessages", "Messages of the history that are sent to who enters, unless they ask otherwise", Number(|o| &mut o.default_history, MOST_HISTORY)),
     spec("muc#maxhistoryfetch", "Most messages of the history that are sent to who enters", Number(|o| &mut o.max_history, MOST_HISTORY)),
     spec("muc#roomconfig_slow_mode_duration", "Slow mode: seconds between two messages of a user (0: no waiting)", Seconds(|o| &mut o.slow_mode, DAY)),
     spec("oriole#roomconfig_locknicknames", "Who has registered a nickname cannot use another", Flag(|o| &mut o.lock_nicknames)),
@@ -85,6 +96,16 @@ pub const FIELDS: &[Spec] = &[
     spec("mentions#channel", "Who may mention everybody in the room", Whom(|o| &mut o.mentions.channel, SPEAKERS)),
     spec("mentions#associations", "Who may mention roles and affiliations", Whom(|o| &mut o.mentions.associations, SPEAKERS)),
     spec("mentions#hats", "Who may mention hats", Whom(|o| &mut o.mentions.hats, SPEAKERS)),
+];
+
+/// What other servers call some of the fields: read from who submits only that name, and not shown.
+pub const ALSO_CALLED: &[(&str, &str)] = &[
+    ("muc#roomconfig_mam", "muc#roomconfig_enablearchiving"),
+    ("muc#maxhistoryfetch", "muc#roomconfig_historylength"),
+    ("muc#roomconfig_voicerequestmininterval", "voice_request_min_interval"),
+    ("muc#roomconfig_allowvoicerequests", "allow_voice_requests"),
+    ("muc#roomconfig_allowvisitorstatus", "allow_visitor_status"),
+    ("muc#roomconfig_allowvisitornickchange", "allow_visitor_nickchange"),
 ];
 
 const fn spec(var: &'static str, label: &'static str, shape: Shape) -> Spec {

@@ -27,7 +27,7 @@ const FEATURES: [&str; 19] = [
     ns::MODERATE,
     ns::VCARD,
     ns::PING,
-    ns::COMMANDS,
+    crate::adhoc::NS,
     ns::HATS,
     ns::VERSIONS,
     ns::TOKEN,
@@ -123,8 +123,10 @@ impl Room {
         if !options.pubsub.is_empty() {
             form = form.field(text("muc#roominfo_pubsub", "Associated pubsub node", options.pubsub.clone()));
         }
-        if let Some(hash) = &self.avatar {
-            form = form.field(text("muc#roominfo_avatarhash", "Hash of the picture", hash.clone()));
+        if !self.pictures.is_empty() {
+            let mut hashes = Field::new("muc#roominfo_avatarhash").kind("text-multi").label("Hash of the picture");
+            hashes.values = self.pictures.clone();
+            form = form.field(hashes);
         }
         if let Some(hash) = self.hats.hash() {
             form = form.field(text("hats#hash", "Hash of the list of hats", hash));

@@ -111,8 +111,11 @@ impl Room {
     }
 
     fn replay(&self, fx: &mut Effects, to: &Jid, wanted: Wanted) {
+        if self.affiliation(to) < self.options.readers {
+            return;
+        }
         if self.options.archive {
-            fx.steps.push(Step::Replay { to: to.clone(), wanted });
+            fx.steps.push(Step::Replay { to: to.clone(), wanted, kept: self.kept() });
         } else {
             let messages = select(self.recent(), &wanted, &self.address, to);
             messages.into_iter().for_each(|message| fx.send(message));

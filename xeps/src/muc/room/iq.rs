@@ -49,12 +49,12 @@ impl Room {
                     Ok(())
                 }
             },
-            (ns::ITEMS, "query", false) if element()?.attr("node") == Some(ns::COMMANDS) => {
+            (ns::ITEMS, "query", false) if element()?.attr("node") == Some(crate::adhoc::NS) => {
                 self.list_commands(fx, stanza, from);
                 Ok(())
             }
             (ns::ITEMS, "query", false) => self.items(fx, stanza, from),
-            (ns::COMMANDS, "command", true) => self.command(fx, stanza, from, &element()?),
+            (crate::adhoc::NS, "command", true) => self.command(fx, stanza, from, &element()?),
             (ns::MENTIONS, "query", false) => self.mention_permissions(fx, stanza, from),
             (ns::MENTIONS, "query", true) => self.set_mention_permissions(fx, stanza, from, &element()?),
             (ns::TOKEN, "request", true) => self.request_token(fx, stanza, from, &element()?),
@@ -75,7 +75,7 @@ impl Room {
             (ns::MAM, "query" | "metadata", _) if self.options.archive => {
                 self.may_read_archive(from)?;
                 let ask = Ask::parse(set, &element()?, &fx.ids, self.config.search)?;
-                fx.steps.push(Step::Archive { request: stanza.clone(), ask });
+                fx.steps.push(Step::Archive { request: stanza.clone(), ask, kept: self.kept() });
                 Ok(())
             }
             (ns::PING, "ping", false) => {

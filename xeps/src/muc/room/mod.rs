@@ -33,7 +33,7 @@ mod voice;
 pub use iq::refers_to;
 pub use message::HISTORY_TAG;
 pub use show::not_inside as strange_presence;
-pub use vcard::picture_hash;
+pub use vcard::picture_hashes;
 pub use versions::not_allowed;
 
 use super::activity::Activity;
@@ -45,6 +45,7 @@ use super::ns;
 use super::occupants::{Occupant, Occupants};
 use super::options::Options;
 use super::records::{self, RoomRecord};
+use super::retention;
 use super::standing::Affiliation;
 use super::tokens::Tokens;
 use super::versions::Change;
@@ -54,6 +55,7 @@ use compact_str::CompactString;
 use slow::Spoken;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 use subject::Subject;
 use wire::datetime::Timestamp;
 use wire::jid::{BareJid, Jid};
@@ -82,8 +84,8 @@ pub struct Room {
     absent: Absent,
     /// The newest messages of a room that keeps no archive, oldest first.
     recent: VecDeque<(Seq, Stanza)>,
-    /// The hash of the room's picture (XEP-0486).
-    avatar: Option<String>,
+    /// The hashes of the room's picture, in all its formats (XEP-0486).
+    pictures: Vec<String>,
     /// When users last asked for voice. Emptied of what is old when somebody asks.
     asked: HashMap<BareJid, Timestamp>,
     /// Who has spoken, while the room is in slow mode.
@@ -102,7 +104,7 @@ pub struct Stored {
     pub tokens: Tokens,
     pub activity: Option<Activity>,
     pub subject: Option<Stanza>,
-    pub avatar: Option<String>,
+    pub pictures: Vec<String>,
 }
 
 impl Room {
@@ -126,7 +128,7 @@ impl Room {
         (room.version, room.hats, room.tokens) = (stored.version, stored.hats, stored.tokens);
         room.activity = stored.activity.unwrap_or(room.activity);
         room.subject = stored.subject.map(Subject::of_stored);
-        room.avatar = stored.avatar;
+        room.pictures = stored.pictures;
         (room.affiliations.has_owner() && !room.locked).then_some(room)
     }
 
@@ -147,7 +149,7 @@ impl Room {
             occupants: Occupants::default(),
             absent: Absent::default(),
             recent: VecDeque::new(),
-            avatar: None,
+            pictures: Vec::new(),
             asked: HashMap::new(),
             spoken: Spoken::default(),
             over: false,
@@ -187,6 +189,11 @@ impl Room {
     /// Whether it has come to its end and is to be forgotten.
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// How long its archive keeps messages.
+    fn kept(&self) -> Option<Duration> {
+        retention::span(self.config.archive_expiry, &self.options)
     }
 
     /// Messages that an occupant may be sent although the room keeps no archive, newest first.

@@ -1,4 +1,4 @@
-//! The picture of a room (XEP-0486): a vCard that owners set, and the hash that occupants are shown (XEP-0153).
+//! The picture of a room (XEP-0486): a vCard that owners set, and the hashes that tell of it (XEP-0153).
 
 use super::Room;
 use super::show::with_codes;
@@ -33,9 +33,9 @@ impl Room {
             fx.changes.put(key, bytes, Expect::Any);
         }
         fx.send(stanza.result(None));
-        let hash = picture_hash(card);
-        if self.avatar != hash {
-            self.avatar = hash;
+        let hashes = picture_hashes(card);
+        if self.pictures != hashes {
+            self.pictures = hashes;
             let sessions: Vec<Jid> =
                 self.occupants.iter().flat_map(|who| &who.sessions).map(|session| session.jid.clone()).collect();
             sessions.iter().for_each(|session| fx.send(self.picture().with_to(session.clone())));
@@ -48,22 +48,26 @@ impl Room {
 
     /// Shows the room's picture, if it has one, to who enters.
     pub(super) fn show_picture(&self, fx: &mut Effects, to: &Jid) {
-        if self.avatar.is_some() {
+        if !self.pictures.is_empty() {
             fx.send(self.picture().with_to(to.clone()));
         }
     }
 
     fn picture(&self) -> Stanza {
-        let photo = Element::new("photo", ns::VCARD_UPDATE).with_text(self.avatar.as_deref().unwrap_or_default());
+        let photo = Element::new("photo", ns::VCARD_UPDATE).with_text(self.pictures.first().map_or("", String::as_str));
         Stanza::new(PresenceType::Available)
             .with_from(self.address.clone())
             .with_child(&Element::new("x", ns::VCARD_UPDATE).with_child(photo))
     }
 }
 
-/// XEP-0153 section 3.1: the SHA-1 of the picture, in hexadecimal.
-pub fn picture_hash(card: &Element) -> Option<String> {
-    let data = card.child("PHOTO", ns::VCARD)?.child("BINVAL", ns::VCARD)?.text();
+/// XEP-0486 section 5.1: of each format of the picture its SHA-1, in hexadecimal (XEP-0153 section 3.1).
+pub fn picture_hashes(card: &Element) -> Vec<String> {
+    card.children_named("PHOTO", ns::VCARD).filter_map(hash).collect()
+}
+
+fn hash(photo: &Element) -> Option<String> {
+    let data = photo.child("BINVAL", ns::VCARD)?.text();
     let data: String = data.split_ascii_whitespace().collect();
     let picture = STANDARD.decode(data).ok().filter(|picture| !picture.is_empty())?;
     Some(Sha1::digest(picture).iter().map(|byte| format!("{byte:02x}")).collect())

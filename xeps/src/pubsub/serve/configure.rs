@@ -1,7 +1,7 @@
 //! Configuring and purging nodes (XEP-0060 sections 8.2, 8.3 and 8.5).
 
-use super::super::access::enter;
 use super::super::config::{AccessModel, NodeConfig, NodeType};
+use super::super::errand::{Errand, ShutOut};
 use super::super::fault::{fault, unsupported};
 use super::super::forms::{Submission, configuration, submitted};
 use super::super::node::Node;
@@ -15,9 +15,6 @@ use crate::form::FormType;
 use crate::store::Batch;
 use wire::stanza::Condition;
 use wire::xml::Element;
-
-/// Subscriptions that are looked at at once.
-const PAGE: usize = 500;
 
 pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let mut node = ask.own_node(cx, venue).await?;
@@ -79,31 +76,8 @@ async fn follow(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, before: &No
         node.trim(cx.store, new.into()).await?;
     }
     let closed = before.access_model != node.config.access_model && node.config.access_model != AccessModel::Open;
-    if closed { shut_out(cx, venue, node).await } else { Ok(()) }
-}
-
-/// Ends the subscriptions of those who may not have one any more.
-async fn shut_out(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node) -> Result<(), Halt> {
-    let mut after: Option<String> = None;
-    loop {
-        let page = node.subscriptions(cx.store, after.as_deref(), PAGE).await?;
-        after = page.last().map(|(name, _)| name.clone());
-        let mut lost = Vec::new();
-        for (_, subscription) in &page {
-            let who = subscription.jid.bare_str();
-            let relation = venue.relation(cx, node, who).await?;
-            if enter(&node.config, node.affiliation(cx.store, who).await?, &relation).is_err() {
-                lost.push(subscription.clone());
-            }
-        }
-        notify::end(cx, node, &lost).await?;
-        for subscription in &lost {
-            notify::state(cx, node, subscription, None, &subscription.jid);
-        }
-        if page.len() < PAGE {
-            return Ok(());
-        }
-    }
+    // Those who may not have a subscription any more lose it.
+    if closed { venue.carry_out(cx, Errand::ShutOut(ShutOut::new(node.clone()))).await } else { Ok(()) }
 }
 
 /// Section 8.5.

@@ -1,11 +1,14 @@
-//! Creating and deleting nodes (XEP-0060 sections 8.1 and 8.4).
+//! Creating and deleting nodes (XEP-0060 sections 8.1 and 8.4). A node that is deleted exists for nobody from the moment of the answer;
+//! what is left of it goes page by page, after its subscribers have been told.
 
 use super::super::affiliation::Affiliation;
 use super::super::config::NodeConfig;
+use super::super::errand::{Errand, Removal, clear_all};
+use super::super::fanout::FanOut;
 use super::super::fault::fault;
 use super::super::forms::{Submission, submitted};
 use super::super::node::Node;
-use super::super::notify::{News, announce, announce_changes, announce_first, answer};
+use super::super::notify::{News, announce, announce_changes, answer};
 use super::super::venue::Venue;
 use super::super::{EVENT, NS, affiliates};
 use super::Ask;
@@ -15,9 +18,6 @@ use crate::store::Batch;
 use wire::jid::Jid;
 use wire::stanza::{Condition, StanzaError};
 use wire::xml::Element;
-
-/// Subscriptions that are removed at once.
-const PAGE: usize = 500;
 
 pub async fn create(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let config = requested(venue, ask)?;
@@ -79,6 +79,10 @@ pub async fn make(
         return Err(fault(Condition::NotAllowed, "max-nodes-exceeded"));
     }
     let (at, uid, created) = (venue.at().clone(), cx.clock.id(), cx.clock.now());
+    if let Some(remains) = Node::remains(cx.store, &at, &name, venue.rules()).await? {
+        // Of an earlier node of that name, whose removal something has cut short.
+        clear_all(cx, &remains).await?;
+    }
     let mut node = Node::new(at, name, uid, creator.clone(), created, config);
     node.affiliate(batch, &creator, Affiliation::Owner);
     node.save(batch);
@@ -96,33 +100,17 @@ pub async fn delete(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Re
         let uri = redirect.attr("uri").ok_or(Condition::BadRequest)?;
         body.push(Element::new("redirect", EVENT).with_attr("uri", uri));
     }
-    if node.config.notify_delete {
-        announce_first(cx, venue, &node, News::of_node(body)).await?;
-    }
-    remove(cx, &node).await?;
-    Ok(Answer::Done)
-}
-
-/// Removes a node with everything that belongs to it. Its own record goes last, so that a crash leaves nothing behind that
-/// could not be found.
-pub async fn remove(cx: &mut Cx<'_>, node: &Node) -> Result<(), Halt> {
-    node.purge(cx.store).await?;
-    loop {
-        let page = node.subscriptions(cx.store, None, PAGE).await?;
-        let mut batch = Batch::new();
-        for (_, subscription) in &page {
-            node.drop_subscription(&mut batch, subscription, true);
-        }
-        cx.commit(batch).await?;
-        if page.len() < PAGE {
-            break;
-        }
-    }
-    node.forget_affiliates(cx).await?;
+    let telling = match node.config.notify_delete {
+        true => FanOut::new(cx, venue.rules(), &node, News::of_node(body)).await?,
+        false => None,
+    };
     let mut batch = Batch::new();
     node.unlink(cx.store, &mut batch).await?;
     node.forget_owners(&mut batch);
-    node.erase(&mut batch);
+    node.bury(&mut batch);
     cx.commit(batch).await?;
-    Ok(())
+    if let Some(remains) = Node::remains(cx.store, &node.at, &node.name, venue.rules()).await? {
+        venue.carry_out(cx, Errand::Remove(Removal::new(remains, telling))).await?;
+    }
+    Ok(Answer::Done)
 }

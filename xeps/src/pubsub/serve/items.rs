@@ -5,6 +5,7 @@ use super::super::fault::{fault, unsupported};
 use super::super::item::{Item, Items};
 use super::super::node::Node;
 use super::super::rsm::{self, Page};
+use super::super::subscription::Subscription;
 use super::super::venue::Venue;
 use super::super::{NS, access};
 use super::Ask;
@@ -54,13 +55,19 @@ async fn admit(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, node: &Nod
     let by_subscription = node.config.access_model == AccessModel::Authorize;
     let subscribed = by_subscription && ask.is_subscribed(cx, node).await?;
     access::retrieve(&node.config, affiliation, &relation, subscribed)?;
-    if let Some(subid) = ask.what.attr("subid") {
-        let own = node.subscriptions_of(cx.store, ask.from.bare_str(), cx.clock.now()).await?;
-        if !own.iter().any(|subscription| subscription.subid == subid) {
-            return Err(fault(Condition::NotAcceptable, "invalid-subid"));
-        }
+    let subid = ask.what.attr("subid");
+    if subid.is_none() && !venue.rules().multi_subscribe {
+        return Ok(());
     }
-    Ok(())
+    let own = node.subscriptions_of(cx.store, ask.from.bare_str(), cx.clock.now()).await?;
+    let is_own = |own: &&Subscription| own.jid == *ask.from || own.jid.as_str() == ask.from.bare_str();
+    match subid {
+        Some(subid) if own.iter().any(|subscription| subscription.subid == subid) => Ok(()),
+        Some(_) => Err(fault(Condition::NotAcceptable, "invalid-subid")),
+        // Sections 6.5.9.1: only the asker knows which of them it reads for.
+        None if own.iter().filter(is_own).count() > 1 => Err(fault(Condition::BadRequest, "subid-required")),
+        None => Ok(()),
+    }
 }
 
 fn answer(node: &Node, found: &Items, paged: bool) -> Answer {

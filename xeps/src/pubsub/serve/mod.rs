@@ -12,7 +12,6 @@ mod subscribe;
 mod subscribers;
 mod subscriptions;
 
-pub use create::remove as remove_node;
 pub use publish::publish;
 pub use subscribers::decide;
 

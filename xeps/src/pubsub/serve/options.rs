@@ -1,7 +1,6 @@
 //! The options of a subscription (XEP-0060 sections 6.3 and 6.4).
 
 use super::super::NS;
-use super::super::config::NodeType;
 use super::super::node::Node;
 use super::super::notify::answer;
 use super::super::subscription::{Options, Subscription};
@@ -21,7 +20,7 @@ pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
         .with_attr("node", &node.name)
         .with_attr("jid", subscription.jid.as_str())
         .with_attr("subid", &subscription.subid)
-        .with_child(subscription.options.form(FormType::Form, node.config.node_type));
+        .with_child(subscription.options.form(FormType::Form, &node.config));
     Ok(Answer::Result(answer(options)))
 }
 
@@ -32,7 +31,7 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
     }
     let (node, mut subscription) = meant(cx, venue, ask).await?;
     let form = ask.what.children().next().ok_or(Condition::BadRequest)?;
-    subscription.options = subscription.options.submitted(form)?;
+    subscription.options = subscription.options.submitted(form, &node.config)?;
     let mut batch = Batch::new();
     node.keep(&mut batch, &subscription);
     cx.commit(batch).await?;
@@ -49,13 +48,13 @@ async fn meant(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<
     Ok((node, subscription))
 }
 
-/// Section 6.4: the same for every node of a type.
+/// Section 6.4.
 pub async fn default(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let name = ask.what.attr("node");
-    let node_type = match name {
-        Some(_) => ask.node(cx, venue).await?.config.node_type,
-        None => NodeType::Leaf,
+    let config = match name {
+        Some(_) => ask.node(cx, venue).await?.config,
+        None => venue.rules().defaults.clone(),
     };
-    let form = Options::default().form(FormType::Form, node_type);
+    let form = Options::default().form(FormType::Form, &config);
     Ok(Answer::Result(answer(Element::new("default", NS).maybe_attr("node", name).with_child(form))))
 }

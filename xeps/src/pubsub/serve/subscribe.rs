@@ -23,11 +23,17 @@ pub async fn subscribe(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) ->
     if jid.bare_str() != ask.from.bare_str() {
         return Err(fault(Condition::BadRequest, "invalid-jid"));
     }
-    let (options, show_options) = match ask.root.child("options", NS) {
-        None => (Options::default(), false),
-        Some(options) => (requested(options)?, true),
-    };
+    let given = ask.root.child("options", NS);
+    if given.is_some_and(|options| options.attr("node").is_some() || options.attr("jid").is_some()) {
+        // Section 6.3.7: it comes after `<subscribe/>`, which names both.
+        return Err(Condition::BadRequest.into());
+    }
     let node = ask.node(cx, venue).await?;
+    let options = match given.and_then(|options| options.children().next()) {
+        None => Options::default(),
+        Some(form) => Options::default().submitted(form, &node.config)?,
+    };
+    let show_options = given.is_some();
     let (affiliation, relation) = ask.standing(cx, venue, &node).await?;
     let entry = access::subscribe(&node.config, affiliation, &relation)?;
     let now = cx.clock.now();
@@ -59,17 +65,6 @@ pub async fn subscribe(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) ->
     Ok(confirmation(&node, &subscription, show_options))
 }
 
-/// Section 6.3.7: `<options/>` comes after `<subscribe/>` and names neither node nor address.
-fn requested(options: &Element) -> Result<Options, Halt> {
-    if options.attr("node").is_some() || options.attr("jid").is_some() {
-        return Err(Condition::BadRequest.into());
-    }
-    match options.children().next() {
-        None => Ok(Options::default()),
-        Some(form) => Options::default().submitted(form),
-    }
-}
-
 /// Who is told of a new subscription: the subscriber what it has missed, the owners that they are asked.
 pub async fn follow(
     cx: &mut Cx<'_>,
@@ -92,9 +87,8 @@ pub async fn follow(
 fn confirmation(node: &Node, subscription: &Subscription, with_options: bool) -> Answer {
     let mut root = answer(subscription.to_element(NS, Some(&node.name)));
     if with_options {
-        root.push(
-            Element::new("options", NS).with_child(subscription.options.form(FormType::Result, node.config.node_type)),
-        );
+        let form = subscription.options.form(FormType::Result, &node.config);
+        root.push(Element::new("options", NS).with_child(form));
     }
     Answer::Result(root)
 }

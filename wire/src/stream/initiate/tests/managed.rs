@@ -146,7 +146,12 @@ fn both_directions_of_a_stream_go_on_where_it_broke() {
 }
 
 fn both_ways_again(mut broken: Play, certified: bool) -> Play {
-    let (former, kept) = (broken.ours.suspend(), broken.theirs.suspend());
+    let former = broken.ours.suspend();
+    both_ways_resumed(broken, former, certified)
+}
+
+fn both_ways_resumed(mut broken: Play, former: Option<Suspended>, certified: bool) -> Play {
+    let kept = broken.theirs.suspend();
     let proven: &[&str] = if certified { &["a.example"] } else { &[] };
     let next = Play::new(Outgoing { bidi: true, ..outgoing() }, terms(true, true, proven));
     let mut play = Play { received: broken.received, ..next };
@@ -189,10 +194,30 @@ fn what_is_given_up_is_the_peers_to_know() {
     answer(&mut play, 0..3);
     let mut kept = play.theirs.suspend().unwrap();
     assert_eq!(kept.give_up().len(), 3);
-    assert!(kept.covers(2).is_err());
-    kept.believe(2);
+    assert!(kept.acknowledge(2).is_ok(), "its word is taken");
+    assert!(kept.acknowledge(3).is_err(), "once");
     let Suspended(management) = kept;
     assert_eq!((management.bytes(), management.acknowledged), (0, 2));
+}
+
+#[test]
+fn who_knows_only_what_came_back_goes_on_where_that_ended() {
+    let mut play = both_ways(true);
+    say(&mut play, 0..5);
+    answer(&mut play, 100..103);
+    play.run();
+    let id = play.ours.resumable_id().unwrap().into();
+    // Of three stanzas one was on disk when this side was killed, and nobody remembers what it has sent.
+    play.ours.suspend();
+    let mut play = both_ways_resumed(play, Some(Suspended::received_only(id, 1)), true);
+    play.run();
+    assert!(play.ours.is_managed() && play.ours.kept() == 0);
+    say(&mut play, 5..6);
+    play.run();
+    let (there, back): (Vec<_>, Vec<_>) = heard(&play).into_iter().partition(|number| *number < 100);
+    assert_eq!(there, [0, 1, 2, 3, 4, 5], "nothing is sent again");
+    assert_eq!(back, [100, 101, 102, 101, 102], "what was not on disk comes again");
+    assert!(play.ours.suspend().is_some_and(|left| left.received() == 3 && left.acknowledged() == 5));
 }
 
 #[test]
