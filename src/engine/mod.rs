@@ -39,7 +39,7 @@ pub use served::{Destination, Domains, Served, Services};
 pub use sessions::{Binding, Client, NotBound};
 
 use admit::Door;
-use crowd::{Crowd, Patience};
+use crowd::{Crowd, Patience, Stalled};
 use residents::Turn;
 
 use crate::s2s::Federation;
@@ -78,6 +78,7 @@ pub struct Engine {
     /// How long a session may wait for its client when the connection breaks (XEP-0198); zero: not at all.
     pub resumption: Duration,
     sleepers: Sleepers,
+    stalled: Stalled,
     next_session: AtomicU64,
 }
 
@@ -140,6 +141,7 @@ impl Engine {
             sessions_per_account,
             resumption,
             sleepers: Sleepers::default(),
+            stalled: Stalled::default(),
             next_session,
         }
     }
@@ -279,14 +281,14 @@ impl Engine {
                 if outbox.push(stanza.clone().into()).is_err() {
                     road.bounce(&stanza, absent());
                 }
-                self.note_component(&outbox, road);
+                self.note_crowd(&stanza, Some(&outbox), road);
             }
             Destination::Absent => road.bounce(&stanza, absent()),
             Destination::Remote => {
                 if let Err(error) = self.to_server(&stanza) {
                     road.bounce(&stanza, error);
                 }
-                self.note_remote(&stanza, road);
+                self.note_crowd(&stanza, None, road);
             }
         }
     }

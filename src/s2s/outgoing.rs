@@ -12,16 +12,15 @@ use super::link::{Aloft, UNREAD, arrived, broken, closing_time, give_back, stopp
 use super::open::{Link, Opened, bid_farewell, open};
 use super::remotes::Carrier;
 use super::resumption::opened::Record;
-use super::trouble::Trouble;
 use super::{Federation, Lines, Reopened, chance};
 use crate::net::{Moved, Shared};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-use tokio::time::{interval, sleep_until};
+use tokio::time::{interval, sleep, sleep_until};
 use tracing::{Instrument, debug, error, info};
-use wire::stanza::{Kind, Stanza};
+use wire::stanza::{Kind, Stanza, StanzaError};
 use wire::stream::management::Suspended;
 use wire::stream::{Closed, Initiated, Initiator, Purpose};
 use xeps::store::{Batch, Position, StoreError};
@@ -128,18 +127,13 @@ impl Task {
     }
 
     async fn carry_on(&self) {
-        let mut stopping = self.shared.stopping.clone();
         let mut backoff = Backoff::new(self.federation.config.timeouts.longest_pause.get());
-        tokio::select! {
-            () = tokio::time::sleep(self.pause) => {}
-            () = stopped(&mut stopping) => return,
+        if self.while_waiting(sleep(self.pause), None).await.is_none() {
+            return;
         }
         loop {
             let attempt = open(&self.shared, &self.federation, self.carrier.pair(), Purpose::Stanzas);
-            let opened = tokio::select! {
-                opened = self.while_waiting(attempt) => opened,
-                () = stopped(&mut stopping) => return,
-            };
+            let Some(opened) = self.while_waiting(attempt, None).await else { return };
             let trouble = match opened {
                 Ok(Opened::Link(link)) => {
                     let begun = Instant::now();
@@ -163,11 +157,10 @@ impl Task {
             if trouble.is_none() && self.is_done() {
                 return;
             }
-            tokio::select! {
-                () = self.pause(backoff.pause(chance()), trouble) => {}
-                () = stopped(&mut stopping) => return,
-            }
-            if self.is_done() {
+            // Nothing may wait for too long meanwhile, and a refusal stands.
+            let refusal = trouble.filter(|trouble| !trouble.may_pass()).map(|trouble| trouble.stanza_error());
+            let pause = sleep_until((Instant::now() + backoff.pause(chance())).into());
+            if self.while_waiting(pause, refusal.as_ref()).await.is_none() || self.is_done() {
                 return;
             }
         }
@@ -187,27 +180,10 @@ impl Task {
         taken.into_iter().flat_map(Left::into_stanzas).collect()
     }
 
-    /// Waits before the next attempt; meanwhile nothing may wait for too long, and a refusal stands.
-    async fn pause(&self, pause: Duration, trouble: Option<Trouble>) {
-        let until = tokio::time::Instant::now() + pause;
-        let refusal = trouble.filter(|trouble| !trouble.may_pass()).map(|trouble| trouble.stanza_error());
-        let wait = async {
-            match refusal {
-                Some(refusal) => loop {
-                    self.carrier.ready().await;
-                    give_back(&self.shared, self.carrier.drain(), &refusal).await;
-                },
-                None => std::future::pending::<()>().await,
-            }
-        };
-        tokio::select! {
-            () = self.while_waiting(sleep_until(until)) => {}
-            () = wait => {}
-        }
-    }
-
-    /// Does something that takes time; stanzas that have waited for too long are given back meanwhile.
-    async fn while_waiting<T>(&self, work: impl Future<Output = T>) -> T {
+    /// Does something that takes time. Stanzas that have waited for too long are given back meanwhile, and all of them where there is
+    /// a refusal; what is begun of that is seen through, or some would be lost without a word. None: the server stops.
+    async fn while_waiting<T>(&self, work: impl Future<Output = T>, refusal: Option<&StanzaError>) -> Option<T> {
+        let mut stopping = self.shared.stopping.clone();
         tokio::pin!(work);
         loop {
             // New stanzas wait as long as those before them, so the first deadline stays the first. An empty line is looked
@@ -216,11 +192,17 @@ impl Task {
             let next = [self.carrier.next_deadline(), left].into_iter().flatten().min();
             let next = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(1));
             tokio::select! {
-                done = &mut work => return done,
+                done = &mut work => return Some(done),
+                () = stopped(&mut stopping) => return None,
                 () = sleep_until(next.into()) => {
                     let now = Instant::now();
                     give_back(&self.shared, self.take_left(Some(now)), &broken()).await;
                     give_back(&self.shared, self.carrier.expired(now), &too_late()).await;
+                }
+                () = self.carrier.ready(), if refusal.is_some() => {
+                    if let Some(refusal) = refusal {
+                        give_back(&self.shared, self.carrier.drain(), refusal).await;
+                    }
                 }
             }
         }
