@@ -2,8 +2,11 @@
 
 use async_trait::async_trait;
 use oriole::{
-    admin::{Access, Admin, AdminError, AdminSocket, Device, Invited, Post, Room, Status, StoreReport, User, Wanted},
-    config::{AccountName, DomainName, Secret},
+    admin::{
+        Access, Admin, AdminError, AdminSocket, ArchiveChange, ArchiveLimits, Change, Device, Invited, Limit, Post,
+        Room, Status, StoreReport, User, Wanted,
+    },
+    config::{AccountName, DomainName, Period, Secret},
     doctor::{Report, Section},
 };
 use std::{
@@ -61,6 +64,15 @@ impl Admin for Notes {
         };
         self.note(format!("devices {account}"))?;
         Ok(vec![described("a1", Some("Awesome")), described("b2", None)])
+    }
+
+    async fn user_archive(&self, account: &AccountName, change: &ArchiveChange) -> Result<ArchiveLimits, AdminError> {
+        self.note(format!("archive {account} {change:?}"))?;
+        let max_messages = match change.max_messages {
+            Change::Own(most) => Limit::Own(most),
+            Change::Keep | Change::Host => Limit::Host(1_000_000),
+        };
+        Ok(ArchiveLimits { expiry: Limit::Host(Period::days(365)), max_messages })
     }
 
     async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
@@ -197,6 +209,13 @@ fn commands_reach_the_running_server() {
             "a1  Awesome, phone  2026-01-01 to 2026-02-01  token\nb2  unknown  2026-01-01 to 2026-02-01  password, token\n",
             "",
         ),
+        (
+            &["user", "archive", "juliet@example.org", "--max-messages", "500", "--expiry", "host"],
+            "",
+            0,
+            "expiry: 365d (as the host)\nmax_messages: 500\n",
+            "",
+        ),
         (&["user", "disable", "tybalt@example.org"], "", 0, "tybalt@example.org can no longer log in.\n", ""),
         (&["user", "enable", "tybalt@example.org"], "", 0, "tybalt@example.org can log in again.\n", ""),
         (
@@ -260,6 +279,7 @@ fn commands_reach_the_running_server() {
             "passwd juliet@example.org P4r15",
             "list all",
             "devices juliet@example.org",
+            "archive juliet@example.org ArchiveChange { expiry: Host, max_messages: Own(500) }",
             "Disabled tybalt@example.org",
             "Enabled tybalt@example.org",
             "invite nurse example.org any",

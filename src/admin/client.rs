@@ -1,7 +1,8 @@
 //! The command line's end of the admin socket.
 
 use super::{
-    Access, Admin, AdminError, Device, Invited, Post, Room, Status, StoreReport, User, Wanted,
+    Access, Admin, AdminError, ArchiveChange, ArchiveLimits, Device, Invited, Post, Room, Status, StoreReport, User,
+    Wanted,
     protocol::{Answer, Outcome, Request, read_line, write_line},
 };
 use crate::config::{AccountName, DomainName, Secret};
@@ -103,6 +104,13 @@ impl Admin for Client {
     async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
         match self.ask(&Request::UserDevices { account: account.clone() }).await?.1 {
             Outcome::Devices(devices) => Ok(devices),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn user_archive(&self, account: &AccountName, change: &ArchiveChange) -> Result<ArchiveLimits, AdminError> {
+        match self.ask(&Request::UserArchive { account: account.clone(), change: *change }).await?.1 {
+            Outcome::Archive(limits) => Ok(limits),
             _ => Err(unexpected()),
         }
     }

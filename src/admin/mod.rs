@@ -10,7 +10,7 @@ mod socket;
 pub use client::Client;
 pub use socket::{AdminSocket, SocketError};
 
-use crate::config::{AccountName, DomainName, Secret};
+use crate::config::{AccountName, DomainName, Period, Secret};
 use crate::doctor::Report;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,9 @@ pub trait Admin: Send + Sync {
 
     /// The clients that have access to an account (XEP-0494), as far as they say who they are; 500 at most.
     async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError>;
+
+    /// Changes how much stays in the archive of an account, and says how much does.
+    async fn user_archive(&self, account: &AccountName, change: &ArchiveChange) -> Result<ArchiveLimits, AdminError>;
 
     /// The rooms of one host, or of all.
     async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError>;
@@ -108,6 +111,47 @@ pub struct Device {
     pub password: bool,
     /// It has a token that lets it in (XEP-0484).
     pub token: bool,
+}
+
+/// What is to become of a limit of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change<T> {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// That of the host holds.
+    Host,
+    /// The account gets its own.
+    Own(T),
+}
+
+/// Changes of what stays in an archive; the default changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ArchiveChange {
+    /// When a message is removed.
+    pub expiry: Change<Period>,
+    /// With more messages, the oldest are removed.
+    pub max_messages: Change<u32>,
+}
+
+/// A limit of an account, and where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Limit<T> {
+    /// From its host.
+    Host(T),
+    /// It has its own.
+    Own(T),
+}
+
+/// What stays in an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveLimits {
+    /// When a message is removed.
+    pub expiry: Limit<Period>,
+    /// With more messages, the oldest are removed.
+    pub max_messages: Limit<u32>,
 }
 
 /// One room in a list.

@@ -3,7 +3,9 @@
 //! A request is `{"do":"user.add",...}`. The answer is one line `{"ok":...}` or `{"error":{"kind":...,"text":...}}`; a long
 //! list comes before it in lines `{"users":[...]}` or `{"rooms":[...]}`. Lines are bounded in length; whoever sends a longer one is cut off.
 
-use super::{Access, AdminError, Device, Invited, Post, Room, Status, StoreReport, User, Wanted};
+use super::{
+    Access, AdminError, ArchiveChange, ArchiveLimits, Device, Invited, Post, Room, Status, StoreReport, User, Wanted,
+};
 use crate::config::{AccountName, DomainName, Secret};
 use crate::doctor::{Report, Section};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
@@ -43,6 +45,8 @@ pub(super) enum Request {
     UserAccess { account: AccountName, access: Access },
     #[serde(rename = "user.devices")]
     UserDevices { account: AccountName },
+    #[serde(rename = "user.archive")]
+    UserArchive { account: AccountName, change: ArchiveChange },
     #[serde(rename = "room.list")]
     RoomList { host: Option<DomainName> },
     #[serde(rename = "room.show")]
@@ -91,6 +95,7 @@ pub(super) enum Answer {
 pub(super) enum Outcome {
     Done,
     Devices(Vec<Device>),
+    Archive(ArchiveLimits),
     Invited(Invited),
     Status(Status),
     Store(StoreReport),

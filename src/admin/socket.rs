@@ -206,6 +206,7 @@ async fn obey(
         Request::RoomDestroy { room, reason } => admin.room_destroy(&room, reason.as_deref()).await.map(done),
         Request::UserAccess { account, access } => admin.user_set_access(&account, access).await.map(done),
         Request::UserDevices { account } => admin.user_devices(&account).await.map(Outcome::Devices),
+        Request::UserArchive { account, change } => admin.user_archive(&account, &change).await.map(Outcome::Archive),
         Request::LogFilter { filter } => admin.set_log_filter(&filter).await.map(done),
         Request::Status => admin.status().await.map(Outcome::Status),
         Request::StoreVerify => admin.store_verify().await.map(Outcome::Store),

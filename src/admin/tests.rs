@@ -66,6 +66,14 @@ impl Admin for Accounts {
         Ok(vec![described("a1", Some("Awesome")), described("b2", None)])
     }
 
+    async fn user_archive(&self, _: &AccountName, change: &ArchiveChange) -> Result<ArchiveLimits, AdminError> {
+        let expiry = match change.expiry {
+            Change::Own(expiry) => Limit::Own(expiry),
+            Change::Keep | Change::Host => Limit::Host(Period::days(365)),
+        };
+        Ok(ArchiveLimits { expiry, max_messages: Limit::Host(1000) })
+    }
+
     async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
         let room = |address: &str, name: &str| Room { address: address.parse().unwrap(), name: name.to_owned() };
         let all = vec![room("coven@muc.example.org", "A Dark Cave"), room("heath@muc.example.org", "")];
@@ -179,6 +187,8 @@ async fn what_the_client_asks_is_done_by_the_server() {
     assert_eq!(client.user_list(None).await.unwrap(), [User { account: juliet.clone(), access: Access::Disabled }]);
     assert_eq!(client.user_list(Some(&"example.net".parse().unwrap())).await.unwrap(), []);
     assert_eq!(client.user_devices(&juliet).await.unwrap().len(), 2);
+    let change = ArchiveChange { expiry: Change::Own(Period::days(7)), ..ArchiveChange::default() };
+    assert_eq!(client.user_archive(&juliet, &change).await.unwrap().expiry, Limit::Own(Period::days(7)));
     client.user_delete(&juliet).await.unwrap();
     assert!(matches!(client.user_devices(&juliet).await, Err(AdminError::NotFound(_))));
     assert!(matches!(client.user_delete(&juliet).await, Err(AdminError::NotFound(_))));

@@ -1,9 +1,10 @@
 //! The arguments of the program. The doc comments here are its help and its manual page.
 
-use crate::config::{AccountName, DomainName};
+use crate::admin::Change;
+use crate::config::{AccountName, DomainName, Period};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 /// An XMPP server
 ///
@@ -145,6 +146,21 @@ pub(super) enum User {
         #[arg(value_parser = account)]
         account: AccountName,
     },
+    /// Say how much stays in the archive of an account, or give it limits of its own
+    #[command(
+        after_help = "Examples:\n  oriole user archive juliet@example.org                  what holds\n  oriole user archive juliet@example.org --expiry 30d     messages go after thirty days\n  oriole user archive juliet@example.org --expiry host    as for everybody on the host"
+    )]
+    Archive {
+        /// The account
+        #[arg(value_parser = account)]
+        account: AccountName,
+        /// When messages are removed, as 30d, or "host" for what the host's archive.expiry says
+        #[arg(long, value_parser = change::<Period>, value_name = "TIME")]
+        expiry: Option<Change<Period>>,
+        /// With more messages, the oldest are removed; "host" for what the host's archive.max_messages says
+        #[arg(long, value_parser = change::<u32>, value_name = "COUNT")]
+        max_messages: Option<Change<u32>>,
+    },
     /// Keep an account from logging in, without deleting anything
     Disable {
         /// The account
@@ -232,6 +248,13 @@ pub(super) enum Store {
 
 fn account(text: &str) -> Result<AccountName, &'static str> {
     text.parse().map_err(|_| "expected an account such as juliet@example.org")
+}
+
+fn change<T: FromStr>(text: &str) -> Result<Change<T>, &'static str> {
+    match text {
+        "host" => Ok(Change::Host),
+        own => own.parse().map(Change::Own).map_err(|_| "expected a limit, as 30d or 1000, or \"host\""),
+    }
 }
 
 fn room(text: &str) -> Result<AccountName, &'static str> {

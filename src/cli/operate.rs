@@ -6,10 +6,11 @@ use super::{
     output, password, seam,
 };
 use crate::{
-    admin::{Access, Admin, Client, Post, Status, StoreReport, Wanted},
+    admin::{Access, Admin, ArchiveChange, Client, Limit, Post, Status, StoreReport, Wanted},
     config::{Config, Loaded},
 };
 use std::{
+    fmt::Display,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
@@ -47,6 +48,13 @@ pub(super) fn user(loaded: &Loaded, command: User) -> Result<(), Failure> {
             let devices = run(async { Ok(any(config).await?.user_devices(&account).await?) })?;
             output::print(&devices.iter().map(client).collect::<String>())
         }
+        User::Archive { account, expiry, max_messages } => {
+            let change =
+                ArchiveChange { expiry: expiry.unwrap_or_default(), max_messages: max_messages.unwrap_or_default() };
+            let limits = run(async { Ok(any(config).await?.user_archive(&account, &change).await?) })?;
+            let (expiry, messages) = (limit(limits.expiry), limit(limits.max_messages));
+            output::print(&format!("expiry: {expiry}\nmax_messages: {messages}\n"))
+        }
         User::Disable { account } => {
             run(async { Ok(any(config).await?.user_set_access(&account, Access::Disabled).await?) })?;
             output::print(&format!("{account} can no longer log in.\n"))
@@ -55,6 +63,14 @@ pub(super) fn user(loaded: &Loaded, command: User) -> Result<(), Failure> {
             run(async { Ok(any(config).await?.user_set_access(&account, Access::Enabled).await?) })?;
             output::print(&format!("{account} can log in again.\n"))
         }
+    }
+}
+
+/// A limit, and whether it is the host's.
+fn limit(limit: Limit<impl Display>) -> String {
+    match limit {
+        Limit::Own(own) => own.to_string(),
+        Limit::Host(host) => format!("{host} (as the host)"),
     }
 }
 

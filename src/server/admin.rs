@@ -2,9 +2,12 @@
 
 use super::invitations;
 use super::ports;
-use super::rooms;
 use super::{assemble, channels};
-use crate::admin::{Access, Admin, AdminError, Device, Invited, Post, Room, Status, StoreReport, User, Wanted};
+use super::{retention, rooms};
+use crate::admin::{
+    Access, Admin, AdminError, ArchiveChange, ArchiveLimits, Device, Invited, Post, Room, Status, StoreReport, User,
+    Wanted,
+};
 use crate::config::{AccountName, Config, DomainName, Secret};
 use crate::doctor::{Doctor, Report};
 use crate::engine::Engine;
@@ -109,6 +112,10 @@ impl Admin for Operator {
 
     async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
         devices(&self.config, self.store.as_ref(), account).await
+    }
+
+    async fn user_archive(&self, account: &AccountName, change: &ArchiveChange) -> Result<ArchiveLimits, AdminError> {
+        retention::change(&self.config, self.store.as_ref(), account, change).await
     }
 
     async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
@@ -239,6 +246,10 @@ impl Admin for Offline {
 
     async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
         devices(&self.config, self.open().await?.as_ref(), account).await
+    }
+
+    async fn user_archive(&self, account: &AccountName, change: &ArchiveChange) -> Result<ArchiveLimits, AdminError> {
+        retention::change(&self.config, self.open().await?.as_ref(), account, change).await
     }
 
     async fn room_list(&self, host: Option<&DomainName>) -> Result<Vec<Room>, AdminError> {
@@ -403,7 +414,7 @@ async fn devices(config: &Config, store: &dyn Store, account: &AccountName) -> R
     Ok(known.into_iter().take(MOST).map(described).collect())
 }
 
-async fn existing(store: &dyn Store, user: &BareJid) -> Result<AccountRecord, AdminError> {
+pub(super) async fn existing(store: &dyn Store, user: &BareJid) -> Result<AccountRecord, AdminError> {
     let found = accounts::find(store, user).await.map_err(store_failed)?;
     found.ok_or_else(|| AdminError::NotFound(format!("there is no account {user}")))
 }

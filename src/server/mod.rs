@@ -5,6 +5,7 @@ mod assemble;
 mod channels;
 mod invitations;
 mod ports;
+mod retention;
 mod rooms;
 mod token_key;
 

@@ -115,6 +115,47 @@ fn a_message_that_is_delivered_twice_is_archived_once() {
     assert_eq!(archive(&mut juliet), [("Hark!".to_owned(), id)]);
 }
 
+/// An operator gives one account less room than its host has for everybody; that survives a move to another store.
+#[test]
+fn an_account_has_limits_of_its_own_that_move_along() {
+    let mut server = Server::configured("default_host.archive.max_messages = 500");
+    server.add_user("juliet");
+    server.add_user("romeo");
+    let told = |server: &Server, account: &str, options: &[&str]| {
+        let output = server.oriole(&[&["user", "archive", account], options].concat());
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let printed = |text: &str| (Some(0), text.to_owned());
+    let juliet = user("juliet");
+    assert_eq!(told(&server, &juliet, &[]), printed("expiry: 365d (as the host)\nmax_messages: 500 (as the host)\n"));
+    assert_eq!(told(&server, &user("nobody"), &[]).0, Some(1));
+    let own = "expiry: 365d (as the host)\nmax_messages: 2\n";
+    assert_eq!(told(&server, &juliet, &["--max-messages", "2"]), printed(own));
+
+    let mut romeo = server.log_in("romeo", "garden");
+    for line in ["one", "two", "three", "four"] {
+        romeo.send(format!("<message to='{juliet}' type='chat'><body>{line}</body></message>"));
+    }
+    romeo.settle();
+    let kept = |session: &mut _| archive(session).into_iter().map(|(body, _)| body).collect::<Vec<_>>();
+    assert_eq!(kept(&mut server.log_in("juliet", "balcony")), ["three", "four"]);
+    assert_eq!(kept(&mut romeo).len(), 4, "the host's limit holds for the others");
+
+    let file = server.scratch().join("export");
+    let file = file.to_str().unwrap();
+    server.sigterm();
+    server.wait();
+    assert!(server.oriole(&["store", "export", file]).status.success());
+    std::fs::remove_dir_all(server.data_dir().join("store")).unwrap();
+    let imported = server.oriole(&["store", "import", file]);
+    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    assert_eq!(told(&server, &juliet, &[]), printed(own));
+    assert_eq!(
+        told(&server, &juliet, &["--max-messages", "host", "--expiry", "1h"]),
+        printed("expiry: 1h\nmax_messages: 500 (as the host)\n")
+    );
+}
+
 /// The server goes round and removes what is too old of accounts that nobody uses.
 #[test]
 fn what_is_too_old_goes_without_anybody_touching_it() {

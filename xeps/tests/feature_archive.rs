@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 use wire::datetime::Timestamp;
-use xeps::archive::{Policy, Retention};
+use xeps::archive::{Own, Policy, Retention};
 use xeps::catch_up::CatchUp;
 use xeps::clock::Clock;
 use xeps::feature::Hook;
@@ -450,4 +450,41 @@ fn what_nobody_touches_expires_all_the_same() {
     world.wait(Duration::from_secs(2 * 24 * 3600));
     expire(&world);
     assert!(archived(&world).is_empty());
+}
+
+#[test]
+fn an_account_may_have_limits_of_its_own() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let mut world = world();
+    let user = wire::jid::BareJid::parse("juliet@example.org").unwrap();
+    let limit = |world: &World, own: Own| now_or_never(own.write(&world.store, &user)).unwrap();
+    let expire = |world: &World| {
+        for feature in world.host.registry.chain(Hook::Expiry) {
+            now_or_never(feature.expire(&world.store, &user, world.clock.now())).unwrap();
+        }
+    };
+    let stored = |world: &World| now_or_never(world.store.summary(mam::log(user.as_str()))).unwrap().entries;
+    // Shorter than the host's year: when it is read, and when nobody touches it.
+    limit(&world, Own { expiry: Some(DAY), max_messages: None });
+    world.arrives(&from_romeo("1", "<body>Hi</body>"));
+    world.wait(DAY * 2);
+    assert_eq!(stored(&world), 1, "nobody has touched it");
+    assert!(query(&mut world, BALCONY, "").0.is_empty());
+    world.arrives(&from_romeo("2", "<body>Hi</body>"));
+    world.wait(DAY * 2);
+    expire(&world);
+    assert_eq!(stored(&world), 0);
+    // Longer.
+    limit(&world, Own { expiry: Some(DAY * 800), max_messages: Some(3) });
+    assert_eq!(now_or_never(Own::read(&world.store, &user)).unwrap().max_messages, Some(3));
+    for number in 3..10 {
+        world.arrives(&from_romeo(&number.to_string(), "<body>Hi</body>"));
+    }
+    world.wait(DAY * 700);
+    expire(&world);
+    assert_eq!(archived(&world), ["7", "8", "9"]);
+    // As the host again.
+    limit(&world, Own::default());
+    expire(&world);
+    assert_eq!(stored(&world), 0);
 }

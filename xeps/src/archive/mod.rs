@@ -4,11 +4,13 @@
 //! handed over. Every copy that goes to the user's own sessions carries the id under which the archive keeps it (XEP-0359); a
 //! message that already carries one has come back from a session that was lost, and is archived already.
 
+mod own;
 mod prefs;
 mod retention;
 mod retraction;
 mod rules;
 
+pub use own::Own;
 pub use prefs::{Policy, Prefs};
 pub use retention::Retention;
 pub use rules::{Worth, judge};
@@ -20,7 +22,7 @@ use crate::delivery::{Delivery, Incoming};
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::mam::{self, Bounds, EXTENDED, FULL_TEXT, GROUPCHAT_FIELD, NS, Query, Search};
 use crate::stanza_id;
-use crate::store::{Batch, Expect, Key, LogKey, LogQuery, Seq, Store, StoreError, Summary};
+use crate::store::{Batch, Expect, Key, LogQuery, Seq, Store, StoreError, Summary};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -107,6 +109,7 @@ const COMMON: About = About {
 pub struct Config {
     /// For users who have not chosen (XEP-0441).
     pub default: Policy,
+    /// Of accounts that have no limits of their own.
     pub retention: Retention,
     pub search: Search,
 }
@@ -137,11 +140,17 @@ impl Archive {
         Archive { config }
     }
 
-    /// Removes what may not stay any longer, and says what is left.
-    async fn look_after(&self, cx: &mut Cx<'_>, log: LogKey<'_>) -> Result<Summary, StoreError> {
-        let (left, written) = self.config.retention.enforce(cx.store, log, cx.clock.now()).await?;
+    /// What may stay in the archive of that account.
+    async fn retention(&self, store: &dyn Store, user: &BareJid) -> Result<Retention, StoreError> {
+        Ok(Own::read(store, user).await?.within(self.config.retention))
+    }
+
+    /// Removes what may not stay any longer, and says what may, and what is left.
+    async fn look_after(&self, cx: &mut Cx<'_>, user: &BareJid) -> Result<(Retention, Summary), StoreError> {
+        let retention = self.retention(cx.store, user).await?;
+        let (left, written) = retention.enforce(cx.store, mam::log(user.as_str()), cx.clock.now()).await?;
         cx.written = cx.written.max(written);
-        Ok(left)
+        Ok((retention, left))
     }
 
     /// Stages the message for the archive. Returns its id there; None if it does not belong there.
@@ -166,7 +175,7 @@ impl Archive {
         let left = known.until_tended.unwrap_or_else(|| first_tended(id));
         known.until_tended = Some(left.checked_sub(1).unwrap_or(TEND_EVERY));
         if left == 0 {
-            self.look_after(cx, log).await?;
+            self.look_after(cx, &user).await?;
         }
         if message.has_child("retract", retraction::NS) {
             retraction::bury(cx, log, correspondent, message).await?;
@@ -237,8 +246,8 @@ impl Archive {
         let query = Query::parse(&asked, &cx.host.ids, self.config.search)?;
         let user = account.user.clone();
         let log = mam::log(user.as_str());
-        self.look_after(cx, log).await?;
-        let expired = self.config.retention.expired(cx.clock.now());
+        let (retention, _) = self.look_after(cx, &user).await?;
+        let expired = retention.expired(cx.clock.now());
         let page = mam::fetch(cx.store, log, &query, Bounds { max: PAGE, bytes: PAGE_BYTES, expired }).await?;
 
         let session = request.session.and_then(|id| account.session_mut(id));
@@ -257,7 +266,7 @@ impl Archive {
 
     /// Section 5.
     async fn metadata(&self, cx: &mut Cx<'_>, account: &Account) -> Result<Answer, Halt> {
-        let archive = self.look_after(cx, mam::log(account.user.as_str())).await?;
+        let (_, archive) = self.look_after(cx, &account.user).await?;
         Ok(Answer::Result(mam::metadata(&archive, &cx.host.ids)))
     }
 }
@@ -328,7 +337,7 @@ impl Feature for Archive {
         _: &Element,
         bound: &mut Element,
     ) -> Outcome {
-        let archive = self.look_after(cx, mam::log(account.user.as_str())).await?;
+        let (_, archive) = self.look_after(cx, &account.user).await?;
         bound.push(mam::metadata(&archive, &cx.host.ids));
         if let (Some(session), Some(last)) = (account.session_mut(session), archive.last) {
             session.states.of::<CatchUp>().add((Seq::MIN, last));
@@ -337,7 +346,7 @@ impl Feature for Archive {
     }
 
     async fn expire(&self, store: &dyn Store, user: &BareJid, now: Timestamp) -> Result<(), StoreError> {
-        self.config.retention.enforce(store, mam::log(user.as_str()), now).await.map(|_| ())
+        self.retention(store, user).await?.enforce(store, mam::log(user.as_str()), now).await.map(|_| ())
     }
 
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
