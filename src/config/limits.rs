@@ -1,5 +1,6 @@
 //! `[limits]`: what one stream, session, remote address or account may use before it is told to stop.
 
+use super::location::Location;
 use super::units::{Period, Rate, Size};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,8 @@ pub struct SessionLimits {
     /// How long a session waits for its client to come back when the connection has broken (XEP-0198), unless the client
     /// wants it to be shorter. Zero: sessions end with their connections.
     pub resumption: Period,
+    /// Where a client with a connection of its own (not over HTTP) is asked to come back to resume; anywhere when absent.
+    pub location: Option<Location>,
     /// After a start of the server: how long the clients of such sessions have to come back by themselves, before those for
     /// which something waits are woken by push (XEP-0357).
     pub wake_after: Period,
@@ -73,6 +76,7 @@ impl Default for SessionLimits {
             ping_timeout: Period::seconds(30),
             outbox: Size::bytes(4 << 20),
             resumption: Period::seconds(600),
+            location: None,
             wake_after: Period::seconds(30),
         }
     }

@@ -61,7 +61,7 @@ impl Engine {
             return None;
         }
         let wished = wish.max.filter(|max| !max.is_zero()).unwrap_or(self.resumption);
-        let grant = Grant { id: self.clock.id(), max: wished.min(self.resumption) };
+        let grant = Grant { id: self.clock.id(), max: wished.min(self.resumption), location: None };
         let mut lane = client.entry.lane().await;
         let outlet = lane.outlet(client.id)?;
         let mut resumable = Box::new(Resumable::new(&grant, outlet.outbox.waiting()));

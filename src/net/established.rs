@@ -268,7 +268,7 @@ async fn handle(shared: &Shared, connection: &mut Connection, event: Event) -> O
         }
         Event::Enable(wish) => {
             let grant = match &mut connection.peer {
-                Peer::Client(client) => shared.engine.enable(client, &wish).await,
+                Peer::Client(client) => shared.enable(client, &wish, &connection.io).await,
                 Peer::Component { .. } => None,
             };
             connection.stream.enabled(grant.as_ref());

@@ -220,7 +220,7 @@ impl Negotiation<'_> {
         };
         // XEP-0198 section 9.1, XEP-0352.
         let managed = match bind.child("enable", management::NS).map(Enable::parse) {
-            Some(wish) => Some(engine.enable(&mut client, &wish).await),
+            Some(wish) => Some(self.shared.enable(&mut client, &wish, &self.io).await),
             None => None,
         };
         if bind.child("inactive", CLIENT_STATE).is_some() {

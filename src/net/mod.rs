@@ -20,7 +20,7 @@ pub(crate) use negotiate::random;
 pub use throttle::Throttle;
 
 use crate::config::{self, HostConfig, Limits};
-use crate::engine::Engine;
+use crate::engine::{Client, Engine};
 use crate::s2s::Federation;
 use crate::tls::Tls;
 use metrics::{Counter, Gauge};
@@ -33,6 +33,7 @@ use tokio::sync::{Notify, watch};
 use wire::jid::BareJid;
 use wire::sasl::{Decoys, Mechanism, TokenKey};
 use wire::stream::Policy;
+use wire::stream::management::{Enable, Grant};
 use wire::xml::Limits as XmlLimits;
 use xeps::devices;
 
@@ -57,6 +58,16 @@ pub struct Shared {
     pub stopping: watch::Receiver<bool>,
     pub open: Open,
     pub meters: Meters,
+}
+
+impl Shared {
+    /// A client wants its stanzas counted (XEP-0198 section 3). One that may resume is told where it had better come back, unless
+    /// it comes over HTTP, where the URL leads it.
+    async fn enable(&self, client: &mut Client, wish: &Enable, io: &Io) -> Option<Grant> {
+        let grant = self.engine.enable(client, wish).await?;
+        let location = self.limits.session.location.as_ref().filter(|_| !matches!(io, Io::Carried(_)));
+        Some(Grant { location: location.map(|location| location.to_string().into()), ..grant })
+    }
 }
 
 /// The figures that connections keep.

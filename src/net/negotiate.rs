@@ -26,7 +26,7 @@ pub(super) struct Negotiation<'a> {
     pub(super) shared: &'a Shared,
     kind: Kind,
     pub(super) peer: SocketAddr,
-    io: Io,
+    pub(super) io: Io,
     patience: Patience,
     pub(super) stream: Stream,
     /// The domain that the stream header has named.

@@ -204,6 +204,21 @@ fn sessions_that_wait_do_not_lock_their_user_out() {
     drop(connected);
 }
 
+/// XEP-0198 section 3: the server's preferred place for reconnection, where the operator names one.
+#[test]
+fn clients_are_told_where_to_come_back() {
+    let told = |changes: &str, wish: &str| {
+        let verona = verona(changes);
+        let mut juliet = verona.server.log_in("juliet", "balcony");
+        juliet.send(format!("<enable xmlns='{SM}' {wish}/>"));
+        juliet.find(|element| element.is("enabled", SM)).attr("location").map(str::to_owned)
+    };
+    let location = "limits.session.location = '[2001:41d0:1:a49b::1]:9222'";
+    assert_eq!(told(location, "resume='true'").as_deref(), Some("[2001:41d0:1:a49b::1]:9222"));
+    assert_eq!(told(location, ""), None, "it cannot come back");
+    assert_eq!(told("", "resume='true'"), None);
+}
+
 #[test]
 fn an_operator_can_forbid_it() {
     let verona = verona("limits.session.resumption = '0s'");

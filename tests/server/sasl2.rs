@@ -89,7 +89,8 @@ fn one_request_is_enough() {
 /// XEP-0198 section 9.2, XEP-0386 section 3.2.
 #[test]
 fn a_broken_session_goes_on_in_one_request() {
-    let server = started();
+    let server = Server::configured("limits.session.location = 'node7.example.org:5222'");
+    server.add_user("juliet");
     let resumable =
         "<bind xmlns='urn:xmpp:bind:0'><tag>Awesome</tag><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>";
     let mut client = secured(&server);
@@ -97,6 +98,7 @@ fn a_broken_session_goes_on_in_one_request() {
         client.authenticate2(Mechanism::ScramSha256Plus, "juliet", PASSWORD, &format!("{PHONE}{resumable}")).unwrap();
     let enabled = success.child("bound", BIND2).unwrap().child("enabled", "urn:xmpp:sm:3").unwrap();
     let id = enabled.attr("id").expect("it may be resumed").to_owned();
+    assert_eq!(enabled.attr("location"), Some("node7.example.org:5222"));
     let jid = client.jid.clone();
     client.next();
     client.send("<presence/>");

@@ -93,7 +93,7 @@ impl Engine {
         outbox.rest();
         lane.admit(session, outbox);
         if let Some(outlet) = lane.outlet(number) {
-            let mut resumable = Resumable::restored(&Grant { id: id.into(), max }, lost, rest);
+            let mut resumable = Resumable::restored(&Grant { id: id.into(), max, location: None }, lost, rest);
             resumable.saved = persist::short(&saved_bytes);
             outlet.resumable = Some(Box::new(resumable));
         }

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     fn stream() -> Resumable {
-        Resumable::new(&Grant { id: "id".into(), max: Duration::ZERO }, 2)
+        Resumable::new(&Grant { id: "id".into(), max: Duration::ZERO, location: None }, 2)
     }
 
     fn numbers(recorded: &[Recorded]) -> Vec<(u32, u64)> {
@@ -169,7 +169,7 @@ mod tests {
             written: Position::default(),
             deadline: Instant::now(),
         };
-        let grant = Grant { id: "id".into(), max: Duration::ZERO };
+        let grant = Grant { id: "id".into(), max: Duration::ZERO, location: None };
         let lost = vec![before(4, 10), before(7, 20)];
         let mut stream = Resumable::restored(&grant, lost.clone(), rest);
         // One comes that is not in the store, and one that is.

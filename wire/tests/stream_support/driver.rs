@@ -184,7 +184,7 @@ impl Driver<'_> {
             }
             Event::Enable(wish) => {
                 assert!(self.stream.is_established(), "before its time");
-                let grant = Grant { id: "whim".into(), max: Duration::from_secs(1) };
+                let grant = Grant { id: "whim".into(), max: Duration::from_secs(1), location: None };
                 match self.whims.pick(2) {
                     0 => self.stream.enabled(Some(&grant).filter(|_| wish.resume)),
                     _ => self.stream.not_managed(Condition::InternalServerError),

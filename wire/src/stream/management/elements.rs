@@ -24,6 +24,8 @@ pub struct Grant {
     pub id: CompactString,
     /// How long the session waits for its client.
     pub max: Duration,
+    /// Where the client had better come back: `host` or `host:port`, an IPv6 address in brackets (RFC 6120 section 4.9.3.19).
+    pub location: Option<CompactString>,
 }
 
 /// `<resume/>` (section 5).
@@ -62,7 +64,8 @@ impl Grant {
             Some(grant) => enabled
                 .with_attr("id", &grant.id)
                 .with_attr("resume", "true")
-                .with_attr("max", grant.max.as_secs().to_string()),
+                .with_attr("max", grant.max.as_secs().to_string())
+                .maybe_attr("location", grant.location.as_ref()),
         }
     }
 }

@@ -11,7 +11,7 @@ fn sm(xml: &str) -> String {
 }
 
 fn grant() -> Grant {
-    Grant { id: "some-id".into(), max: Duration::from_secs(600) }
+    Grant { id: "some-id".into(), max: Duration::from_secs(600), location: None }
 }
 
 fn message(id: &str) -> Stanza {
@@ -75,6 +75,18 @@ fn a_grant_of_resumption_has_an_id() {
     play.stream.enabled(Some(&grant()));
     assert_eq!(play.hears(), "<enabled xmlns='urn:xmpp:sm:3' id='some-id' resume='true' max='600'/>");
     assert!(play.stream.is_resumable());
+}
+
+/// Sections 3 and 5: the server may prefer a place to come back to, in the form of RFC 6120 section 4.9.3.19.
+#[test]
+fn a_grant_may_name_a_location() {
+    for location in ["[2001:41D0:1:A49b::1]:9222", "node-7.example.org"] {
+        let mut play = Play::bound();
+        play.says(&sm("<enable resume='true'/>"));
+        play.stream.enabled(Some(&Grant { location: Some(location.into()), ..grant() }));
+        let expected = format!("<enabled xmlns='{NS}' id='some-id' resume='true' max='600' location='{location}'/>");
+        assert_eq!(play.hears(), expected);
+    }
 }
 
 /// Section 3: the server SHALL enforce the order; sections 6 and 7: the stream goes on.

@@ -207,10 +207,12 @@ fn a_session_is_bound_and_managed_along_with_the_login() {
 fn a_broken_stream_goes_on_along_with_the_login() {
     let mut play = Play::opened();
     play.asks_for("<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>");
-    let grant = Grant { id: "some-id".into(), max: Duration::from_secs(60) };
+    let location = Some("node-7.example.org:5222".into());
+    let grant = Grant { id: "some-id".into(), max: Duration::from_secs(60), location };
     let session = bound_to("juliet@example.org/x", Some(Some(grant)));
     play.stream.welcome(Welcome { session, ..juliet(None) });
-    assert!(play.hears().contains("<enabled xmlns='urn:xmpp:sm:3' id='some-id' resume='true' max='60'/></bound>"));
+    let enabled = "<enabled xmlns='urn:xmpp:sm:3' id='some-id' resume='true' max='60' location='node-7.example.org:5222'/></bound>";
+    assert!(play.hears().contains(enabled));
     play.stream.send(&Stanza::new(MessageType::Chat).with_id("unseen"));
     let suspended = play.stream.suspend().unwrap();
 
