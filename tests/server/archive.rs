@@ -146,7 +146,7 @@ fn an_account_has_limits_of_its_own_that_move_along() {
     server.sigterm();
     server.wait();
     assert!(server.oriole(&["store", "export", file]).status.success());
-    std::fs::remove_dir_all(server.data_dir().join("store")).unwrap();
+    std::fs::remove_dir_all(server.data_dir()).unwrap();
     let imported = server.oriole(&["store", "import", file]);
     assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
     assert_eq!(told(&server, &juliet, &[]), printed(own));
