@@ -2,7 +2,7 @@
 
 use super::http::{UnifiedPush, Upload};
 use super::messages::{Archive, Push};
-use super::names::AccountName;
+use super::names::{AccountName, DomainName};
 use super::pubsub::{Pep, PubSub};
 use super::rooms::Rooms;
 use super::units::Period;
@@ -31,6 +31,8 @@ pub struct HostConfig {
     pub admins: Vec<AccountName>,
     /// In-band registration (XEP-0077).
     pub registration: Registration,
+    /// Who is told what the host has to do with a user (XEP-0489).
+    pub affiliations: Affiliations,
     /// Links by which people are invited (XEP-0401).
     pub invitations: Invitations,
     /// The archives of the host's users (XEP-0313).
@@ -65,6 +67,7 @@ impl Default for HostConfig {
             anonymous: false,
             admins: Vec::new(),
             registration: Registration::default(),
+            affiliations: Affiliations::default(),
             invitations: Invitations::default(),
             archive: Archive::default(),
             push: Push::default(),
@@ -152,6 +155,16 @@ impl Registration {
             }
         }
     }
+}
+
+/// `[hosts."example.org".affiliations]` (XEP-0489): nobody is told by default.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Affiliations {
+    /// Those who may see the presence of the user.
+    pub contacts: bool,
+    /// These domains and everybody there.
+    pub domains: Vec<DomainName>,
 }
 
 /// `[hosts."example.org".invitations]` (XEP-0401)

@@ -23,7 +23,7 @@ mod units;
 pub use check::warnings;
 pub use error::ConfigError;
 pub use federation::{Exception, Federation, FederationLimits, FederationTimeouts, Proof, Route};
-pub use host::{HostConfig, Mechanism, Registration, RegistrationMode};
+pub use host::{Affiliations, HostConfig, Mechanism, Registration, RegistrationMode};
 pub use http::{Http, S3, UnifiedPush, Upload};
 pub use limits::{AccountLimits, AddressLimits, Limits, SessionLimits, StreamLimits};
 pub use listen::{Listen, ListenOn};

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use wire::jid::BareJid;
 use wire::stream::{StreamCondition, StreamError};
-use xeps::accounts::{self, AccountRecord};
+use xeps::accounts::{self, AccountRecord, Origin};
 use xeps::muc::operate;
 use xeps::store::{Batch, Position, Store, StoreError};
 
@@ -350,7 +350,8 @@ async fn add(config: &Config, store: &dyn Store, account: &AccountName, password
     }
     let clock = ports::SystemClock;
     let created = xeps::clock::Clock::now(&clock);
-    let record = AccountRecord { created, disabled: false, credentials: Some(derive(password).await?) };
+    let (origin, credentials) = (Origin::Provided, Some(derive(password).await?));
+    let record = AccountRecord { created, origin, disabled: false, credentials };
     match accounts::create(store, account.jid(), &record).await {
         Ok(position) => durable(store, position).await,
         Err(StoreError::Conflict) => Err(AdminError::Exists(format!("{account} exists already"))),

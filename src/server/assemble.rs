@@ -16,6 +16,7 @@ use wire::jid::BareJid;
 use wire::sasl::{Decoys, Iterations};
 use wire::stream::{Policy, Sasl2Policy};
 use wire::xml::Limits as XmlLimits;
+use xeps::affiliation;
 use xeps::archive::{self, Policy as ArchivePolicy, Retention};
 use xeps::clock::Clock;
 use xeps::devices;
@@ -296,6 +297,11 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
     settings.disco = disco::Settings {
         services: config.components.keys().map(|domain| service(domain.jid(), None)).collect(),
         contacts: host.contact.clone(),
+    };
+    settings.affiliation = affiliation::Config {
+        contacts: host.affiliations.contacts,
+        domains: host.affiliations.domains.iter().map(|domain| domain.jid().clone()).collect(),
+        admins: host.admins.iter().map(|admin| admin.jid().clone()).collect(),
     };
     settings.archive = archive::Config {
         default: match host.archive.default {

@@ -45,7 +45,8 @@ impl Verona {
         for name in ["romeo", "juliet"] {
             let credentials = Credentials::derive(name, &Salts::default(), Iterations::default()).unwrap();
             let created = SystemClock.now();
-            let record = AccountRecord { created, disabled: false, credentials: Some(credentials) };
+            let record =
+                AccountRecord { created, origin: Default::default(), disabled: false, credentials: Some(credentials) };
             accounts::create(store.as_ref(), &bare(name), &record).await.unwrap();
         }
         let engine = Arc::new(engine(&config, store, &OverHttp::default(), None).await.unwrap());

@@ -59,6 +59,7 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
         "http.public_addresses = [\"127.0.0.1\"]\nlisten.c2s_tls.addresses = [\"127.0.0.1:{}\"]\n",
         free_port()
     );
+    changes += "default_host.affiliations.contacts = true\n";
     // So that there is no room for the largest file.
     changes += "default_host.upload = { max_size = \"100 MiB\", quota = \"50 MiB\" }\n";
     let server = Server::configured(&changes);

@@ -4,6 +4,7 @@
 mod support;
 
 mod acknowledgements;
+mod affiliations;
 mod archive;
 mod bosh;
 mod client_state;

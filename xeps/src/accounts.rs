@@ -21,10 +21,23 @@ pub trait Passwords: Send + Sync {
 #[error("the password is empty, too long or contains characters that are not allowed in passwords")]
 pub struct BadPassword;
 
+/// How an account came to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// That was not recorded when it was made.
+    #[default]
+    Unknown,
+    /// Somebody made it for himself, perhaps invited by a user.
+    Registered,
+    /// The operator or an administrator made it, or invited somebody to make it.
+    Provided,
+}
+
 /// What the store knows of an account.
 #[derive(Clone, Debug)]
 pub struct AccountRecord {
     pub created: Timestamp,
+    pub origin: Origin,
     /// A disabled account keeps everything but cannot log in.
     pub disabled: bool,
     /// None for accounts that log in by certificate only.
@@ -121,9 +134,18 @@ fn key(user: &BareJid) -> Option<Key<'_>> {
     Some(Key::new(user.domain(), KIND, user.local()?))
 }
 
+const DISABLED: u8 = 1;
+const REGISTERED: u8 = 2;
+const PROVIDED: u8 = 4;
+
 /// Format, flags, creation time, credentials.
 fn encode(record: &AccountRecord) -> Vec<u8> {
-    let mut out = vec![FORMAT, u8::from(record.disabled)];
+    let origin = match record.origin {
+        Origin::Unknown => 0,
+        Origin::Registered => REGISTERED,
+        Origin::Provided => PROVIDED,
+    };
+    let mut out = vec![FORMAT, origin | if record.disabled { DISABLED } else { 0 }];
     out.extend_from_slice(&record.created.millis().to_be_bytes());
     if let Some(credentials) = &record.credentials {
         out.extend_from_slice(&credentials.to_bytes());
@@ -139,5 +161,26 @@ fn decode(bytes: &[u8]) -> Option<AccountRecord> {
     }
     let created = Timestamp::from_millis(i64::from_be_bytes(created.try_into().ok()?))?;
     let credentials = if rest.is_empty() { None } else { Some(Credentials::from_bytes(rest).ok()?) };
-    Some(AccountRecord { created, disabled: flags & 1 != 0, credentials })
+    let origin = match flags & (REGISTERED | PROVIDED) {
+        REGISTERED => Origin::Registered,
+        PROVIDED => Origin::Provided,
+        _ => Origin::Unknown,
+    };
+    Some(AccountRecord { created, origin, disabled: flags & DISABLED != 0, credentials })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_is_written_can_be_read() {
+        for origin in [Origin::Unknown, Origin::Registered, Origin::Provided] {
+            for disabled in [false, true] {
+                let record = AccountRecord { created: Timestamp::UNIX_EPOCH, origin, disabled, credentials: None };
+                let read = decode(&encode(&record)).unwrap();
+                assert_eq!((read.origin, read.disabled, read.created), (origin, disabled, record.created));
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@ pub mod access;
 pub mod account;
 pub mod accounts;
 pub mod adhoc;
+pub mod affiliation;
 pub mod archive;
 pub mod blocking;
 pub mod caps;
@@ -82,6 +83,7 @@ use wire::jid::BareJid;
 pub struct Settings {
     /// When the server began to run.
     pub started: Timestamp,
+    pub affiliation: affiliation::Config,
     pub archive: archive::Config,
     pub blocking: blocking::Config,
     pub devices: devices::Config,
@@ -104,6 +106,7 @@ impl Settings {
     pub fn new(started: Timestamp) -> Self {
         Settings {
             started,
+            affiliation: Default::default(),
             archive: Default::default(),
             blocking: Default::default(),
             devices: Default::default(),
@@ -144,6 +147,7 @@ pub fn features(settings: Settings) -> Vec<Box<dyn Feature>> {
         // Wakes a phone for what is by now safely stored.
         Box::new(push::Push::new(settings.push)),
         // From here on features only answer requests; their order says nothing.
+        Box::new(affiliation::Affiliation::new(settings.affiliation)),
         Box::new(commands::Commands::new(settings.invitations)),
         Box::new(devices::Devices::new(settings.devices)),
         Box::new(disco::Disco::new(settings.disco)),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 use wire::datetime::Timestamp;
 use wire::jid::BareJid;
+use xeps::accounts::Origin;
 use xeps::form::{self, Form};
 use xeps::invitation;
 use xeps::register::Mode;
@@ -84,8 +85,12 @@ fn registers(world: &mut World, name: &str) -> String {
 }
 
 fn exists(world: &World, name: &str) -> bool {
+    origin(world, name).is_some()
+}
+
+fn origin(world: &World, name: &str) -> Option<Origin> {
     let user = BareJid::parse(&format!("{name}@example.org")).unwrap();
-    now_or_never(accounts::find(&world.store, &user)).unwrap().is_some()
+    now_or_never(accounts::find(&world.store, &user)).unwrap().map(|record| record.origin)
 }
 
 fn is_error(answer: &str, condition: &str) -> bool {
@@ -282,4 +287,18 @@ fn two_who_show_the_same_invitation_cannot_both_use_it() {
     world.stranger_returns(first);
     assert!(is_error(&registers(&mut world, "rosaline"), "not-allowed"));
     assert!(!exists(&world, "rosaline"));
+}
+
+/// What others may be told of an account (XEP-0489) depends on who let it be made.
+#[test]
+fn an_account_keeps_how_it_came_to_be() {
+    let mut world = world();
+    let from_a_user = invited(&mut world);
+    shows(&mut world, &from_a_user);
+    registers(&mut world, "juliet");
+    assert_eq!(origin(&world, "juliet"), Some(Origin::Registered));
+    let form = result(&account_for(&mut world, &[("username", "rosaline")]));
+    shows(&mut world, &token(form.value("uri").unwrap()));
+    registers(&mut world, "rosaline");
+    assert_eq!(origin(&world, "rosaline"), Some(Origin::Provided));
 }

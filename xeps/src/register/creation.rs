@@ -3,7 +3,7 @@
 use super::submission::Submission;
 use super::{Mode, Register, bad_password, not_acceptable};
 use crate::account::{Contact, Subscription, first_contact};
-use crate::accounts::{self, AccountRecord};
+use crate::accounts::{self, AccountRecord, Origin};
 use crate::context::Cx;
 use crate::feature::{Answer, Halt, Request};
 use crate::invitation::{self, Invitation, PREAUTH, Purpose};
@@ -108,7 +108,11 @@ async fn make_account(
         return Err(Condition::Conflict.into());
     }
     let credentials = cx.passwords.derive(password).await.map_err(bad_password)?;
-    let record = AccountRecord { created: cx.clock.now(), disabled: false, credentials: Some(credentials) };
+    let origin = match invitation.map(|invitation| &invitation.purpose) {
+        Some(Purpose::Account { .. }) => Origin::Provided,
+        Some(Purpose::Contact) | None => Origin::Registered,
+    };
+    let record = AccountRecord { created: cx.clock.now(), origin, disabled: false, credentials: Some(credentials) };
     let mut batch = accounts::creation(user, &record)?;
     let friend = invitation.and_then(Invitation::friend);
     if let Some(invitation) = invitation {

@@ -75,7 +75,8 @@ impl World {
     pub fn with_account(mut self, localpart: &str, password: &str) -> World {
         let user = bare(&format!("{localpart}@{DOMAIN}"));
         let credentials = now_or_never(CheapPasswords.derive(password)).unwrap();
-        let record = AccountRecord { created: self.clock.time(), disabled: false, credentials: Some(credentials) };
+        let (created, origin) = (self.clock.time(), accounts::Origin::default());
+        let record = AccountRecord { created, origin, disabled: false, credentials: Some(credentials) };
         now_or_never(accounts::create(&self.store, &user, &record)).unwrap();
         self.accounts.insert(user.as_str().to_owned(), Account::new(user));
         self
