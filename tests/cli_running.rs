@@ -284,7 +284,7 @@ fn commands_reach_the_running_server() {
             "Enabled tybalt@example.org",
             "invite nurse example.org any",
             "invite any any juliet@example.org",
-            r#"configure coven@muc.example.org [("membersonly", "1"), ("roomdesc", "a = b")]"#,
+            "configure coven@muc.example.org [(\"membersonly\", \"1\"), (\"roomdesc\", \"a = b\")]",
             "destroy coven@muc.example.org Dawn",
             "log info,oriole::tls=debug",
             "export backup",

@@ -60,8 +60,7 @@ run() (
                 --in-turn xep0048,xep0054,xep0060,xep0084,xep0115,xep0153,xep0163,xep0222,xep0223,xep0357,xep0398,xep0402,xep0490)
             port() { echo "535$1"; };;
         oriole)
-            options=(--websocket "wss://$addr:5283/xmpp-websocket" --bosh "https://$addr:5283/http-bind")
-            admin=();;
+            options=(--websocket "wss://$addr:5283/xmpp-websocket" --bosh "https://$addr:5283/http-bind");;
     esac
     components=$(for i in 1 2 3 4 5 6 7 8; do printf 'c%d.localhost:%d:secret,' "$i" "$(port "$i")"; done)
     # The web server has the name of the domain, which leads to $addr as nothing listens there on 127.0.0.1.

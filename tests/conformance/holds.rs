@@ -1,9 +1,9 @@
 //! The conformance suite against this server: whatever is expected to hold must hold, and the list of what is not yet
 //! expected to must not be longer than the truth (`conformance/expected/oriole.txt`).
 
-use crate::support::{DOMAIN, Server};
+use crate::support::{DOMAIN, PASSWORD, Server, user};
 use conformance_suite::expect;
-use conformance_suite::net::{ComponentAccess, RemoteAccess, Remotes, Security, Target, Trust, client_config};
+use conformance_suite::net::{Account, ComponentAccess, RemoteAccess, Remotes, Security, Target, Trust, client_config};
 use conformance_suite::play::Library;
 use conformance_suite::report::Report;
 use conformance_suite::run::{Accounts, Components, Run, Source, perform_all, survey};
@@ -17,12 +17,17 @@ use std::time::Duration;
 const COMPONENTS: usize = 4;
 /// Domains of other servers; so many that none is used twice soon, when the server still pauses after a failed attempt.
 const DOMAINS: usize = 160;
+/// Who administers the server.
+const ADMIN: &str = "prince";
 
 #[test]
 fn the_suite_holds_as_far_as_it_is_expected_to() {
     let mut changes = "default_host.registration.mode = \"open\"\nlimits.address.registrations = \"1000000/1h\"\n\
                        limits.address.connections = 10000\nlimits.address.auth_failures = \"1000000/1h\"\n"
         .to_owned();
+    changes += &format!("default_host.admins = [\"{}\"]\n", user(ADMIN));
+    // So that somebody can make too many rooms.
+    changes += "default_host.rooms.creations = \"20/1h\"\n";
     for number in 0..COMPONENTS {
         changes += &format!("components.\"c{number}.{DOMAIN}\".secret = \"secret\"\n");
     }
@@ -63,6 +68,7 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
     // So that there is no room for the largest file.
     changes += "default_host.upload = { max_size = \"100 MiB\", quota = \"50 MiB\" }\n";
     let server = Server::configured(&changes);
+    server.add_user(ADMIN);
     let components = (0..COMPONENTS).map(|number| ComponentAccess {
         port: server.component().port(),
         domain: format!("c{number}.{DOMAIN}"),
@@ -93,7 +99,8 @@ fn the_suite_holds_as_far_as_it_is_expected_to() {
     let library = Library::embedded().unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let results = runtime.block_on(async {
-        let accounts = Accounts { source: Source::Register };
+        let admin = Account { user: ADMIN.into(), domain: DOMAIN.into(), password: PASSWORD.into() };
+        let accounts = Accounts { source: Source::RegisterBesideAdmin(admin) };
         let profile = survey(&target, &accounts).await;
         assert_eq!(profile.no_accounts, None);
         let components = Components::new(&target.components);

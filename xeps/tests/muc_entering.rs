@@ -184,6 +184,33 @@ fn example_33_the_history_comes_in_order_and_stamped_between_presence_and_subjec
 }
 
 #[test]
+fn example_62_what_an_owner_brings_from_another_chat_keeps_the_time_at_which_it_was_said() {
+    for archive in ["1", "0"] {
+        let mut stage = Stage::coven();
+        stage.sets("mam", archive);
+        let stamp = "2004-09-29T01:54:37Z";
+        let brought = |by: &str, words: &str| {
+            let delay = format!("<delay xmlns='urn:xmpp:delay' from='{by}' stamp='{stamp}'/>");
+            format!("<message type='groupchat' id='h'><thread>e0ffe42b</thread><body>{words}</body>{delay}</message>")
+        };
+        stage.sends(CRONE1, &brought(CRONE1, "Thrice the brinded cat hath mew'd."));
+        stage.sends(HAG, &brought(HAG, "Long ago"));
+        stage.leaves(HAG);
+        stage.forget();
+        stage.enters(HAG, "thirdwitch");
+        let got = stage.gets(HAG);
+        let stamped_by = |words: &str| {
+            let message = got.iter().find(|one| one.body() == words).unwrap();
+            let delays = message.0.children().filter(|child| child.is("delay", "urn:xmpp:delay"));
+            let from = |delay: wire::xml::Element| delay.attr("from").unwrap_or_default().to_owned();
+            delays.filter_map(|child| child.element()).map(from).collect::<Vec<_>>()
+        };
+        assert_eq!(stamped_by("Thrice the brinded cat hath mew'd."), [CRONE1]);
+        assert_eq!(stamped_by("Long ago"), [HAG, ROOM], "only owners are believed");
+    }
+}
+
+#[test]
 fn example_35_to_39_the_history_is_limited() {
     let mut stage = Stage::new();
     for n in 1..=5 {

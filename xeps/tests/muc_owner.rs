@@ -500,6 +500,9 @@ fn whoever_administers_the_host_looks_after_its_rooms_by_commands() {
     let commands = |stage: &mut Stage, who: &str| stage.asks_at(who, SERVICE, "get", list).payload().children().count();
     assert_eq!((commands(&mut stage, prospero), commands(&mut stage, CRONE1)), (4, 0));
     assert_eq!(operates(&mut stage, CRONE1, "list", "").refused(), "forbidden");
+    let info = "<query xmlns='http://jabber.org/protocol/disco#info' node='oriole#rooms-list'/>";
+    assert_eq!(stage.asks_at(CRONE1, SERVICE, "get", info).refused(), "forbidden");
+    stage.asks_at(prospero, SERVICE, "get", info).is_result();
     assert_eq!(operates(&mut stage, prospero, "list", "").payload().attr("status"), Some("executing"));
     let listed = operates(&mut stage, prospero, "list", &filled(&[("oriole#after", "")])).payload();
     let item = listed.child("x", "jabber:x:data").unwrap().child("item", "jabber:x:data").unwrap().clone();

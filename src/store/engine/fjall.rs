@@ -3,7 +3,7 @@
 //! `clear()` and key-value separation have lost data in earlier versions and are not used.
 
 use super::{Engine, Visit, Write, io_error, sync_directory};
-use ::fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use ::fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
 use bytes::Bytes;
 use std::error::Error;
 use std::ops::Range;
@@ -31,7 +31,8 @@ impl Fjall {
 
 impl Engine for Fjall {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        let value = self.data.get(key).map_err(|error| failed(&error))?;
+        // Read without a snapshot, a batch that is just being applied shows half of itself.
+        let value = self.db.snapshot().get(&self.data, key).map_err(|error| failed(&error))?;
         Ok(value.map(|value| Bytes::copy_from_slice(&value)))
     }
 
@@ -39,7 +40,7 @@ impl Engine for Fjall {
         if range.is_empty() {
             return Ok(());
         }
-        let mut items = self.data.range(range);
+        let mut items = self.db.snapshot().range(&self.data, range);
         loop {
             let next = match direction {
                 Direction::Forward => items.next(),

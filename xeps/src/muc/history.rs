@@ -1,5 +1,6 @@
 //! The discussion history that an occupant is sent on entering (XEP-0045 sections 7.2.13 and 7.2.14), chosen from the
-//! newest messages of the room.
+//! newest messages of the room. What an owner has brought from a chat before the room keeps the stamps it came with
+//! (section 7.9).
 
 use super::ns;
 use super::options::Options;
@@ -46,27 +47,51 @@ fn has_since(history: Option<&Element>) -> bool {
     history.is_some_and(|element| element.attr("since").is_some())
 }
 
-/// A message of the history as it is sent: stamped with its time by the room.
-pub fn delayed(message: &Stanza, room: &BareJid, time: Timestamp) -> Stanza {
-    let delay = Element::new("delay", ns::DELAY).with_attr("from", room.as_str()).with_attr("stamp", time.format());
-    message.clone().with_child(&delay)
+/// A message that may be sent as history.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// Its id in the archive, and its time.
+    pub seq: Seq,
+    pub message: Stanza,
+    pub origin: Origin,
+}
+
+/// Where a message was first said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In the room.
+    Here,
+    /// In a chat before there was the room: an owner has sent it with the time at which it was said (section 7.9).
+    Before,
+}
+
+impl Past {
+    /// The message as it is sent: stamped by the room with its time, unless it brings the time of another chat along.
+    fn delayed(&self, room: &BareJid) -> Stanza {
+        if self.origin == Origin::Before && is_stamped(&self.message) {
+            return self.message.clone();
+        }
+        let stamp = time_of(self.seq).format();
+        let delay = Element::new("delay", ns::DELAY).with_attr("from", room.as_str()).with_attr("stamp", stamp);
+        self.message.clone().with_child(&delay)
+    }
+}
+
+/// Whether a message says when it was first sent (XEP-0203).
+pub fn is_stamped(message: &Stanza) -> bool {
+    let stamp = message.child("delay", ns::DELAY).and_then(|child| child.element());
+    stamp.is_some_and(|delay| delay.attr("stamp").is_some_and(|stamp| Timestamp::parse(stamp).is_ok()))
 }
 
 /// What to send to an occupant, oldest first, from messages that come newest first.
-pub fn select(
-    newest_first: impl IntoIterator<Item = (Seq, Stanza)>,
-    wanted: &Wanted,
-    room: &BareJid,
-    to: &Jid,
-) -> Vec<Stanza> {
+pub fn select(newest_first: impl IntoIterator<Item = Past>, wanted: &Wanted, room: &BareJid, to: &Jid) -> Vec<Stanza> {
     let mut left = wanted.chars;
     let mut chosen = Vec::new();
-    for (seq, message) in newest_first.into_iter().take(wanted.stanzas as usize) {
-        let time = time_of(seq);
-        if wanted.since.is_some_and(|since| time < since) {
+    for past in newest_first.into_iter().take(wanted.stanzas as usize) {
+        if wanted.since.is_some_and(|since| time_of(past.seq) < since) {
             break;
         }
-        let stanza = delayed(&message, room, time).with_to(to.clone());
+        let stanza = past.delayed(room).with_to(to.clone());
         if let Some(left) = &mut left {
             let Some(rest) = left.checked_sub(chars(&stanza)) else { break };
             *left = rest;
@@ -119,7 +144,8 @@ mod tests {
         let (room, to) = (BareJid::parse("room@muc").unwrap(), Jid::parse("juliet@example.org/x").unwrap());
         let message = |n: u64| {
             let body = Element::new("body", wire::ns::CLIENT).with_text(n.to_string());
-            (Seq(n * 1_000_000), Stanza::new(MessageType::Groupchat).with_id(n.to_string()).with_child(&body))
+            let message = Stanza::new(MessageType::Groupchat).with_id(n.to_string()).with_child(&body);
+            Past { seq: Seq(n * 1_000_000), message, origin: Origin::Here }
         };
         let ids = |attrs: &[(&str, &str)]| {
             let sent = select((1..=9).rev().map(message), &wanted(attrs), &room, &to);
@@ -130,5 +156,22 @@ mod tests {
         let one = chars(&select([message(9)], &wanted(&[]), &room, &to)[0]);
         assert_eq!(ids(&[("maxchars", &(one * 2).to_string())]), ["8", "9"]);
         assert_eq!(ids(&[("maxchars", &(one * 2 - 1).to_string())]), ["9"]);
+    }
+    #[test]
+    fn what_an_owner_has_brought_along_keeps_its_stamp_and_nothing_else_does() {
+        let room = BareJid::parse("room@muc").unwrap();
+        let stamps = |origin, delay: &str| {
+            let message = crate::testing::stanza(&format!("<message type='groupchat'><body>a</body>{delay}</message>"));
+            let sent = Past { seq: Seq(1_000_000), message, origin }.delayed(&room);
+            let delays =
+                sent.children().filter(|child| child.is("delay", ns::DELAY)).filter_map(|child| child.element());
+            delays.map(|delay| delay.attr("from").unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
+        let delay = |stamp: &str| format!("<delay xmlns='urn:xmpp:delay' from='crone@a' stamp='{stamp}'/>");
+        let good = delay("2004-09-29T01:54:37Z");
+        assert_eq!(stamps(Origin::Before, &good), ["crone@a"]);
+        assert_eq!(stamps(Origin::Here, &good), ["crone@a", "room@muc"]);
+        assert_eq!(stamps(Origin::Before, &delay("yesterday")), ["crone@a", "room@muc"]);
+        assert_eq!(stamps(Origin::Before, ""), ["room@muc"], "a tombstone in its place");
     }
 }

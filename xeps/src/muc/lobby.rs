@@ -131,15 +131,16 @@ impl Resident for Lobby {
         let get = stanza.kind == wire::stanza::IqType::Get.into();
         let query = child.element().ok_or(Condition::BadRequest)?;
         let operator = stanza.from.as_ref().is_some_and(|from| operators::is_operator(&self.shared, from));
+        let task = query.attr("node").and_then(Task::of);
         let answer = match (child.ns, child.name) {
             (ns::ITEMS, "query") if get && query.attr("node") == Some(adhoc::NS) => {
                 let own = Task::ALL.into_iter().filter(|_| operator).map(|task| (task.node(), task.name()));
                 Some(adhoc::items(self.domain.as_str(), own))
             }
             (ns::INFO, "query") if get && query.attr("node") == Some(adhoc::NS) => Some(adhoc::list_info()),
-            (ns::INFO, "query") if get && operator && query.attr("node").and_then(Task::of).is_some() => {
-                query.attr("node").and_then(Task::of).map(|task| adhoc::info(task.node(), task.name()))
-            }
+            // XEP-0050 section 2.2: a command that is not for the asker is not told of.
+            (ns::INFO, "query") if get && task.is_some() && !operator => return Err(Condition::Forbidden.into()),
+            (ns::INFO, "query") if get && task.is_some() => task.map(|task| adhoc::info(task.node(), task.name())),
             (adhoc::NS, "command") if !get => {
                 let call = Call::read(&query)?;
                 if !operator {

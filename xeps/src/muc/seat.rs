@@ -4,9 +4,9 @@ use super::archive;
 use super::creation::Shared;
 use super::effects::{Effects, Step};
 use super::hats::Hats;
-use super::history::{Wanted, select};
+use super::history::{Past, Wanted, select};
 use super::records::{self, ACTIVITY, AFFILIATION, CARD, CHANGE, HAT, ROOM, SUBJECT, TOKEN, VERSION};
-use super::room::{HISTORY_TAG, Room, Stored, not_allowed, picture_hashes, refers_to, strange_presence};
+use super::room::{HISTORY_TAG, Room, Stored, not_allowed, origin, picture_hashes, refers_to, strange_presence};
 use super::tokens::Tokens;
 use super::versions::{self, Bans, Change, KEPT};
 use super::{activity::Activity, ns, retention};
@@ -14,7 +14,7 @@ use crate::context::Cx;
 use crate::feature::{Halt, Outcome};
 use crate::mam;
 use crate::service::Resident;
-use crate::store::{Batch, Key, LogQuery, Seq, StoreError};
+use crate::store::{Batch, Entry, Key, LogQuery, Seq, StoreError};
 use crate::stored::{element_from_bytes, stanza_from_bytes};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -204,8 +204,9 @@ impl Seat {
         let expired = retention::expired(cx.clock.now(), kept);
         let query = LogQuery::backward(wanted.stanzas as usize).tag(HISTORY_TAG).after(expired);
         let entries = cx.store.read(records::archive(&self.address), query).await?;
-        let messages = entries.iter().map(|entry| Ok((entry.seq, mam::decode_stanza(entry)?)));
-        let messages = messages.collect::<Result<Vec<_>, StoreError>>()?;
+        let past =
+            |entry: &Entry| Ok(Past { seq: entry.seq, message: mam::decode_stanza(entry)?, origin: origin(entry) });
+        let messages = entries.iter().map(past).collect::<Result<Vec<_>, StoreError>>()?;
         for message in select(messages, wanted, &self.address, to) {
             cx.route(message);
         }

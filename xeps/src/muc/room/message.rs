@@ -7,18 +7,35 @@ use super::show::{is_the_rooms, occupant_id};
 use super::subject;
 use crate::mam;
 use crate::muc::effects::Effects;
+use crate::muc::history::{Origin, Past, is_stamped};
 use crate::muc::ns;
 use crate::muc::privileges::{Privilege, may};
 use crate::muc::records::{ACTIVITY, archive};
 use crate::muc::room::Taken;
+use crate::muc::standing::Affiliation;
 use crate::stanza_id::{self, Ids};
-use crate::store::{Expect, Key};
+use crate::store::{Entry, Expect, Key};
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Child, Condition, Stanza, StanzaError};
 use wire::xml::Element;
 
 /// The tag of what belongs to the history that occupants are sent on entering.
 pub const HISTORY_TAG: &str = "history";
+/// The tag of what an owner has brought from a chat before the room.
+const BEFORE_TAG: &str = "before";
+
+/// What a message that goes to everybody is to the history of the room.
+#[derive(Clone, Copy)]
+pub(super) enum Share {
+    /// The change of a subject is no part of it.
+    Subject,
+    Said(Origin),
+}
+
+/// Where a message of the archive was first said.
+pub fn origin(entry: &Entry) -> Origin {
+    if entry.tags.iter().any(|tag| tag == BEFORE_TAG) { Origin::Before } else { Origin::Here }
+}
 
 impl Room {
     pub(super) fn groupchat(&mut self, fx: &mut Effects, stanza: &Stanza, from: &Jid) -> Taken {
@@ -44,17 +61,29 @@ impl Room {
         self.filter_mentions(&mut message, who.role());
         message.push(&occupant_id(&who));
         self.count_message(fx, &message);
-        self.publish(fx, message, new_subject);
+        let share = match new_subject {
+            true => Share::Subject,
+            false => Share::Said(self.origin_of(&message, from)),
+        };
+        self.publish(fx, message, share);
         Ok(())
     }
 
+    /// Section 7.9: an owner may bring what was said in another chat, stamped with its time.
+    fn origin_of(&self, message: &Stanza, from: &Jid) -> Origin {
+        match self.affiliation(from) == Affiliation::Owner && is_stamped(message) {
+            true => Origin::Before,
+            false => Origin::Here,
+        }
+    }
+
     /// Archives a message if it is worth it, and sends it to everybody.
-    pub(super) fn publish(&mut self, fx: &mut Effects, mut message: Stanza, is_subject: bool) {
+    pub(super) fn publish(&mut self, fx: &mut Effects, mut message: Stanza, share: Share) {
         if is_worth_keeping(&message) {
             message.push(&stanza_id::element(&fx.ids, &self.address, fx.seq));
-            self.keep(fx, &message, is_subject);
+            self.keep(fx, &message, share);
             self.broadcast(fx, &message);
-            if !is_subject {
+            if let Share::Said(_) = share {
                 self.tell_absent_members(fx, &message);
             }
         } else {
@@ -69,15 +98,17 @@ impl Room {
         }
     }
 
-    fn keep(&mut self, fx: &mut Effects, message: &Stanza, is_subject: bool) {
+    fn keep(&mut self, fx: &mut Effects, message: &Stanza, share: Share) {
         if self.options.archive {
             let mut tags = mam::tags_of(message.from.as_ref());
-            if !is_subject {
-                tags.push(HISTORY_TAG);
-            }
+            tags.extend(match share {
+                Share::Subject => &[][..],
+                Share::Said(Origin::Here) => &[HISTORY_TAG],
+                Share::Said(Origin::Before) => &[HISTORY_TAG, BEFORE_TAG],
+            });
             fx.changes.append_at(archive(&self.address), fx.seq, &tags, mam::encode(message));
-        } else if !is_subject {
-            self.recent.push_back((fx.seq, message.clone()));
+        } else if let Share::Said(origin) = share {
+            self.recent.push_back(Past { seq: fx.seq, message: message.clone(), origin });
             while self.recent.len() > self.options.max_history as usize {
                 self.recent.pop_front();
             }
@@ -118,7 +149,7 @@ impl Room {
 
     fn forget_recent(&mut self, ids: &Ids, stanza: &Stanza, author: &str) {
         let id = super::refers_to(stanza, ids);
-        self.recent.retain(|(seq, message)| Some(*seq) != id || author_id(message).as_deref() != Some(author));
+        self.recent.retain(|past| Some(past.seq) != id || author_id(&past.message).as_deref() != Some(author));
     }
 }
 

@@ -31,7 +31,7 @@ mod versions;
 mod voice;
 
 pub use iq::refers_to;
-pub use message::HISTORY_TAG;
+pub use message::{HISTORY_TAG, origin};
 pub use show::not_inside as strange_presence;
 pub use vcard::picture_hashes;
 pub use versions::not_allowed;
@@ -41,6 +41,7 @@ use super::affiliations::{Affiliate, Affiliations};
 use super::config::Config;
 use super::effects::Effects;
 use super::hats::Hats;
+use super::history::Past;
 use super::ns;
 use super::occupants::{Occupant, Occupants};
 use super::options::Options;
@@ -49,7 +50,6 @@ use super::retention;
 use super::standing::Affiliation;
 use super::tokens::Tokens;
 use super::versions::Change;
-use crate::store::Seq;
 use absent::Absent;
 use compact_str::CompactString;
 use slow::Spoken;
@@ -83,7 +83,7 @@ pub struct Room {
     occupants: Occupants,
     absent: Absent,
     /// The newest messages of a room that keeps no archive, oldest first.
-    recent: VecDeque<(Seq, Stanza)>,
+    recent: VecDeque<Past>,
     /// The hashes of the room's picture, in all its formats (XEP-0486).
     pictures: Vec<String>,
     /// When users last asked for voice. Emptied of what is old when somebody asks.
@@ -197,7 +197,7 @@ impl Room {
     }
 
     /// Messages that an occupant may be sent although the room keeps no archive, newest first.
-    fn recent(&self) -> impl Iterator<Item = (Seq, Stanza)> + '_ {
+    fn recent(&self) -> impl Iterator<Item = Past> + '_ {
         self.recent.iter().rev().cloned()
     }
 

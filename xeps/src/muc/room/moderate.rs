@@ -1,9 +1,11 @@
 //! Moderation (XEP-0425) and tombstones (XEP-0424 section 4, XEP-0425 section 4).
 
 use super::Room;
+use super::message::Share;
 use super::show::occupant_id;
 use crate::mam;
 use crate::muc::effects::Effects;
+use crate::muc::history::Origin;
 use crate::muc::ns;
 use crate::muc::records::archive;
 use crate::muc::room::Taken;
@@ -39,7 +41,7 @@ impl Room {
             .with_from(self.address.clone())
             .with_id(fx.id.clone())
             .with_child(&retract);
-        self.publish(fx, message, false);
+        self.publish(fx, message, Share::Said(Origin::Here));
         fx.send(stanza.result(None));
         Ok(())
     }
@@ -48,7 +50,7 @@ impl Room {
     fn bury(&mut self, fx: &mut Effects, seq: Seq, moderated: &Element, reason: Option<&Element>) -> Taken {
         let found = fx.found.take().filter(|(found, _)| *found == seq);
         let recent = self.recent.len();
-        self.recent.retain(|(other, _)| *other != seq);
+        self.recent.retain(|past| past.seq != seq);
         let retracted = Element::new("retracted", ns::RETRACT)
             .with_attr("id", &fx.id)
             .with_attr("stamp", fx.now.format())
