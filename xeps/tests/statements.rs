@@ -6,8 +6,11 @@ use xeps::feature::{About, Hook};
 use xeps::registry::Registry;
 use xeps::{Settings, features, table};
 
+/// With what an operator has to switch on.
 fn registry() -> Registry {
-    Registry::new(features(Settings::new(Timestamp::UNIX_EPOCH))).expect("every request has one owner")
+    let mut settings = Settings::new(Timestamp::UNIX_EPOCH);
+    settings.affiliation.contacts = true;
+    Registry::new(features(settings)).expect("every request has one owner")
 }
 
 fn abouts() -> Vec<&'static About> {
