@@ -372,7 +372,8 @@ pub trait Feature: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// The answer to disco#info or disco#items for a node of the account; None when there is none that the asker may know of.
+    /// The answer to disco#info or disco#items for a node of the account, or to a question about all of them that says more than
+    /// usual; None when there is none that the asker may know of.
     async fn node(
         &self,
         _: &mut Cx<'_>,

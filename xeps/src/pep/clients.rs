@@ -11,7 +11,7 @@ use crate::info;
 use crate::pubsub::access::{Entry, enter};
 use crate::pubsub::config::SendLast;
 use crate::pubsub::node::Node;
-use crate::pubsub::notify;
+use crate::pubsub::{gate, notify};
 use crate::pubsub::venue::Venue;
 use wire::jid::Jid;
 use wire::stanza::{IqType, Kind, Stanza};
@@ -181,6 +181,9 @@ impl Pep {
             let affiliation = node.affiliation(cx.store, client.bare_str()).await?;
             let relation = home.relation(cx, &node, client.bare_str()).await?;
             if !matches!(enter(&node.config, affiliation, &relation), Ok(Entry::Free)) {
+                continue;
+            }
+            if !gate::admits_above(cx, &mut home, &node, client.bare_str()).await? {
                 continue;
             }
             if let Some(last) = notify::last_item(cx, &node).await? {

@@ -26,6 +26,7 @@ use crate::delivery::Incoming;
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::info::Info;
 use crate::pubsub::rules::{Config, Rules};
+use crate::pubsub::discover_tree::{self, Wish};
 use crate::pubsub::{NS, OWNER, discover, pending, serve, service};
 use async_trait::async_trait;
 use home::Home;
@@ -249,6 +250,7 @@ impl Feature for Pep {
 
     fn describe_account(&self, info: &mut Info) {
         info.identities.push(crate::info::Identity { category: "pubsub", kind: "pep", name: None });
+        service::RELATIONS.iter().for_each(|feature| info.add_feature(feature));
         service::COMMON.iter().chain(OF_ACCOUNTS).for_each(|name| info.add_feature(&format!("{NS}#{name}")));
     }
 
@@ -263,11 +265,13 @@ impl Feature for Pep {
         asker: &Jid,
         query: &Element,
     ) -> Result<Option<Element>, Halt> {
-        let Some(name) = query.attr("node") else { return Ok(None) };
         let mut home = self.home(account);
-        let found = match query.ns() {
-            crate::info::NS => discover::info(cx, &mut home, asker, name).await,
-            _ => discover::items(cx, &mut home, asker, name, query.child("set", crate::pubsub::rsm::NS)).await,
+        let wish = if query.ns() == crate::info::NS { None } else { Wish::of(query)? };
+        let found = match (query.attr("node"), query.ns(), &wish) {
+            (_, _, Some(wish)) => discover_tree::discover(cx, &mut home, asker, query, wish).await,
+            (None, ..) => return Ok(None),
+            (Some(name), crate::info::NS, _) => discover::info(cx, &mut home, asker, name).await,
+            (Some(name), ..) => discover::items(cx, &mut home, asker, name, query.child("set", crate::pubsub::rsm::NS)).await,
         };
         match found {
             Ok(element) => Ok(Some(element)),

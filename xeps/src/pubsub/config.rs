@@ -1,6 +1,8 @@
 //! The configuration of a node (XEP-0060 section 16.4.4): one table of fields, from which forms are drawn, submissions are
 //! read, preconditions are checked and records are written.
 
+use super::node::Node;
+use super::relation::{self, Relations};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -197,6 +199,8 @@ pub struct NodeConfig {
     pub when_full: WhenFull,
     /// Whether anybody may subscribe at all.
     pub subscribe: bool,
+    /// The nodes that it depends on (XEP-0496).
+    pub relations: Relations,
 }
 
 /// Changing the configuration goes wrong because of one field.
@@ -220,7 +224,7 @@ pub struct Bounds {
 
 /// A field as forms show it.
 pub struct FieldType {
-    /// Without the prefix `pubsub#`.
+    /// Without the prefix `pubsub#`, if it has that.
     pub name: &'static str,
     /// The type of XEP-0004 section 3.3.
     pub kind: &'static str,
@@ -268,6 +272,8 @@ pub const FIELDS: &[FieldType] = &[
     list("notification_type", "The type of the messages that notify", Style::NAMES),
     list("itemreply", "Whose address items carry", ItemReply::NAMES),
     field("subscribe", "boolean", "Whether it is possible to subscribe"),
+    field(relation::LINK, "text-single", "The node that this one belongs to, and is deleted with"),
+    field(relation::PARENT, "text-single", "The node that this one is below, and is deleted with"),
 ];
 
 impl NodeConfig {
@@ -311,6 +317,8 @@ impl NodeConfig {
             "notification_type" => one(self.style.name()),
             "itemreply" => one(self.item_reply.name()),
             "subscribe" => flag(self.subscribe),
+            relation::LINK => maybe(&self.relations.link),
+            relation::PARENT => maybe(&self.relations.parent),
             _ => Vec::new(),
         }
     }
@@ -360,6 +368,8 @@ impl NodeConfig {
             "notification_type" => self.style = one()?.parse()?,
             "itemreply" => self.item_reply = one()?.parse()?,
             "subscribe" => self.subscribe = flag(one()?)?,
+            relation::LINK => self.relations.link = one_name(values)?,
+            relation::PARENT => self.relations.parent = one_name(values)?,
             _ => return Err(BadValue),
         }
         Ok(())
@@ -396,6 +406,14 @@ fn names(values: &[String], most: usize) -> Result<Vec<String>, BadValue> {
     names.sort_unstable();
     names.dedup();
     if names.len() <= most { Ok(names) } else { Err(BadValue) }
+}
+
+/// The name of a node; an empty one is none.
+fn one_name(values: &[String]) -> Result<Option<String>, BadValue> {
+    match values.first().filter(|name| !name.is_empty()) {
+        Some(name) if !Node::is_name(name) => Err(BadValue),
+        name => Ok(name.cloned()),
+    }
 }
 
 fn groups(values: &[String]) -> Result<Vec<String>, BadValue> {

@@ -5,7 +5,7 @@ use super::config::NodeType;
 use super::node::Node;
 use super::rsm::{self, Page};
 use super::venue::Venue;
-use super::{NS, forms};
+use super::{NS, forms, gate};
 use crate::context::Cx;
 use crate::feature::Halt;
 use crate::info::{self, Info};
@@ -13,9 +13,9 @@ use wire::jid::Jid;
 use wire::stanza::Condition;
 use wire::xml::Element;
 
-const ITEMS: &str = "http://jabber.org/protocol/disco#items";
+pub(super) const ITEMS: &str = "http://jabber.org/protocol/disco#items";
 /// Nodes that are looked at for one answer.
-const PAGE: usize = 500;
+pub(super) const PAGE: usize = 500;
 
 /// disco#items of the place: its nodes, page by page when there are many.
 pub async fn nodes(
@@ -42,14 +42,15 @@ pub async fn nodes(
     Ok((shown, paged))
 }
 
-fn item_of(node: &Node) -> Element {
+pub(super) fn item_of(node: &Node) -> Element {
     let item = Element::new("item", ITEMS).with_attr("jid", node.at.as_str()).with_attr("node", &node.name);
     item.maybe_attr("name", node.config.title.as_deref())
 }
 
 /// disco#info of a node.
 pub async fn info(cx: &mut Cx<'_>, venue: &mut dyn Venue, from: &Jid, name: &str) -> Result<Element, Halt> {
-    let node = known(cx, venue, from, name).await?;
+    let mut node = known(cx, venue, from, name).await?;
+    node.learn_parent(cx.store, venue.rules()).await?;
     let mut info = Info::default().identity("pubsub", node.config.node_type.name(), node.config.title.as_deref());
     info.add_feature(info::NS);
     info.add_feature(NS);
@@ -109,7 +110,7 @@ async fn children(
 }
 
 /// After which name, and how many: lists of nodes are read from their beginning.
-fn forward(set: Option<&Element>) -> Result<(Option<String>, usize), Halt> {
+pub(super) fn forward(set: Option<&Element>) -> Result<(Option<String>, usize), Halt> {
     match set.map(|set| Page::parse(set, PAGE)).transpose()? {
         None => Ok((None, PAGE)),
         Some(Page::First(max)) => Ok((None, max)),
@@ -119,13 +120,14 @@ fn forward(set: Option<&Element>) -> Result<(Option<String>, usize), Halt> {
 }
 
 /// A node that the asker may know of; any other does not exist for it.
-async fn known(cx: &mut Cx<'_>, venue: &mut dyn Venue, from: &Jid, name: &str) -> Result<Node, Halt> {
+pub(super) async fn known(cx: &mut Cx<'_>, venue: &mut dyn Venue, from: &Jid, name: &str) -> Result<Node, Halt> {
     let node = Node::load(cx.store, venue.at(), name, venue.rules()).await?.ok_or(Condition::ItemNotFound)?;
     if may_know(cx, venue, &node, from).await? { Ok(node) } else { Err(Condition::ItemNotFound.into()) }
 }
 
-async fn may_know(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, from: &Jid) -> Result<bool, Halt> {
+pub(super) async fn may_know(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, from: &Jid) -> Result<bool, Halt> {
     let affiliation = node.affiliation(cx.store, from.bare_str()).await?;
     let relation = venue.relation(cx, node, from.bare_str()).await?;
-    Ok(affiliation.publishes() || enter(&node.config, affiliation, &relation).is_ok())
+    let may = affiliation.publishes() || enter(&node.config, affiliation, &relation).is_ok();
+    Ok(may && gate::admits_above(cx, venue, node, from.bare_str()).await?)
 }

@@ -4,12 +4,17 @@
 
 use super::access::enter;
 use super::fanout::FanOut;
+use super::lineage::Lineage;
 use super::node::Node;
-use super::notify;
+use super::notify::{self, News};
+use super::relation::Tie;
+use super::rules::Rules;
 use super::venue::Venue;
+use super::EVENT;
 use crate::context::Cx;
 use crate::feature::Halt;
 use crate::store::{Batch, StoreError};
+use wire::xml::Element;
 
 /// Subscriptions that are looked at or removed at once.
 const PAGE: usize = 500;
@@ -21,11 +26,19 @@ pub enum Errand {
     ShutOut(ShutOut),
 }
 
-/// A node that exists for nobody any more, with what is left of it.
+/// A node that exists for nobody any more, with what is left of it, and all that goes with it.
 pub struct Removal {
+    /// The node, and the way from it to one that depends on it: only what nothing depends on any more is removed.
+    dying: Vec<Dying>,
+    /// Whether subscribers hear of what goes with it.
+    aloud: bool,
+}
+
+struct Dying {
     /// Those who are still to be told.
     telling: Option<FanOut>,
     remains: Node,
+    lineage: Lineage,
 }
 
 /// A node that has become harder to get at.
@@ -53,26 +66,101 @@ impl Errand {
 }
 
 impl Removal {
-    /// `remains`: of a node that has been [buried](Node::bury).
-    pub fn new(remains: Node, telling: Option<FanOut>) -> Removal {
-        Removal { telling, remains }
+    /// Deletes a node and tells those who are to hear of it; `body`: the words. It exists for nobody from then on. None: somebody else
+    /// has removed it.
+    pub async fn begin(
+        cx: &mut Cx<'_>,
+        rules: &Rules,
+        node: &Node,
+        body: Element,
+    ) -> Result<Option<Removal>, Halt> {
+        // With a part of the way up missing, nobody but the owner sees it anyway.
+        let lineage = node.lineage(cx.store, rules).await?.unwrap_or_default();
+        let dying = Dying::begin(cx, rules, node, body, lineage).await?;
+        Ok(dying.map(|dying| Removal { dying: vec![dying], aloud: true }))
+    }
+
+    /// Removes what is left of a node, without a word to anybody.
+    pub fn of_remains(remains: Node) -> Removal {
+        Removal { dying: vec![Dying { telling: None, remains, lineage: Lineage::default() }], aloud: false }
     }
 
     async fn step(&mut self, cx: &mut Cx<'_>, venue: &mut dyn Venue) -> Result<bool, Halt> {
-        if let Some(fan_out) = &mut self.telling {
+        let Some(last) = self.dying.last_mut() else { return Ok(false) };
+        if let Some(fan_out) = &mut last.telling {
             if !fan_out.step(cx, venue).await? {
-                self.telling = None;
+                last.telling = None;
             }
             return Ok(true);
         }
-        Ok(!clear(cx, &self.remains, PAGE).await?)
+        match last.first_dependent(cx, venue.rules(), self.aloud).await? {
+            Dependent::Dying(next) => self.dying.push(*next),
+            Dependent::Gone => {}
+            Dependent::None => {
+                if clear(cx, &last.remains, PAGE).await? {
+                    self.dying.pop();
+                }
+            }
+        }
+        Ok(!self.dying.is_empty())
     }
 }
 
-/// Removes what is left of a node at once, without a word to anybody.
-pub async fn clear_all(cx: &mut Cx<'_>, remains: &Node) -> Result<(), StoreError> {
-    while !clear(cx, remains, PAGE).await? {}
-    Ok(())
+/// What there is to do before a node can be removed (XEP-0496 sections 4.3 and 4.4).
+enum Dependent {
+    Dying(Box<Dying>),
+    /// It was only known, or somebody has changed it at this moment: one has to look again.
+    Gone,
+    None,
+}
+
+impl Dying {
+    async fn begin(
+        cx: &mut Cx<'_>,
+        rules: &Rules,
+        node: &Node,
+        body: Element,
+        lineage: Lineage,
+    ) -> Result<Option<Dying>, Halt> {
+        let telling = match node.config.notify_delete {
+            true => FanOut::along(cx, rules, node, News::of_end(body), &lineage).await?,
+            false => None,
+        };
+        let mut batch = Batch::new();
+        node.unlink(cx.store, &mut batch).await?;
+        node.untie(cx.store, &mut batch).await?;
+        node.forget_owners(&mut batch);
+        node.bury(&mut batch);
+        cx.commit(batch).await?;
+        let remains = Node::remains(cx.store, &node.at, &node.name, rules).await?;
+        Ok(remains.map(|remains| Dying { telling, remains, lineage }))
+    }
+
+    /// Deletes the first of those that depend on this one.
+    async fn first_dependent(&self, cx: &mut Cx<'_>, rules: &Rules, aloud: bool) -> Result<Dependent, Halt> {
+        for tie in Tie::BOTH {
+            let names = self.remains.dependents(cx.store, tie, None, 1).await?;
+            let Some(name) = names.first() else { continue };
+            let node = Node::load(cx.store, &self.remains.at, name, rules).await?;
+            let Some(node) = node.filter(|node| node.config.relations.up() == Some((tie, &self.remains.name))) else {
+                let mut batch = Batch::new();
+                self.remains.forget_dependent(tie, name, &mut batch);
+                cx.commit(batch).await?;
+                return Ok(Dependent::Gone);
+            };
+            let body = Element::new("delete", EVENT).with_attr("node", name);
+            let lineage = self.lineage.below(tie, &self.remains);
+            return match Dying::begin(cx, rules, &node, body, lineage).await {
+                Ok(Some(dying)) => {
+                    let telling = dying.telling.filter(|_| aloud);
+                    Ok(Dependent::Dying(Box::new(Dying { telling, ..dying })))
+                }
+                Ok(None) | Err(Halt::Broken(StoreError::Conflict)) => Ok(Dependent::Gone),
+                Err(halt) => Err(halt),
+            };
+        }
+        Ok(Dependent::None)
+    }
 }
 
 /// Removes up to `limit` subscriptions; with the last one everything else. Whether nothing is left.

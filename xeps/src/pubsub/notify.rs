@@ -29,12 +29,16 @@ pub struct News<'a> {
     pub publisher: Option<&'a Jid>,
 }
 
-/// What of a node it is about: subscribers of a collection choose (XEP-0248 section 6.1).
+/// What of a node it is about: subscribers choose, as far as they have a choice (XEP-0248 section 6.1, XEP-0497 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
     Items,
     /// The node itself.
     Node,
+    /// That the node is deleted.
+    End,
+    /// What the node says about itself (XEP-0497).
+    Metadata,
     /// What is in the node, which is a collection.
     Child,
 }
@@ -46,6 +50,10 @@ impl<'a> News<'a> {
 
     pub fn of_node(body: Element) -> News<'a> {
         News { body, about: About::Node, publisher: None }
+    }
+
+    pub fn of_end(body: Element) -> News<'a> {
+        News { body, about: About::End, publisher: None }
     }
 }
 

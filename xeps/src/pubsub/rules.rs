@@ -3,6 +3,7 @@
 use super::config::{
     AccessModel, Association, Bounds, ItemReply, Limit, NodeConfig, NodeType, PublishModel, SendLast, Style, WhenFull,
 };
+use super::relation::Relations;
 use std::num::NonZeroU32;
 
 /// What an operator chooses for the service, or for all accounts.
@@ -119,6 +120,7 @@ fn common(config: &Config) -> NodeConfig {
         item_reply: ItemReply::Owner,
         when_full: WhenFull::RetractOldest,
         subscribe: true,
+        relations: Relations::default(),
     }
 }
 

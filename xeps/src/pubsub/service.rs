@@ -10,7 +10,8 @@ use super::pending::{self, GET_PENDING};
 use super::rules::{Config, Rules};
 use super::subscription::nodes_of;
 use super::venue::Venue;
-use super::{NS, OWNER, discover, notify, serve};
+use super::discover_tree::{self, Wish};
+use super::{NS, OWNER, discover, extent, notify, relation, serve};
 use crate::account::Account;
 use crate::context::Cx;
 use crate::feature::{About, Answer, Coverage, Halt, Outcome, Xep};
@@ -39,7 +40,10 @@ pub static ABOUT: About = About {
             coverage: Coverage::Partial,
             note: "all of it but digests, payments, and options that depend on the presence of subscribers",
         },
-        Xep { number: 248, version: "0.5.0", coverage: Coverage::Partial, note: "no subscriptions to the root" },
+        Xep { number: 248, version: "0.5.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 496, version: "0.1.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 497, version: "0.1.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 499, version: "0.1.0", coverage: Coverage::Complete, note: "" },
     ],
     ..About::NOTHING
 };
@@ -78,6 +82,9 @@ pub const COMMON: &[&str] = &[
     "subscription-options",
     "config-node-max",
 ];
+
+/// Features of nodes with a namespace of their own (XEP-0496, XEP-0497 and XEP-0499).
+pub const RELATIONS: &[&str] = &[relation::NS, extent::NS, discover_tree::NS];
 
 const OF_SERVICE: &[&str] = &[
     "access-authorize",
@@ -258,6 +265,12 @@ impl Hall {
 
     async fn discover(&mut self, cx: &mut Cx<'_>, from: &Jid, query: &Element) -> Result<Element, Halt> {
         let set = query.child("set", super::rsm::NS);
+        if query.ns() == ITEMS
+            && query.attr("node") != Some(COMMANDS)
+            && let Some(wish) = Wish::of(query)?
+        {
+            return discover_tree::discover(cx, self, from, query, &wish).await;
+        }
         match (query.ns(), query.attr("node")) {
             (info::NS, None) => Ok(description().to_element(None)),
             (info::NS, Some(GET_PENDING)) => {
@@ -291,7 +304,7 @@ impl Hall {
             return Err(Halt::Silent("a notification that may yet be delivered"));
         }
         for name in nodes_of(cx.store, &self.at, from.bare_str(), 1000).await? {
-            let Some(node) = Node::load(cx.store, &self.at, &name, &self.rules).await? else { continue };
+            let Some(node) = Node::load_or_root(cx.store, &self.at, &name, &self.rules).await? else { continue };
             if notify::sent_by(&node, id) {
                 let mut over = node.subscriptions_of(cx.store, from.bare_str(), cx.clock.now()).await?;
                 over.retain(|subscription| subscription.jid == *from);
@@ -304,7 +317,7 @@ impl Hall {
 
 fn description() -> Info {
     let mut info = Info::default().identity("pubsub", "service", Some("Publish-Subscribe"));
-    for feature in [info::NS, ITEMS, NS, COMMANDS, PING, super::rsm::NS] {
+    for feature in [info::NS, ITEMS, NS, COMMANDS, PING, super::rsm::NS].iter().chain(RELATIONS) {
         info.add_feature(feature);
     }
     COMMON.iter().chain(OF_SERVICE).for_each(|name| info.add_feature(&format!("{NS}#{name}")));

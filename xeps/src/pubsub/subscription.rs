@@ -2,6 +2,7 @@
 
 use super::body;
 use super::config::{BadValue, NodeConfig, NodeType, choice, flag};
+use super::extent::Extent;
 use super::fault::fault;
 use super::forms::PREFIX;
 use super::node::{NS, Node, UNIT};
@@ -18,6 +19,8 @@ use wire::stanza::Condition;
 use wire::xml::Element;
 
 const BY_NODE: &str = "pubsub-subscriber";
+/// Those of them that reach beyond the items of their node.
+const EXTENDED: &str = "pubsub-extended";
 const BY_WHOM: &str = "pubsub-subscriptions";
 const OPTIONS: &str = "http://jabber.org/protocol/pubsub#subscribe_options";
 
@@ -50,11 +53,20 @@ pub struct Options {
     pub scope: Scope,
     /// How far below a collection.
     pub depth: Depth,
+    /// What of the node, and how far below it (XEP-0497).
+    pub extent: Extent,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { deliver: true, expire: None, include_body: false, scope: Scope::Nodes, depth: Depth::Levels(1) }
+        Options {
+            deliver: true,
+            expire: None,
+            include_body: false,
+            scope: Scope::Nodes,
+            depth: Depth::Levels(1),
+            extent: Extent::default(),
+        }
     }
 }
 
@@ -128,7 +140,7 @@ impl Subscription {
         self.state == State::Subscribed && self.options.deliver && !self.is_over(now)
     }
 
-    /// `<subscription/>` as answers and events have it. `node`: named here and not by the parent.
+    /// `<subscription/>` as answers and events have it. `node`: named here and not by the parent; the root has no name.
     pub fn to_element(&self, ns: &'static str, node: Option<&str>) -> Element {
         let expiry = self.options.expire.map(Timestamp::format);
         Element::new("subscription", ns)
@@ -161,10 +173,10 @@ impl Options {
         if body::is_offered(node) {
             form = form.field(flag("include_body", "Whether to be told in words as well", self.include_body));
         }
-        match node.node_type {
-            NodeType::Leaf => form.to_element(),
-            NodeType::Collection => form.field(self.scope_field()).field(self.depth_field()).to_element(),
+        if node.node_type == NodeType::Collection {
+            form = form.field(self.scope_field()).field(self.depth_field());
         }
+        self.extent.fields().into_iter().fold(form, Form::field).to_element()
     }
 
     fn scope_field(&self) -> Field {
@@ -189,7 +201,12 @@ impl Options {
             return Ok(options);
         }
         for field in &form.fields {
-            let Some(name) = field.var.as_deref().and_then(|var| var.strip_prefix(PREFIX)) else { continue };
+            let Some(var) = field.var.as_deref() else { continue };
+            if let Some(read) = options.extend(var, &field.values) {
+                read.map_err(|_| invalid())?;
+                continue;
+            }
+            let Some(name) = var.strip_prefix(PREFIX) else { continue };
             let value = field.values.first().map(|value| value.trim()).ok_or_else(invalid)?;
             match name {
                 "deliver" => options.deliver = flag(value).map_err(|_| invalid())?,
@@ -252,6 +269,17 @@ impl Node {
         page.into_iter().map(|(name, record)| Ok((name, decode(&record.value)?))).collect()
     }
 
+    /// The same of those that reach beyond the items of the node (XEP-0497).
+    pub async fn extended_subscriptions(
+        &self,
+        store: &dyn Store,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Subscription)>, StoreError> {
+        let page = store.list(self.at.as_str(), &self.kind(EXTENDED), after, limit).await?;
+        page.into_iter().map(|(name, record)| Ok((name, decode(&record.value)?))).collect()
+    }
+
     /// How many subscriptions there are. None: too many to be counted each time that somebody asks.
     pub async fn count_subscriptions(&self, store: &dyn Store) -> Result<Option<usize>, StoreError> {
         const COUNTED: usize = 10_000;
@@ -262,6 +290,7 @@ impl Node {
     /// Makes or changes a subscription.
     pub fn keep(&self, batch: &mut Batch, subscription: &Subscription) {
         let (kind, place) = (self.kind(BY_NODE), self.place(&subscription.jid.to_bare()));
+        let extent = Some(&subscription.options.extent).filter(|extent| !extent.is_usual());
         let element = Element::new("subscription", NS)
             .with_attr("jid", subscription.jid.as_str())
             .with_attr("subid", &subscription.subid)
@@ -270,16 +299,24 @@ impl Node {
             .maybe_attr("expire", subscription.options.expire.map(Timestamp::format))
             .maybe_attr("body", subscription.options.include_body.then_some("1"))
             .with_attr("type", subscription.options.scope.name())
-            .with_attr("depth", subscription.options.depth.to_string());
-        let name = subscription.name();
-        batch.put(Key::new(self.at.as_str(), &kind, &name), element_to_bytes(&element), Expect::Any);
+            .with_attr("depth", subscription.options.depth.to_string())
+            .maybe_attr("extent", extent.map(|extent| extent.types().join(",")))
+            .maybe_attr("levels", extent.map(Extent::levels));
+        let (name, value) = (subscription.name(), element_to_bytes(&element));
+        let (extended, at) = (self.kind(EXTENDED), self.at.as_str());
+        match extent {
+            Some(_) => batch.put(Key::new(at, &extended, &name), value.clone(), Expect::Any),
+            None => batch.delete(Key::new(at, &extended, &name), Expect::Any),
+        };
+        batch.put(Key::new(at, &kind, &name), value, Expect::Any);
         batch.put(Key::new(self.at.as_str(), BY_WHOM, &place), Vec::new(), Expect::Any);
     }
 
     /// Removes a subscription; `last`: the account and its resources have no other one at this node.
     pub fn drop_subscription(&self, batch: &mut Batch, subscription: &Subscription, last: bool) {
-        let kind = self.kind(BY_NODE);
-        batch.delete(Key::new(self.at.as_str(), &kind, &subscription.name()), Expect::Any);
+        for kind in [BY_NODE, EXTENDED] {
+            batch.delete(Key::new(self.at.as_str(), &self.kind(kind), &subscription.name()), Expect::Any);
+        }
         if last {
             let place = self.place(&subscription.jid.to_bare());
             batch.delete(Key::new(self.at.as_str(), BY_WHOM, &place), Expect::Any);
@@ -316,6 +353,10 @@ fn parse(element: &Element) -> Option<Subscription> {
     // Older records do not have them.
     options.scope = scope.transpose().ok()?.unwrap_or(options.scope);
     options.depth = depth.transpose().ok()?.unwrap_or(options.depth);
+    if let (Some(types), Some(levels)) = (element.attr("extent"), element.attr("levels")) {
+        options.extent.set_types(types.split(',')).ok()?;
+        options.extent.set_levels(levels).ok()?;
+    }
     Some(Subscription {
         jid: Jid::parse(element.attr("jid")?).ok()?,
         subid: element.attr("subid")?.into(),

@@ -7,7 +7,7 @@ use super::super::node::Node;
 use super::super::notify;
 use super::super::rsm::{self, Page};
 use super::super::venue::Venue;
-use super::super::{NS, OWNER};
+use super::super::{NS, OWNER, gate};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
@@ -56,6 +56,9 @@ pub async fn items(cx: &Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, node: &Nod
     }
     let mut root = Element::new("pubsub", NS);
     for leaf in leaves {
+        if !gate::admits_above(cx, venue, &leaf, ask.from.bare_str()).await? {
+            continue;
+        }
         leaf.expire(cx.store, cx.clock.now()).await?;
         let found = leaf.items(cx.store, &Page::Last(ITEMS)).await?.unwrap_or_default();
         let show = |item: &Item| item.to_element(NS, true, leaf.shows_publisher());

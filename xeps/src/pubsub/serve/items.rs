@@ -7,7 +7,7 @@ use super::super::node::Node;
 use super::super::rsm::{self, Page};
 use super::super::subscription::Subscription;
 use super::super::venue::Venue;
-use super::super::{NS, access};
+use super::super::{NS, access, gate};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
@@ -55,6 +55,7 @@ async fn admit(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, node: &Nod
     let by_subscription = node.config.access_model == AccessModel::Authorize;
     let subscribed = by_subscription && ask.is_subscribed(cx, node).await?;
     access::retrieve(&node.config, affiliation, &relation, subscribed)?;
+    gate::enter_above(cx, venue, node, ask.from.bare_str()).await?;
     let subid = ask.what.attr("subid");
     if subid.is_none() && !venue.rules().multi_subscribe {
         return Ok(());

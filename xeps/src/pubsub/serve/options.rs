@@ -17,7 +17,7 @@ use wire::xml::Element;
 pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let (node, subscription) = meant(cx, venue, ask).await?;
     let options = Element::new("options", NS)
-        .with_attr("node", &node.name)
+        .maybe_attr("node", node.known_as())
         .with_attr("jid", subscription.jid.as_str())
         .with_attr("subid", &subscription.subid)
         .with_child(subscription.options.form(FormType::Form, &node.config));
@@ -40,7 +40,7 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
 
 async fn meant(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<(Node, Subscription), Halt> {
     let jid = ask.subscriber()?;
-    let node = ask.node(cx, venue).await?;
+    let node = ask.followed(cx, venue).await?;
     if jid.bare_str() != ask.from.bare_str() {
         return Err(Condition::Forbidden.into());
     }
