@@ -11,8 +11,8 @@ use crate::info;
 use crate::pubsub::access::{Entry, enter};
 use crate::pubsub::config::SendLast;
 use crate::pubsub::node::Node;
-use crate::pubsub::{gate, notify};
 use crate::pubsub::venue::Venue;
+use crate::pubsub::{gate, notify};
 use wire::jid::Jid;
 use wire::stanza::{IqType, Kind, Stanza};
 

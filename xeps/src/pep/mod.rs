@@ -25,8 +25,8 @@ use crate::context::Cx;
 use crate::delivery::Incoming;
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::info::Info;
-use crate::pubsub::rules::{Config, Rules};
 use crate::pubsub::discover_tree::{self, Wish};
+use crate::pubsub::rules::{Config, Rules};
 use crate::pubsub::{NS, OWNER, discover, pending, serve, service};
 use async_trait::async_trait;
 use home::Home;
@@ -271,7 +271,9 @@ impl Feature for Pep {
             (_, _, Some(wish)) => discover_tree::discover(cx, &mut home, asker, query, wish).await,
             (None, ..) => return Ok(None),
             (Some(name), crate::info::NS, _) => discover::info(cx, &mut home, asker, name).await,
-            (Some(name), ..) => discover::items(cx, &mut home, asker, name, query.child("set", crate::pubsub::rsm::NS)).await,
+            (Some(name), ..) => {
+                discover::items(cx, &mut home, asker, name, query.child("set", crate::pubsub::rsm::NS)).await
+            }
         };
         match found {
             Ok(element) => Ok(Some(element)),

@@ -336,7 +336,8 @@ mod tests {
     #[test]
     fn a_wish_is_read_with_its_defaults_and_nonsense_is_refused() {
         let wish = |fields: &str| {
-            let x = format!("<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>{NS}</value></field>");
+            let x =
+                format!("<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>{NS}</value></field>");
             let query: Element = format!("<query xmlns='{ITEMS}'>{x}{fields}</x></query>").parse().unwrap();
             Wish::of(&query)
         };

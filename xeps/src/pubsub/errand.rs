@@ -2,6 +2,7 @@
 //! it, ending the subscriptions of those who have lost access. Between two pages what has been sent leaves, so that no more
 //! than a page is held, however many there are.
 
+use super::EVENT;
 use super::access::enter;
 use super::fanout::FanOut;
 use super::lineage::Lineage;
@@ -10,7 +11,6 @@ use super::notify::{self, News};
 use super::relation::Tie;
 use super::rules::Rules;
 use super::venue::Venue;
-use super::EVENT;
 use crate::context::Cx;
 use crate::feature::Halt;
 use crate::store::{Batch, StoreError};
@@ -68,12 +68,7 @@ impl Errand {
 impl Removal {
     /// Deletes a node and tells those who are to hear of it; `body`: the words. It exists for nobody from then on. None: somebody else
     /// has removed it.
-    pub async fn begin(
-        cx: &mut Cx<'_>,
-        rules: &Rules,
-        node: &Node,
-        body: Element,
-    ) -> Result<Option<Removal>, Halt> {
+    pub async fn begin(cx: &mut Cx<'_>, rules: &Rules, node: &Node, body: Element) -> Result<Option<Removal>, Halt> {
         // With a part of the way up missing, nobody but the owner sees it anyway.
         let lineage = node.lineage(cx.store, rules).await?.unwrap_or_default();
         let dying = Dying::begin(cx, rules, node, body, lineage).await?;

@@ -279,7 +279,8 @@ impl Stop {
                 return Ok(false);
             }
         }
-        let guarded = self.reach.is_none_or(|reach| reach.is_own()) && matches!(self.node.config.access_model, AccessModel::Presence | AccessModel::Roster);
+        let guarded = self.reach.is_none_or(|reach| reach.is_own())
+            && matches!(self.node.config.access_model, AccessModel::Presence | AccessModel::Roster);
         let mut seen = false;
         if guarded || self.letter.publisher.is_some() {
             let relation = venue.relation(cx, &self.node, jid.bare_str()).await?;

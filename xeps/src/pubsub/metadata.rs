@@ -58,7 +58,9 @@ fn difference(before: &Form, after: &Form) -> Option<Form> {
     let mut changed = Form { fields: after.fields.iter().take(1).cloned().collect(), ..after.clone() };
     let vars = |form: &Form| form.fields.iter().filter_map(|field| field.var.clone()).collect::<Vec<_>>();
     let mut all = vars(after);
-    all.extend(vars(before).into_iter().filter(|var| !after.fields.iter().any(|field| field.var.as_ref() == Some(var))));
+    all.extend(
+        vars(before).into_iter().filter(|var| !after.fields.iter().any(|field| field.var.as_ref() == Some(var))),
+    );
     for var in all.iter().filter(|var| before.values(var) != after.values(var)) {
         changed.fields.push(after.values(var).iter().fold(Field::new(var), |field, value| field.value(value)));
     }
@@ -89,8 +91,12 @@ mod tests {
         let before = form(&[("a", "1"), ("b", "1"), ("c", "1")]);
         let after = form(&[("a", "1"), ("b", "2"), ("d", "1")]);
         let changed = difference(&before, &after).unwrap();
-        let vars: Vec<(&str, &[String])> =
-            changed.fields.iter().skip(1).map(|field| (field.var.as_deref().unwrap(), field.values.as_slice())).collect();
+        let vars: Vec<(&str, &[String])> = changed
+            .fields
+            .iter()
+            .skip(1)
+            .map(|field| (field.var.as_deref().unwrap(), field.values.as_slice()))
+            .collect();
         let one = |value: &str| vec![value.to_owned()];
         assert_eq!(vars, [("b", one("2").as_slice()), ("d", one("1").as_slice()), ("c", &[])]);
         assert_eq!(changed.form_type(), Some(forms::META_DATA));

@@ -174,13 +174,7 @@ fn parent_of(wanted: &Relations, before: &Relations, linked: Option<&str>) -> Re
 }
 
 /// No circles, and no way up that is too long.
-async fn check_place(
-    cx: &Cx<'_>,
-    rules: &Rules,
-    node: &Node,
-    target: &Node,
-    above: &Lineage,
-) -> Result<(), Halt> {
+async fn check_place(cx: &Cx<'_>, rules: &Rules, node: &Node, target: &Node, above: &Lineage) -> Result<(), Halt> {
     if target.name == node.name || above.nodes().any(|other| other.name == node.name) {
         return Err(refused("nodes cannot depend on each other in a circle"));
     }
@@ -234,7 +228,11 @@ mod tests {
         ] {
             let (new, old) = (relations(wanted.0, wanted.1), relations(before.0, before.1));
             let parent = parent_of(&new, &old, linked).map_err(|_| ());
-            assert_eq!(parent.as_ref().map(|parent| parent.as_deref()), expected.as_ref().map(|one| *one), "{wanted:?}");
+            assert_eq!(
+                parent.as_ref().map(|parent| parent.as_deref()),
+                expected.as_ref().map(|one| *one),
+                "{wanted:?}"
+            );
         }
     }
 }

@@ -4,13 +4,13 @@
 //! notification that has not reached all subscribers.
 
 use super::access::Relation;
+use super::discover_tree::{self, Wish};
 use super::errand::Errand;
 use super::node::Node;
 use super::pending::{self, GET_PENDING};
 use super::rules::{Config, Rules};
 use super::subscription::nodes_of;
 use super::venue::Venue;
-use super::discover_tree::{self, Wish};
 use super::{NS, OWNER, discover, extent, notify, relation, serve};
 use crate::account::Account;
 use crate::context::Cx;

@@ -331,7 +331,8 @@ impl Node {
 /// The names of the nodes to which somebody has subscribed (section 5.6), up to `limit` of them.
 pub async fn nodes_of(store: &dyn Store, at: &BareJid, who: &str, limit: usize) -> Result<Vec<String>, StoreError> {
     let prefix = format!("{who}{UNIT}");
-    let page = store.list(at.as_str(), BY_WHOM, Some(&prefix), limit).await?;
+    // The root has no name: its place is the prefix itself, which comes right behind the bare address.
+    let page = store.list(at.as_str(), BY_WHOM, Some(who), limit).await?;
     Ok(page.iter().map_while(|(name, _)| name.strip_prefix(&prefix).map(str::to_owned)).collect())
 }
 

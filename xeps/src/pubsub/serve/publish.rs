@@ -7,8 +7,8 @@ use super::super::forms::{meets, preconditions};
 use super::super::item::{Item, LONGEST_ID};
 use super::super::node::Node;
 use super::super::notify::{self, News, announce, answer};
-use super::super::venue::Venue;
 use super::super::relation::{self, Relations};
+use super::super::venue::Venue;
 use super::super::{NS, access, gate, metadata};
 use super::Ask;
 use super::create::make;
@@ -73,7 +73,8 @@ async fn node_for(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, batch: 
         if let Some(options) = options {
             config = preconditions(options, &config, venue.rules())?;
         }
-        let (mut node, nowhere) = (make(cx, venue, ask.from, name.to_owned(), config, batch).await?, Relations::default());
+        let (mut node, nowhere) =
+            (make(cx, venue, ask.from, name.to_owned(), config, batch).await?, Relations::default());
         relation::settle(cx, venue, (&mut node, &nowhere), ask.from, &[], batch).await?;
         return Ok(node);
     };

@@ -1,6 +1,5 @@
 //! Subscribing and unsubscribing (XEP-0060 sections 6.1 and 6.2).
 
-use super::super::{NS, gate};
 use super::super::access::{self, Entry};
 use super::super::config::NodeType;
 use super::super::fault::fault;
@@ -9,6 +8,7 @@ use super::super::notify::{self, answer};
 use super::super::pending;
 use super::super::subscription::{Options, State, Subscription};
 use super::super::venue::Venue;
+use super::super::{NS, gate};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};

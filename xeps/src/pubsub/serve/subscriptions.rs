@@ -1,10 +1,10 @@
 //! The subscriptions of who asks (XEP-0060 section 5.6).
 
-use super::super::{NS, gate};
 use super::super::node::Node;
 use super::super::notify::answer;
 use super::super::subscription::nodes_of;
 use super::super::venue::Venue;
+use super::super::{NS, gate};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
