@@ -238,6 +238,29 @@ fn what_a_collection_shows_stays_hidden_if_its_parent_hides_it() {
     assert!(inside.contains("type='result'") && !inside.contains("replies"), "{inside}");
 }
 
+#[test]
+fn pages_of_nodes_do_not_name_those_that_are_hidden() {
+    let mut service = service();
+    for number in 0..30 {
+        let (name, fields): (_, Fields<'_>) = match number % 10 {
+            0 => (format!("open{number:02}"), &[]),
+            _ => (format!("secret{number:02}"), &[("access_model", "whitelist")]),
+        };
+        assert_eq!(create(&mut service, &name, fields), ["result"]);
+    }
+    let mut after = String::new();
+    for expected in [&["open00", "open10"][..], &["open20"], &[]] {
+        let set = format!("<set xmlns='http://jabber.org/protocol/rsm'><max>2</max>{after}</set>");
+        let query = format!("<query xmlns='http://jabber.org/protocol/disco#items'>{set}</query>");
+        let answer = service.receives(&format!("<iq type='get' from='{BERNARDO}' to='{SERVICE}' id='1'>{query}</iq>")).remove(0);
+        assert!(!answer.contains("secret"), "{answer}");
+        let query = xeps::testing::payload(&answer);
+        let found: Vec<&str> = query.children().filter_map(|item| item.attr("node")).collect();
+        assert_eq!(found, expected);
+        after = format!("<after>{}</after>", found.last().copied().unwrap_or_default());
+    }
+}
+
 mod on_accounts {
     use super::nodes::{LINK, NS, PARENT};
     use base64::Engine;

@@ -14,8 +14,10 @@ use wire::stanza::Condition;
 use wire::xml::Element;
 
 pub(super) const ITEMS: &str = "http://jabber.org/protocol/disco#items";
-/// Nodes that are looked at for one answer.
+/// Nodes, or items, in one answer.
 pub(super) const PAGE: usize = 500;
+/// Nodes that are looked at for one answer.
+pub(super) const MOST_SEEN: usize = 5000;
 
 /// disco#items of the place: its nodes, page by page when there are many.
 pub async fn nodes(
@@ -24,22 +26,80 @@ pub async fn nodes(
     from: &Jid,
     set: Option<&Element>,
 ) -> Result<(Vec<Element>, Option<Element>), Halt> {
-    let (after, max) = forward(set)?;
-    let at = venue.at().clone();
-    let page = Node::page(cx.store, &at, after.as_deref(), max.saturating_add(1), venue.rules()).await?;
-    let complete = page.len() <= max;
-    let (mut shown, mut names) = (Vec::new(), Vec::new());
-    for node in page.into_iter().take(max) {
-        // What is in a collection is found there (XEP-0248 section 5.2).
-        let first_level = venue.rules().children == 0 || node.parents(cx.store).await?.is_empty();
-        if node.exists() && first_level && may_know(cx, venue, &node, from).await? {
-            shown.push(item_of(&node));
-        }
-        names.push(node.name);
+    list(cx, venue, from, Shelf::Place, set).await
+}
+
+/// Where nodes are listed.
+#[derive(Clone, Copy)]
+enum Shelf<'a> {
+    Place,
+    Collection(&'a Node),
+}
+
+impl Shelf<'_> {
+    /// The nodes of up to `limit` names after this one; with the last name, if there are more.
+    async fn page(
+        self,
+        cx: &Cx<'_>,
+        venue: &mut dyn Venue,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Node>, Option<String>), Halt> {
+        let (at, mut nodes) = (venue.at().clone(), Vec::new());
+        let (last, count) = match self {
+            Shelf::Place => {
+                let page = Node::page(cx.store, &at, after, limit, venue.rules()).await?;
+                let (last, count) = (page.last().map(|node| node.name.clone()), page.len());
+                for node in page.into_iter().filter(Node::exists) {
+                    // What is in a collection is found there (XEP-0248 section 5.2).
+                    if venue.rules().children == 0 || node.parents(cx.store).await?.is_empty() {
+                        nodes.push(node);
+                    }
+                }
+                (last, count)
+            }
+            Shelf::Collection(collection) => {
+                let names = collection.children(cx.store, after, limit).await?;
+                for name in &names {
+                    nodes.extend(Node::load(cx.store, &at, name, venue.rules()).await?);
+                }
+                (names.last().cloned(), names.len())
+            }
+        };
+        Ok((nodes, last.filter(|_| count == limit)))
     }
+}
+
+/// A page of those nodes that the asker may know of. What is not shown is not named either as the end of a page: one goes on until
+/// the page is full.
+async fn list(
+    cx: &mut Cx<'_>,
+    venue: &mut dyn Venue,
+    from: &Jid,
+    shelf: Shelf<'_>,
+    set: Option<&Element>,
+) -> Result<(Vec<Element>, Option<Element>), Halt> {
+    let (mut after, max) = forward(set)?;
+    let (mut shown, mut seen, limit) = (Vec::new(), 0_usize, max.saturating_add(1));
+    loop {
+        let (nodes, last) = shelf.page(cx, venue, after.as_deref(), limit).await?;
+        seen = seen.saturating_add(limit);
+        for node in nodes {
+            if shown.len() <= max && may_know(cx, venue, &node, from).await? {
+                shown.push(node);
+            }
+        }
+        after = last;
+        if after.is_none() || shown.len() > max || seen >= MOST_SEEN {
+            break;
+        }
+    }
+    let complete = after.is_none() && shown.len() <= max;
+    shown.truncate(max);
+    let name = |node: Option<&Node>| node.map(|node| node.name.clone());
     let paged = (set.is_some() || !complete)
-        .then(|| rsm::result(names.first().map(String::as_str), names.last().map(String::as_str), None));
-    Ok((shown, paged))
+        .then(|| rsm::result(name(shown.first()).as_deref(), name(shown.last()).as_deref(), None));
+    Ok((shown.iter().map(item_of).collect(), paged))
 }
 
 pub(super) fn item_of(node: &Node) -> Element {
@@ -92,21 +152,8 @@ async fn children(
     collection: &Node,
     set: Option<&Element>,
 ) -> Result<Element, Halt> {
-    let (after, max) = forward(set)?;
-    let mut names = collection.children(cx.store, after.as_deref(), max.saturating_add(1)).await?;
-    let complete = names.len() <= max;
-    names.truncate(max);
-    let mut query = Element::new("query", ITEMS).with_attr("node", &collection.name);
-    for name in &names {
-        if let Some(node) = Node::load(cx.store, venue.at(), name, venue.rules()).await?
-            && may_know(cx, venue, &node, from).await?
-        {
-            query.push(item_of(&node));
-        }
-    }
-    let paged = (set.is_some() || !complete)
-        .then(|| rsm::result(names.first().map(String::as_str), names.last().map(String::as_str), None));
-    Ok(query.maybe_child(paged))
+    let (items, paged) = list(cx, venue, from, Shelf::Collection(collection), set).await?;
+    Ok(Element::new("query", ITEMS).with_attr("node", &collection.name).with_children(items).maybe_child(paged))
 }
 
 /// After which name, and how many: lists of nodes are read from their beginning.

@@ -6,7 +6,7 @@
 //! over with all that is below.
 
 use super::config::flag;
-use super::discover::{ITEMS, PAGE, forward, item_of, known, may_know};
+use super::discover::{ITEMS, MOST_SEEN, PAGE, forward, item_of, known, may_know};
 use super::forms::{META_DATA, metadata};
 use super::lineage::DEEPEST;
 use super::node::Node;
@@ -22,8 +22,6 @@ use wire::xml::Element;
 
 /// What a service that can do this advertises (section 5), and the type of the form.
 pub const NS: &str = "urn:xmpp:pubsub-ext-disco:0";
-/// Nodes that are looked at for one answer.
-const MOST_SEEN: usize = 5000;
 
 /// What is wanted (section 3.1).
 pub struct Wish {

@@ -69,9 +69,10 @@ impl Removal {
     /// Deletes a node and tells those who are to hear of it; `body`: the words. It exists for nobody from then on. None: somebody else
     /// has removed it.
     pub async fn begin(cx: &mut Cx<'_>, rules: &Rules, node: &Node, body: Element) -> Result<Option<Removal>, Halt> {
-        // With a part of the way up missing, nobody but the owner sees it anyway.
-        let lineage = node.lineage(cx.store, rules).await?.unwrap_or_default();
-        let dying = Dying::begin(cx, rules, node, body, lineage).await?;
+        let lineage = node.lineage(cx.store, rules).await?;
+        // With a part of the way up missing, nobody but the owner sees it: so nobody hears that it is gone.
+        let body = lineage.is_some().then_some(body);
+        let dying = Dying::begin(cx, rules, node, body, lineage.unwrap_or_default()).await?;
         Ok(dying.map(|dying| Removal { dying: vec![dying], aloud: true }))
     }
 
@@ -110,16 +111,17 @@ enum Dependent {
 }
 
 impl Dying {
+    /// `body`: what those who hear of it are told, if anybody does.
     async fn begin(
         cx: &mut Cx<'_>,
         rules: &Rules,
         node: &Node,
-        body: Element,
+        body: Option<Element>,
         lineage: Lineage,
     ) -> Result<Option<Dying>, Halt> {
-        let telling = match node.config.notify_delete {
-            true => FanOut::along(cx, rules, node, News::of_end(body), &lineage).await?,
-            false => None,
+        let telling = match body.filter(|_| node.config.notify_delete) {
+            Some(body) => FanOut::along(cx, rules, node, News::of_end(body), &lineage).await?,
+            None => None,
         };
         let mut batch = Batch::new();
         node.unlink(cx.store, &mut batch).await?;
@@ -143,13 +145,10 @@ impl Dying {
                 cx.commit(batch).await?;
                 return Ok(Dependent::Gone);
             };
-            let body = Element::new("delete", EVENT).with_attr("node", name);
+            let body = aloud.then(|| Element::new("delete", EVENT).with_attr("node", name));
             let lineage = self.lineage.below(tie, &self.remains);
             return match Dying::begin(cx, rules, &node, body, lineage).await {
-                Ok(Some(dying)) => {
-                    let telling = dying.telling.filter(|_| aloud);
-                    Ok(Dependent::Dying(Box::new(Dying { telling, ..dying })))
-                }
+                Ok(Some(dying)) => Ok(Dependent::Dying(Box::new(dying))),
                 Ok(None) | Err(Halt::Broken(StoreError::Conflict)) => Ok(Dependent::Gone),
                 Err(halt) => Err(halt),
             };
