@@ -21,12 +21,13 @@ mod publisher;
 pub mod watch;
 
 use crate::account::{Account, Session, SessionId};
+use crate::agenda::Appointment;
 use crate::context::Cx;
 use crate::delivery::Incoming;
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::info::Info;
 use crate::pubsub::rules::{Config, Rules};
-use crate::pubsub::{NS, OWNER, discover, pending, serve, service};
+use crate::pubsub::{NS, OWNER, digest, discover, pending, serve, service};
 use async_trait::async_trait;
 use home::Home;
 use watch::Watch;
@@ -92,6 +93,7 @@ static ABOUT: About = About {
         Hook::SessionEnded,
         Hook::Answered,
         Hook::GoOn,
+        Hook::Due,
         Hook::Nodes,
         Hook::CardChanged,
         Hook::PrivateChanged,
@@ -241,6 +243,10 @@ impl Feature for Pep {
             true => self.storage_changed(cx, account, piece).await,
             false => Ok(()),
         }
+    }
+
+    async fn due(&self, cx: &mut Cx<'_>, account: &mut Account, appointment: &Appointment) -> Outcome {
+        digest::due(cx, &mut self.home(account), appointment).await
     }
 
     async fn go_on(&self, cx: &mut Cx<'_>, account: &mut Account) -> Outcome {

@@ -1,15 +1,16 @@
-//! What a node does for many, a page of them at a time: notifying its subscribers, removing itself with everything that belongs to
+//! What a node does for many, a page of them at a time: notifying its subscribers, now or in a digest, removing itself with everything that belongs to
 //! it, ending the subscriptions of those who have lost access. Between two pages what has been sent leaves, so that no more
 //! than a page is held, however many there are.
 
 use super::access::enter;
+use super::digest::Digest;
 use super::fanout::FanOut;
 use super::node::Node;
 use super::notify;
 use super::venue::Venue;
 use crate::context::Cx;
 use crate::feature::Halt;
-use crate::store::{Batch, StoreError};
+use crate::store::{Batch, Seq, StoreError};
 
 /// Subscriptions that are looked at or removed at once.
 const PAGE: usize = 500;
@@ -19,6 +20,7 @@ pub enum Errand {
     Tell(FanOut),
     Remove(Removal),
     ShutOut(ShutOut),
+    Digest(Digest),
 }
 
 /// A node that exists for nobody any more, with what is left of it.
@@ -42,6 +44,7 @@ impl Errand {
             Errand::Tell(fan_out) => fan_out.step(cx, venue).await,
             Errand::Remove(removal) => removal.step(cx, venue).await,
             Errand::ShutOut(shut_out) => shut_out.step(cx, venue).await,
+            Errand::Digest(digest) => digest.step(cx, venue).await,
         }
     }
 
@@ -81,12 +84,16 @@ async fn clear(cx: &mut Cx<'_>, remains: &Node, limit: usize) -> Result<bool, St
     let mut batch = Batch::new();
     for (_, subscription) in &page {
         remains.drop_subscription(&mut batch, subscription, true);
+        if subscription.options.digest.wanted {
+            remains.cease_waiting(cx, &mut batch, &subscription.name()).await?;
+        }
     }
     cx.commit(batch).await?;
     if page.len() == limit {
         return Ok(false);
     }
     remains.purge(cx.store).await?;
+    remains.forget_news(cx.store, Seq::MAX).await?;
     remains.forget_affiliates(cx).await?;
     let mut batch = Batch::new();
     remains.erase(&mut batch);
@@ -113,10 +120,7 @@ impl ShutOut {
                 lost.push(subscription.clone());
             }
         }
-        notify::end(cx, node, &lost).await?;
-        for subscription in &lost {
-            notify::state(cx, node, subscription, None, &subscription.jid);
-        }
+        notify::lost(cx, node, &lost).await?;
         self.after = page.last().map(|(name, _)| name.clone());
         Ok(page.len() == PAGE)
     }

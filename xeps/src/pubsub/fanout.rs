@@ -5,6 +5,7 @@ use super::EVENT;
 use super::access::{Entry, enter};
 use super::body;
 use super::config::AccessModel;
+use super::digest::{self, Aside, Interest};
 use super::links::Above;
 use super::node::Node;
 use super::notify::{self, About, News};
@@ -13,6 +14,7 @@ use super::subscription::{Scope, Subscription};
 use super::venue::Venue;
 use crate::context::Cx;
 use crate::feature::Halt;
+use crate::store::StoreError;
 use compact_str::CompactString;
 use std::collections::VecDeque;
 use wire::jid::Jid;
@@ -41,12 +43,8 @@ struct Stop {
     node: Node,
     letter: Letter,
     interest: Option<Interest>,
-}
-
-/// What subscribers to a collection must have asked for.
-struct Interest {
-    scope: Scope,
-    depth: u32,
+    /// For those who want digests. None: they are told at once like everybody else.
+    aside: Option<Aside>,
 }
 
 impl FanOut {
@@ -56,13 +54,18 @@ impl FanOut {
             return Ok(None);
         }
         let about = news.about;
+        let aside = Aside::new(node, &news.body);
+        // There will be no digest of a node that is deleted.
+        let own = aside.clone().filter(|_| news.body.name() != "delete");
         let letter = Letter::new(cx, node, news);
         let above = if rules.children > 0 { node.above(cx.store, rules).await? } else { Vec::new() };
-        let mut stops = VecDeque::from([Stop { node: node.clone(), interest: interest(about, 0), letter }]);
+        let interest_here = interest(about, 0);
+        let mut stops = VecDeque::from([Stop { node: node.clone(), interest: interest_here, letter, aside: own }]);
         for Above { collection, depth } in above {
             let interest = interest(about, depth);
             let letter = stops.front().map(|first| first.letter.by_way_of(cx, &collection));
-            stops.extend(letter.map(|letter| Stop { node: collection, letter, interest }));
+            let aside = aside.clone();
+            stops.extend(letter.map(|letter| Stop { node: collection, letter, interest, aside }));
         }
         Ok(Some(FanOut { stops, after: None, some_told: false, listeners: None }))
     }
@@ -78,7 +81,7 @@ impl FanOut {
                 for same in page.chunk_by(|(_, one), (_, other)| one.jid == other.jid) {
                     self.some_told |= stop.tell(cx, venue, same, &mut lost).await?;
                 }
-                notify::end(cx, &stop.node, &lost).await?;
+                notify::lost(cx, &stop.node, &lost).await?;
                 if more {
                     self.after = page.last().map(|(name, _)| name.clone());
                     return Ok(true);
@@ -122,8 +125,7 @@ impl Stop {
     }
 
     fn wants(&self, subscription: &Subscription) -> bool {
-        let Some(Interest { scope, depth }) = &self.interest else { return true };
-        subscription.options.scope.overlaps(*scope) && subscription.options.depth.reaches(*depth)
+        self.interest.is_none_or(|interest| interest.includes(subscription))
     }
 
     /// Tells one address, by all its subscriptions; whether it has been told. Only a node that speaks for itself ends
@@ -140,8 +142,14 @@ impl Stop {
         let direct = self.letter.collection.is_none();
         lost.extend(same().filter(|subscription| direct && subscription.is_over(now)).cloned());
         let delivers = |subscription: &&Subscription| subscription.delivers(now) && self.wants(subscription);
-        let wanted: Vec<&Subscription> = same().filter(delivers).collect();
-        let Some(jid) = wanted.first().map(|subscription| subscription.jid.clone()) else { return Ok(false) };
+        let gathers = |subscription: &&Subscription| self.aside.is_some() && subscription.options.digest.wanted;
+        let (later, wanted): (Vec<_>, Vec<_>) = same().filter(delivers).partition(gathers);
+        for subscription in &later {
+            self.put_aside(cx, subscription).await?;
+        }
+        let Some(jid) = wanted.first().map(|subscription| subscription.jid.clone()) else {
+            return Ok(!later.is_empty());
+        };
         let guarded = matches!(self.node.config.access_model, AccessModel::Presence | AccessModel::Roster);
         let mut seen = false;
         if guarded || self.letter.publisher.is_some() {
@@ -154,12 +162,21 @@ impl Stop {
             }
             seen = relation.presence;
         }
-        let subids: Vec<&CompactString> = wanted.iter().map(|subscription| &subscription.subid).collect();
+        let several = same().nth(1).is_some();
+        let subids: Vec<&CompactString> =
+            wanted.iter().filter(|_| several).map(|subscription| &subscription.subid).collect();
         // Section 12.8: one of several that asks for it is enough.
         let with_body = wanted.iter().any(|subscription| subscription.options.include_body);
         let stanza = self.letter.to(&jid, &subids, Form { with_publisher: seen, with_body });
         venue.send(cx, stanza);
         Ok(true)
+    }
+
+    /// Keeps for later what has happened, once for all, and has the subscription wait for it.
+    async fn put_aside(&mut self, cx: &mut Cx<'_>, subscription: &Subscription) -> Result<(), StoreError> {
+        let Some(aside) = &mut self.aside else { return Ok(()) };
+        let since = aside.keep(cx, &self.node, self.interest).await?;
+        digest::put_aside(cx, &self.node, subscription, since).await
     }
 
     /// Tells somebody who is interested, may see it, and has not been told as a subscriber.
@@ -230,12 +247,12 @@ impl Letter {
         Letter { bare, publisher: None, body, collection, made: Vec::new() }
     }
 
-    /// `subids`: of the subscriptions that are answered with it (sections 6.1.6 and 7.1.2.4). The publisher is for those who may
+    /// `subids`: of the subscriptions that are answered with it, if the address has several (sections 6.1.6 and 7.1.2.4). The publisher is for those who may
     /// see its presence.
     fn to(&mut self, jid: &Jid, subids: &[&CompactString], form: Form) -> Stanza {
         let with_publisher = form.with_publisher && self.publisher.is_some();
         let form = Form { with_publisher, with_body: form.with_body && self.body.is_some() };
-        if subids.len() > 1 {
+        if !subids.is_empty() {
             return self.make(subids, form).with_to(jid.clone());
         }
         if let Some((_, stanza)) = self.made.iter().find(|(made, _)| *made == form) {
@@ -256,7 +273,7 @@ impl Letter {
 }
 
 /// XEP-0131.
-fn headers(collection: Option<&str>, subids: &[&CompactString]) -> Element {
+pub(super) fn headers(collection: Option<&str>, subids: &[&CompactString]) -> Element {
     let header = |name: &str, text: &str| Element::new("header", SHIM).with_attr("name", name).with_text(text);
     Element::new("headers", SHIM)
         .maybe_child(collection.map(|name| header("Collection", name)))

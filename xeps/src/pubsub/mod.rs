@@ -10,6 +10,7 @@ pub mod affiliation;
 pub mod atom;
 mod body;
 pub mod config;
+pub mod digest;
 pub mod discover;
 mod errand;
 pub mod fanout;

@@ -7,6 +7,7 @@
 //! pubsub.example.org / pubsub-parent:uid          / blogs                          -> it is in that collection
 //! pubsub.example.org / pubsub-child:uid           / kingly_ravings                 -> that node is in it
 //! pubsub.example.org / pubsub-item:uid                                         -> log of items, tagged with their ids
+//! pubsub.example.org / pubsub-news:uid, pubsub-digest:uid                      -> what waits to be told together
 //! pubsub.example.org / pubsub-affiliations    / juliet@example.org US node     -> what she is there
 //! pubsub.example.org / pubsub-subscriptions   / juliet@example.org US node     -> she, or a resource, has subscribed there
 //! ```

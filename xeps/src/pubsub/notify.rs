@@ -64,7 +64,17 @@ pub async fn end(cx: &mut Cx<'_>, node: &Node, subscriptions: &[Subscription]) -
         let last = !of.iter().any(|other| other.subid != subscription.subid);
         let mut batch = Batch::new();
         node.drop_subscription(&mut batch, subscription, last);
+        node.cease_waiting(cx, &mut batch, &subscription.name()).await?;
         cx.commit(batch).await?;
+    }
+    Ok(())
+}
+
+/// Ends the subscriptions of those who have lost access, and tells them (section 12.14).
+pub async fn lost(cx: &mut Cx<'_>, node: &Node, subscriptions: &[Subscription]) -> Result<(), StoreError> {
+    end(cx, node, subscriptions).await?;
+    for subscription in subscriptions {
+        state(cx, node, subscription, None, &subscription.jid);
     }
     Ok(())
 }
@@ -113,8 +123,13 @@ pub async fn last_item(cx: &mut Cx<'_>, node: &Node) -> Result<Option<Stanza>, S
 
 /// `<items/>` of an event, as this node shows items.
 pub fn items<'a>(node: &Node, items: impl IntoIterator<Item = &'a Item>) -> Element {
-    let show = |item: &Item| item.to_element(EVENT, node.config.deliver_payloads, node.shows_publisher());
-    Element::new("items", EVENT).with_attr("node", &node.name).with_children(items.into_iter().map(show))
+    let items = items.into_iter().map(|item| shown(node, item));
+    Element::new("items", EVENT).with_attr("node", &node.name).with_children(items)
+}
+
+/// An item in an event of this node.
+pub fn shown(node: &Node, item: &Item) -> Element {
+    item.to_element(EVENT, node.config.deliver_payloads, node.shows_publisher())
 }
 
 /// `<items/>` of an event that tells which items are gone.

@@ -10,8 +10,9 @@ use super::pending::{self, GET_PENDING};
 use super::rules::{Config, Rules};
 use super::subscription::nodes_of;
 use super::venue::Venue;
-use super::{NS, OWNER, discover, notify, serve};
+use super::{NS, OWNER, digest, discover, notify, serve};
 use crate::account::Account;
+use crate::agenda::Appointment;
 use crate::context::Cx;
 use crate::feature::{About, Answer, Coverage, Halt, Outcome, Xep};
 use crate::info::{self, Info};
@@ -135,6 +136,10 @@ impl Service for PubSub {
         }
         .map_or(0, |node| notify::lane_of(&node))
     }
+
+    fn lane_of(&self, appointment: &Appointment) -> u64 {
+        digest::node_of(appointment).map_or(0, |node| notify::lane_of(&node))
+    }
 }
 
 /// The service as a resident of its domain: what it is for one node, or for what is about none.
@@ -198,6 +203,10 @@ impl Resident for Hall {
             Kind::Presence(PresenceType::Subscribe) => Err(Condition::NotAllowed.into()),
             Kind::Presence(_) => Err(Halt::Silent("the service looks at nobody's presence")),
         }
+    }
+
+    async fn due(&mut self, cx: &mut Cx<'_>, appointment: &Appointment) -> Outcome {
+        digest::due(cx, self, appointment).await
     }
 
     fn has_more(&self) -> bool {

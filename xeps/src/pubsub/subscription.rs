@@ -2,6 +2,7 @@
 
 use super::body;
 use super::config::{BadValue, NodeConfig, NodeType, choice, flag};
+use super::digest::Choice;
 use super::fault::fault;
 use super::forms::PREFIX;
 use super::node::{NS, Node, UNIT};
@@ -50,11 +51,20 @@ pub struct Options {
     pub scope: Scope,
     /// How far below a collection.
     pub depth: Depth,
+    /// Whether notifications are gathered.
+    pub digest: Choice,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { deliver: true, expire: None, include_body: false, scope: Scope::Nodes, depth: Depth::Levels(1) }
+        Options {
+            deliver: true,
+            expire: None,
+            include_body: false,
+            scope: Scope::Nodes,
+            depth: Depth::Levels(1),
+            digest: Choice::default(),
+        }
     }
 }
 
@@ -139,7 +149,8 @@ impl Subscription {
             .maybe_attr("expiry", expiry)
     }
 
-    fn name(&self) -> String {
+    /// Its name in the store.
+    pub fn name(&self) -> String {
         format!("{}{UNIT}{}", self.jid, self.subid)
     }
 }
@@ -158,6 +169,7 @@ impl Options {
         let mut form = Form::new(kind, OPTIONS)
             .field(flag("deliver", "Whether to be notified", self.deliver))
             .field(expire.value(expires));
+        form = self.digest.show(form);
         if body::is_offered(node) {
             form = form.field(flag("include_body", "Whether to be told in words as well", self.include_body));
         }
@@ -179,7 +191,7 @@ impl Options {
     }
 
     /// Reads a submitted form over these options. A cancelled form changes nothing (section 6.3.6). What subscribers to such a
-    /// node are not offered (digests, say, or delivery by presence) is left as it is, as XEP-0004 section 3.2 has it: the form
+    /// node are not offered is left as it is, as XEP-0004 section 3.2 has it: the form
     /// that is shown afterwards says what there is.
     pub fn submitted(&self, element: &Element, node: &NodeConfig) -> Result<Options, Halt> {
         let invalid = || fault(Condition::BadRequest, "invalid-options");
@@ -201,7 +213,9 @@ impl Options {
                 }
                 "subscription_type" => options.scope = value.parse().map_err(|_| invalid())?,
                 "subscription_depth" => options.depth = value.parse().map_err(|_| invalid())?,
-                _ => {}
+                _ => {
+                    options.digest.take(name, value).map_err(|_| invalid())?;
+                }
             }
         }
         Ok(options)
@@ -241,6 +255,12 @@ impl Node {
         }
     }
 
+    /// The subscription that has this name in the store.
+    pub async fn subscription(&self, store: &dyn Store, name: &str) -> Result<Option<Subscription>, StoreError> {
+        let record = store.get(Key::new(self.at.as_str(), &self.kind(BY_NODE), name)).await?;
+        record.map(|record| decode(&record.value)).transpose()
+    }
+
     /// Up to `limit` subscriptions in the order of their addresses, each with its name in the store to go on from.
     pub async fn subscriptions(
         &self,
@@ -271,6 +291,7 @@ impl Node {
             .maybe_attr("body", subscription.options.include_body.then_some("1"))
             .with_attr("type", subscription.options.scope.name())
             .with_attr("depth", subscription.options.depth.to_string());
+        let element = subscription.options.digest.write(element);
         let name = subscription.name();
         batch.put(Key::new(self.at.as_str(), &kind, &name), element_to_bytes(&element), Expect::Any);
         batch.put(Key::new(self.at.as_str(), BY_WHOM, &place), Vec::new(), Expect::Any);
@@ -311,8 +332,9 @@ fn parse(element: &Element) -> Option<Subscription> {
     };
     let expire = element.attr("expire").map(Timestamp::parse).transpose().ok()?;
     let (scope, depth) = (element.attr("type").map(str::parse), element.attr("depth").map(str::parse));
-    let include_body = element.attr("body").is_some();
-    let mut options = Options { deliver: element.attr("deliver")? == "1", expire, include_body, ..Options::default() };
+    let (include_body, digest) = (element.attr("body").is_some(), Choice::read(element)?);
+    let deliver = element.attr("deliver")? == "1";
+    let mut options = Options { deliver, expire, include_body, digest, ..Options::default() };
     // Older records do not have them.
     options.scope = scope.transpose().ok()?.unwrap_or(options.scope);
     options.depth = depth.transpose().ok()?.unwrap_or(options.depth);
