@@ -3,8 +3,8 @@
 //! A hook goes on with `Ok(())` or stops the stanza with a [`Halt`]. A feature never sends by itself: what it wants sent it
 //! leaves in [`Cx::out`](crate::Cx), in order, and the engine sends it after the hooks are done.
 
-use crate::agenda::Appointment;
 use crate::account::{Account, Session, SessionId};
+use crate::agenda::Appointment;
 use crate::context::{Cx, Host};
 use crate::delivery::Incoming;
 use crate::info::Info;

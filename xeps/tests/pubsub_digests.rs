@@ -44,9 +44,8 @@ fn form(kind: &str, fields: &str) -> String {
 
 /// What is sent besides the answer, which is no error; a line each.
 fn asks(service: &mut Hosted, who: &str, ns: &str, what: &str) -> Vec<String> {
-    let request = format!(
-        "<iq type='set' from='{who}' to='{SERVICE}' id='1'><pubsub xmlns='{NS}{ns}'>{what}</pubsub></iq>"
-    );
+    let request =
+        format!("<iq type='set' from='{who}' to='{SERVICE}' id='1'><pubsub xmlns='{NS}{ns}'>{what}</pubsub></iq>");
     let mut sent = service.receives(&request);
     let answer = sent.remove(0);
     assert!(answer.contains("type='result'"), "{what}: {answer}");
@@ -163,7 +162,8 @@ fn who_has_gone_or_lost_access_is_told_nothing() {
 
     subscribes(&mut service, "musings", "digest=1 digest_frequency=7200000");
     publish(&mut service, "musings", "two");
-    let banned = "<affiliations node='musings'><affiliation jid='francisco@example.net' affiliation='outcast'/></affiliations>";
+    let banned =
+        "<affiliations node='musings'><affiliation jid='francisco@example.net' affiliation='outcast'/></affiliations>";
     let told = asks(&mut service, HAMLET, "#owner", banned);
     assert_eq!(told, ["francisco@example.net subscription musings"]);
     service.wait(HOUR * 2);
@@ -309,7 +309,10 @@ fn an_account_that_sleeps_is_woken_for_a_digest() {
     world.keeps_appointments();
     let acts = world.acts();
     let digest: Vec<&String> = acts.iter().filter(|act| act.contains("to='francisco@example.net'")).collect();
-    assert!(matches!(digest.as_slice(), [digest] if digest.contains("id='one'") && digest.contains("id='two'")), "{acts:?}");
+    assert!(
+        matches!(digest.as_slice(), [digest] if digest.contains("id='one'") && digest.contains("id='two'")),
+        "{acts:?}"
+    );
     world.wait(HOUR * 48);
     world.keeps_appointments();
     assert_eq!(world.acts(), [""; 0]);

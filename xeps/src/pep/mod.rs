@@ -197,7 +197,7 @@ impl Feature for Pep {
             (Kind::Presence(PresenceType::Available), _) => self.own_client(cx, account, &jid, stanza).await,
             (Kind::Presence(PresenceType::Unavailable), None) => {
                 self.own_client_left(account, id, &jid);
-                Ok(())
+                self.home(account).gone(cx, &jid).await
             }
             _ => Ok(()),
         }
@@ -210,7 +210,7 @@ impl Feature for Pep {
             Kind::Presence(PresenceType::Available) => self.client(cx, account, &from, stanza).await,
             Kind::Presence(PresenceType::Unavailable | PresenceType::Error) => {
                 self.client_left(account, &from);
-                Ok(())
+                self.home(account).gone(cx, &from).await
             }
             Kind::Presence(PresenceType::Probe) => self.probed(cx, account, &from).await,
             _ => Ok(()),
@@ -225,9 +225,9 @@ impl Feature for Pep {
         self.own_client_available(cx, account, id).await
     }
 
-    async fn session_ended(&self, _: &mut Cx<'_>, account: &mut Account, session: &Session) -> Outcome {
+    async fn session_ended(&self, cx: &mut Cx<'_>, account: &mut Account, session: &Session) -> Outcome {
         self.client_left(account, &session.jid);
-        Ok(())
+        self.home(account).gone(cx, &session.jid).await
     }
 
     async fn answered(&self, cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {

@@ -7,6 +7,7 @@ use super::digest::Digest;
 use super::fanout::FanOut;
 use super::node::Node;
 use super::notify;
+use super::presence::{Review, RollCall, Why, is_watched};
 use super::venue::Venue;
 use crate::context::Cx;
 use crate::feature::Halt;
@@ -21,6 +22,8 @@ pub enum Errand {
     Remove(Removal),
     ShutOut(ShutOut),
     Digest(Digest),
+    Review(Review),
+    RollCall(RollCall),
 }
 
 /// A node that exists for nobody any more, with what is left of it.
@@ -45,6 +48,8 @@ impl Errand {
             Errand::Remove(removal) => removal.step(cx, venue).await,
             Errand::ShutOut(shut_out) => shut_out.step(cx, venue).await,
             Errand::Digest(digest) => digest.step(cx, venue).await,
+            Errand::Review(review) => review.step(cx, venue).await,
+            Errand::RollCall(roll_call) => roll_call.step(cx, venue.at()).await,
         }
     }
 
@@ -68,18 +73,18 @@ impl Removal {
             }
             return Ok(true);
         }
-        Ok(!clear(cx, &self.remains, PAGE).await?)
+        Ok(!clear(cx, venue, &self.remains, PAGE).await?)
     }
 }
 
 /// Removes what is left of a node at once, without a word to anybody.
-pub async fn clear_all(cx: &mut Cx<'_>, remains: &Node) -> Result<(), StoreError> {
-    while !clear(cx, remains, PAGE).await? {}
+pub async fn clear_all(cx: &mut Cx<'_>, venue: &mut dyn Venue, remains: &Node) -> Result<(), StoreError> {
+    while !clear(cx, venue, remains, PAGE).await? {}
     Ok(())
 }
 
 /// Removes up to `limit` subscriptions; with the last one everything else. Whether nothing is left.
-async fn clear(cx: &mut Cx<'_>, remains: &Node, limit: usize) -> Result<bool, StoreError> {
+async fn clear(cx: &mut Cx<'_>, venue: &mut dyn Venue, remains: &Node, limit: usize) -> Result<bool, StoreError> {
     let page = remains.subscriptions(cx.store, None, limit).await?;
     let mut batch = Batch::new();
     for (_, subscription) in &page {
@@ -89,6 +94,9 @@ async fn clear(cx: &mut Cx<'_>, remains: &Node, limit: usize) -> Result<bool, St
         }
     }
     cx.commit(batch).await?;
+    for (_, subscription) in page.iter().filter(|(_, subscription)| is_watched(remains, subscription)) {
+        venue.attend(cx, &subscription.jid.to_bare(), Why::Change).await?;
+    }
     if page.len() == limit {
         return Ok(false);
     }
@@ -120,7 +128,7 @@ impl ShutOut {
                 lost.push(subscription.clone());
             }
         }
-        notify::lost(cx, node, &lost).await?;
+        notify::lost(cx, venue, node, &lost).await?;
         self.after = page.last().map(|(name, _)| name.clone());
         Ok(page.len() == PAGE)
     }

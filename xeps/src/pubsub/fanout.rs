@@ -9,6 +9,7 @@ use super::digest::{self, Aside, Interest};
 use super::links::Above;
 use super::node::Node;
 use super::notify::{self, About, News};
+use super::presence;
 use super::rules::Rules;
 use super::subscription::{Scope, Subscription};
 use super::venue::Venue;
@@ -81,7 +82,7 @@ impl FanOut {
                 for same in page.chunk_by(|(_, one), (_, other)| one.jid == other.jid) {
                     self.some_told |= stop.tell(cx, venue, same, &mut lost).await?;
                 }
-                notify::lost(cx, &stop.node, &lost).await?;
+                notify::lost(cx, venue, &stop.node, &lost).await?;
                 if more {
                     self.after = page.last().map(|(name, _)| name.clone());
                     return Ok(true);
@@ -147,6 +148,8 @@ impl Stop {
         for subscription in &later {
             self.put_aside(cx, subscription).await?;
         }
+        let wanted: Vec<_> =
+            wanted.into_iter().filter(|subscription| presence::allows(venue, &self.node, subscription)).collect();
         let Some(jid) = wanted.first().map(|subscription| subscription.jid.clone()) else {
             return Ok(!later.is_empty());
         };

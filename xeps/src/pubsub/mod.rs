@@ -22,6 +22,7 @@ pub mod node;
 pub mod notify;
 pub mod operate;
 pub mod pending;
+pub mod presence;
 pub mod rsm;
 pub mod rules;
 pub mod serve;

@@ -2,10 +2,11 @@
 
 use super::body;
 use super::config::{BadValue, NodeConfig, NodeType, choice, flag};
-use super::digest::Choice;
+use super::digest;
 use super::fault::fault;
 use super::forms::PREFIX;
 use super::node::{NS, Node, UNIT};
+use super::presence;
 use crate::feature::Halt;
 use crate::form::{Field, Form, FormType};
 use crate::store::{Batch, Expect, Key, Store, StoreError};
@@ -52,7 +53,9 @@ pub struct Options {
     /// How far below a collection.
     pub depth: Depth,
     /// Whether notifications are gathered.
-    pub digest: Choice,
+    pub digest: digest::Choice,
+    /// What depends on the subscriber's presence.
+    pub presence: presence::Choice,
 }
 
 impl Default for Options {
@@ -63,7 +66,8 @@ impl Default for Options {
             include_body: false,
             scope: Scope::Nodes,
             depth: Depth::Levels(1),
-            digest: Choice::default(),
+            digest: digest::Choice::default(),
+            presence: presence::Choice::default(),
         }
     }
 }
@@ -162,14 +166,18 @@ impl Options {
             let field = Field::new(&format!("{PREFIX}{name}")).kind("boolean").label(label);
             field.value(if on { "1" } else { "0" })
         };
-        let expire = Field::new(&format!("{PREFIX}expire"))
-            .kind("text-single")
-            .label("When the subscription ends, as a date and time of XEP-0082, or never");
-        let expires = self.expire.map_or_else(|| "never".to_owned(), |expire| expire.format().to_string());
+        let expire = Field::new(&format!("{PREFIX}expire")).kind("text-single").label(
+            "When the subscription ends, as a date and time of XEP-0082, with the subscriber's presence, or never",
+        );
+        let expires = match self.expire {
+            Some(expire) => expire.format().to_string(),
+            None if self.presence.temporary => "presence".to_owned(),
+            None => "never".to_owned(),
+        };
         let mut form = Form::new(kind, OPTIONS)
             .field(flag("deliver", "Whether to be notified", self.deliver))
             .field(expire.value(expires));
-        form = self.digest.show(form);
+        form = self.presence.show(self.digest.show(form));
         if body::is_offered(node) {
             form = form.field(flag("include_body", "Whether to be told in words as well", self.include_body));
         }
@@ -202,12 +210,21 @@ impl Options {
         }
         for field in &form.fields {
             let Some(name) = field.var.as_deref().and_then(|var| var.strip_prefix(PREFIX)) else { continue };
+            if name == "show-values" {
+                options.presence.take(&field.values).map_err(|_| invalid())?;
+                continue;
+            }
             let value = field.values.first().map(|value| value.trim()).ok_or_else(invalid)?;
             match name {
                 "deliver" => options.deliver = flag(value).map_err(|_| invalid())?,
-                // Section 12.5 would need the presence of subscribers: nobody is to rely on it.
-                "expire" if value == "never" => options.expire = None,
-                "expire" => options.expire = Some(Timestamp::parse(value).map_err(|_| invalid())?),
+                "expire" => {
+                    // Section 12.5.
+                    options.presence.temporary = value == "presence";
+                    options.expire = match value {
+                        "never" | "presence" => None,
+                        date => Some(Timestamp::parse(date).map_err(|_| invalid())?),
+                    };
+                }
                 "include_body" if body::is_offered(node) => {
                     options.include_body = flag(value).map_err(|_| invalid())?;
                 }
@@ -291,16 +308,18 @@ impl Node {
             .maybe_attr("body", subscription.options.include_body.then_some("1"))
             .with_attr("type", subscription.options.scope.name())
             .with_attr("depth", subscription.options.depth.to_string());
-        let element = subscription.options.digest.write(element);
+        let element = subscription.options.presence.write(subscription.options.digest.write(element));
         let name = subscription.name();
         batch.put(Key::new(self.at.as_str(), &kind, &name), element_to_bytes(&element), Expect::Any);
         batch.put(Key::new(self.at.as_str(), BY_WHOM, &place), Vec::new(), Expect::Any);
+        self.watch(batch, subscription);
     }
 
     /// Removes a subscription; `last`: the account and its resources have no other one at this node.
     pub fn drop_subscription(&self, batch: &mut Batch, subscription: &Subscription, last: bool) {
         let kind = self.kind(BY_NODE);
         batch.delete(Key::new(self.at.as_str(), &kind, &subscription.name()), Expect::Any);
+        self.unwatch(batch, subscription);
         if last {
             let place = self.place(&subscription.jid.to_bare());
             batch.delete(Key::new(self.at.as_str(), BY_WHOM, &place), Expect::Any);
@@ -332,9 +351,9 @@ fn parse(element: &Element) -> Option<Subscription> {
     };
     let expire = element.attr("expire").map(Timestamp::parse).transpose().ok()?;
     let (scope, depth) = (element.attr("type").map(str::parse), element.attr("depth").map(str::parse));
-    let (include_body, digest) = (element.attr("body").is_some(), Choice::read(element)?);
-    let deliver = element.attr("deliver")? == "1";
-    let mut options = Options { deliver, expire, include_body, digest, ..Options::default() };
+    let (include_body, digest) = (element.attr("body").is_some(), digest::Choice::read(element)?);
+    let (deliver, presence) = (element.attr("deliver")? == "1", presence::Choice::read(element)?);
+    let mut options = Options { deliver, expire, include_body, digest, presence, ..Options::default() };
     // Older records do not have them.
     options.scope = scope.transpose().ok()?.unwrap_or(options.scope);
     options.depth = depth.transpose().ok()?.unwrap_or(options.depth);

@@ -135,6 +135,12 @@ impl Hosted {
         self.awake.clear();
     }
 
+    /// The same where the service itself remembers something: another one takes its place.
+    pub fn restarts_with(&mut self, service: Box<dyn Service>) {
+        self.awake.clear();
+        self.service = service;
+    }
+
     /// How many residents are awake.
     pub fn awake(&self) -> usize {
         self.awake.len()

@@ -32,14 +32,13 @@ impl Choice {
             Field::new(&format!("{PREFIX}{name}")).kind(kind).label(label).value(value)
         };
         let wanted = if self.wanted { "1" } else { "0" };
-        form.field(field("digest", "boolean", "Whether to be notified of several things at once", wanted.to_owned())).field(
-            field(
+        form.field(field("digest", "boolean", "Whether to be notified of several things at once", wanted.to_owned()))
+            .field(field(
                 "digest_frequency",
                 "text-single",
                 "The least number of milliseconds between two such digests",
                 self.frequency.as_millis().to_string(),
-            ),
-        )
+            ))
     }
 
     /// Takes the value of a field over. False: it is none of these.

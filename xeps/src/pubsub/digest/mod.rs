@@ -4,7 +4,7 @@
 //! the digest comes when the chosen time has gone by since then: so there is never less than that between two digests, and
 //! several things that happen in a row are told together even if nothing had happened for long. When the time comes, what has been
 //! retracted, replaced or purged meanwhile is not announced; who has lost access, unsubscribed, or does not want to be notified any
-//! more is told nothing; of a node that is deleted its subscribers hear at once, and of nothing else. What waits is in the store
+//! more is told nothing; who may be notified only when available and is not waits for the next time; of a node that is deleted its subscribers hear at once, and of nothing else. What waits is in the store
 //! ([`waiting`]), the time in the agenda of the host, and nothing in memory.
 
 mod choice;
@@ -15,12 +15,12 @@ pub use choice::Choice;
 pub use waiting::{Aside, Interest};
 
 use super::EVENT;
-use super::access::enter;
 use super::body;
 use super::errand::Errand;
 use super::fanout::headers;
 use super::node::{Node, UNIT};
 use super::notify;
+use super::presence;
 use super::subscription::Subscription;
 use super::venue::Venue;
 use crate::agenda::{self, Appointment};
@@ -31,6 +31,7 @@ use crate::stored::element_to_bytes;
 use std::collections::VecDeque;
 use std::fmt;
 use summary::{Mention, Piece, Summary};
+use wire::datetime::Timestamp;
 use wire::ns;
 use wire::stanza::Stanza;
 use wire::xml::Element;
@@ -45,9 +46,14 @@ pub async fn put_aside(
     subscription: &Subscription,
     since: Seq,
 ) -> Result<(), StoreError> {
+    let due = due_after(cx, subscription);
+    node.wait(cx, &subscription.name(), since, due).await
+}
+
+/// When a digest is due of which something is put aside now.
+fn due_after(cx: &Cx<'_>, subscription: &Subscription) -> Timestamp {
     let now = cx.clock.now();
-    let due = now.checked_add(subscription.options.digest.frequency).unwrap_or(now);
-    node.wait(cx, subscription, since, due).await
+    now.checked_add(subscription.options.digest.frequency).unwrap_or(now)
 }
 
 /// A digest is due.
@@ -152,9 +158,14 @@ impl Digest {
             return Ok(None);
         };
         let who = subscription.jid.bare_str();
-        let relation = venue.relation(cx, node, who).await?;
-        if enter(&node.config, node.affiliation(cx.store, who).await?, &relation).is_err() {
-            notify::lost(cx, node, &[subscription]).await?;
+        if !notify::reads(cx, venue, node, &subscription).await? {
+            notify::lost(cx, venue, node, &[subscription]).await?;
+            return Ok(None);
+        }
+        if !presence::allows(venue, node, &subscription) {
+            // It comes with the next one.
+            let due = due_after(cx, &subscription);
+            node.wait_longer(cx, &self.name, &waiting, due).await?;
             return Ok(None);
         }
         let (mut summary, mut up_to) = (Summary::default(), waiting.since);

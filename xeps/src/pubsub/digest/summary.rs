@@ -139,7 +139,9 @@ mod tests {
                 format!("{node}: {}", items.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(" "))
             }
             Piece::Event(element) => {
-                let children = element.children().map(|child| format!(" {} {}", child.name(), child.attr("id").unwrap_or_default()));
+                let children = element
+                    .children()
+                    .map(|child| format!(" {} {}", child.name(), child.attr("id").unwrap_or_default()));
                 format!("{} {}{}", element.name(), element.attr("node").unwrap(), children.collect::<String>())
             }
         };
@@ -154,7 +156,10 @@ mod tests {
         assert_eq!(digest(&[&item("a"), &item("b"), &gone("a")]), ["items n retract a", "n: b"]);
         assert_eq!(digest(&[&gone("a"), &item("a"), &gone("x"), &gone("x")]), ["items n retract a retract x", "n: a"]);
         assert_eq!(digest(&[&item("a"), &gone("y"), "purge node='n'/>", &item("b")]), ["purge n", "n: b"]);
-        assert_eq!(digest(&[&item("a"), "items node='m'><item id='a'/></items>", "delete node='n'/>"]), ["m: a", "delete n"]);
+        assert_eq!(
+            digest(&[&item("a"), "items node='m'><item id='a'/></items>", "delete node='n'/>"]),
+            ["m: a", "delete n"]
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@
 use super::super::EVENT;
 use super::super::node::{NS, Node, UNIT};
 use super::super::subscription::{Scope, Subscription};
+use super::Matter;
 use crate::agenda;
 use crate::context::Cx;
 use crate::store::{Batch, Direction, Expect, Key, LogKey, LogQuery, Seq, Store, StoreError};
@@ -62,12 +63,7 @@ impl Aside {
     }
 
     /// Keeps it at a node whose subscribers are told of it, unless it is there already; where it is.
-    pub async fn keep(
-        &mut self,
-        cx: &mut Cx<'_>,
-        node: &Node,
-        interest: Option<Interest>,
-    ) -> Result<Seq, StoreError> {
+    pub async fn keep(&mut self, cx: &mut Cx<'_>, node: &Node, interest: Option<Interest>) -> Result<Seq, StoreError> {
         if let Some(at) = self.at {
             return Ok(at);
         }
@@ -126,7 +122,8 @@ impl Node {
         let kind = self.kind(NEWS);
         let (mut found, mut after) = (Vec::new(), since.before());
         loop {
-            let entries = store.read(LogKey::new(self.at.as_str(), &kind), LogQuery::forward(CHUNK).after(after)).await?;
+            let entries =
+                store.read(LogKey::new(self.at.as_str(), &kind), LogQuery::forward(CHUNK).after(after)).await?;
             for entry in &entries {
                 found.push((entry.seq, decode(&entry.value)?));
             }
@@ -164,28 +161,38 @@ impl Node {
     }
 
     /// Has a subscription wait for a digest that begins with this entry and is due then, unless it waits already.
-    pub async fn wait(
-        &self,
-        cx: &mut Cx<'_>,
-        subscription: &Subscription,
-        since: Seq,
-        due: Timestamp,
-    ) -> Result<(), StoreError> {
-        let name = subscription.name();
-        if self.waiting(cx.store, &name).await?.is_some() {
+    pub async fn wait(&self, cx: &mut Cx<'_>, name: &str, since: Seq, due: Timestamp) -> Result<(), StoreError> {
+        if self.waiting(cx.store, name).await?.is_some() {
             return Ok(());
         }
-        let what = super::Matter { uid: self.uid.to_string(), node: self.name.clone(), subscription: name.clone() };
         let mut batch = Batch::new();
-        let appointment = agenda::note(&mut batch, &cx.host.domain, due, &cx.clock.id(), &self.at, &what.to_string());
-        let key = (self.at.as_str(), self.kind(WAITING));
-        let value = format!("{}{UNIT}{appointment}", since.0);
-        batch.put(Key::new(key.0, &key.1, &name), value, Expect::Absent);
+        self.appoint(cx, &mut batch, name, since, due, Expect::Absent);
         match cx.commit(batch).await {
             // Another node of the collection was quicker.
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Has a subscription that waits wait until then.
+    pub async fn wait_longer(
+        &self,
+        cx: &mut Cx<'_>,
+        name: &str,
+        waiting: &Waiting,
+        due: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        agenda::strike(&mut batch, &cx.host.domain, &waiting.appointment);
+        self.appoint(cx, &mut batch, name, waiting.since, due, Expect::Any);
+        cx.commit(batch).await.map(|_| ())
+    }
+
+    fn appoint(&self, cx: &Cx<'_>, batch: &mut Batch, name: &str, since: Seq, due: Timestamp, expect: Expect) {
+        let what = Matter { uid: self.uid.to_string(), node: self.name.clone(), subscription: name.to_owned() };
+        let appointment = agenda::note(batch, &cx.host.domain, due, &cx.clock.id(), &self.at, &what.to_string());
+        let (kind, value) = (self.kind(WAITING), format!("{}{UNIT}{appointment}", since.0));
+        batch.put(Key::new(self.at.as_str(), &kind, name), value, expect);
     }
 
     /// A subscription waits no longer.
@@ -207,9 +214,7 @@ fn decode(value: &[u8]) -> Result<News, StoreError> {
     let element = element_from_bytes(value, "what waits for a digest")?;
     let parse = || {
         let interest = match (element.attr("scope"), element.attr("depth")) {
-            (Some(scope), Some(depth)) => {
-                Some(Interest { scope: scope.parse().ok()?, depth: depth.parse().ok()? })
-            }
+            (Some(scope), Some(depth)) => Some(Interest { scope: scope.parse().ok()?, depth: depth.parse().ok()? }),
             _ => None,
         };
         let body = element.children().next()?.clone();

@@ -81,7 +81,7 @@ pub async fn make(
     let (at, uid, created) = (venue.at().clone(), cx.clock.id(), cx.clock.now());
     if let Some(remains) = Node::remains(cx.store, &at, &name, venue.rules()).await? {
         // Of an earlier node of that name, whose removal something has cut short.
-        clear_all(cx, &remains).await?;
+        clear_all(cx, venue, &remains).await?;
     }
     let mut node = Node::new(at, name, uid, creator.clone(), created, config);
     node.affiliate(batch, &creator, Affiliation::Owner);

@@ -5,6 +5,7 @@ use super::super::digest::Digest;
 use super::super::errand::Errand;
 use super::super::node::Node;
 use super::super::notify::answer;
+use super::super::presence::Why;
 use super::super::subscription::{Options, Subscription};
 use super::super::venue::Venue;
 use super::Ask;
@@ -38,6 +39,9 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
     let mut batch = Batch::new();
     node.keep(&mut batch, &subscription);
     cx.commit(batch).await?;
+    if subscription.options.presence != before.presence {
+        venue.attend(cx, &subscription.jid.to_bare(), Why::Choice).await?;
+    }
     if subscription.options.digest != before.digest {
         // What waits has waited for what was chosen before.
         venue.carry_out(cx, Errand::Digest(Digest::new(node, subscription.name()))).await?;
