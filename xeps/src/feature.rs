@@ -4,6 +4,7 @@
 //! leaves in [`Cx::out`](crate::Cx), in order, and the engine sends it after the hooks are done.
 
 use crate::account::{Account, Session, SessionId};
+use crate::agenda::Appointment;
 use crate::context::{Cx, Host};
 use crate::delivery::Incoming;
 use crate::info::Info;
@@ -176,6 +177,7 @@ pub enum Hook {
     PrivateChanged,
     RoomSpoke,
     GoOn,
+    Due,
     SessionAsleep,
     SessionAwake,
     ClientRevoked,
@@ -364,6 +366,11 @@ pub trait Feature: Send + Sync {
     /// What the account had left to send ([`Cx::go_on`](crate::Cx::go_on)) has been sent. Others may have used the account
     /// since.
     async fn go_on(&self, _: &mut Cx<'_>, _: &mut Account) -> Outcome {
+        Ok(())
+    }
+
+    /// An appointment of the account is due. It comes again until whoever has made it has struck it out.
+    async fn due(&self, _: &mut Cx<'_>, _: &mut Account, _: &Appointment) -> Outcome {
         Ok(())
     }
 

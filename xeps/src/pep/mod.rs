@@ -21,13 +21,14 @@ mod publisher;
 pub mod watch;
 
 use crate::account::{Account, Session, SessionId};
+use crate::agenda::Appointment;
 use crate::context::Cx;
 use crate::delivery::Incoming;
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::info::Info;
 use crate::pubsub::discover_tree::{self, Wish};
 use crate::pubsub::rules::{Config, Rules};
-use crate::pubsub::{NS, OWNER, discover, pending, serve, service};
+use crate::pubsub::{NS, OWNER, digest, discover, pending, serve, service};
 use async_trait::async_trait;
 use home::Home;
 use watch::Watch;
@@ -93,6 +94,7 @@ static ABOUT: About = About {
         Hook::SessionEnded,
         Hook::Answered,
         Hook::GoOn,
+        Hook::Due,
         Hook::Nodes,
         Hook::CardChanged,
         Hook::PrivateChanged,
@@ -196,7 +198,7 @@ impl Feature for Pep {
             (Kind::Presence(PresenceType::Available), _) => self.own_client(cx, account, &jid, stanza).await,
             (Kind::Presence(PresenceType::Unavailable), None) => {
                 self.own_client_left(account, id, &jid);
-                Ok(())
+                self.home(account).gone(cx, &jid).await
             }
             _ => Ok(()),
         }
@@ -209,7 +211,7 @@ impl Feature for Pep {
             Kind::Presence(PresenceType::Available) => self.client(cx, account, &from, stanza).await,
             Kind::Presence(PresenceType::Unavailable | PresenceType::Error) => {
                 self.client_left(account, &from);
-                Ok(())
+                self.home(account).gone(cx, &from).await
             }
             Kind::Presence(PresenceType::Probe) => self.probed(cx, account, &from).await,
             _ => Ok(()),
@@ -224,9 +226,9 @@ impl Feature for Pep {
         self.own_client_available(cx, account, id).await
     }
 
-    async fn session_ended(&self, _: &mut Cx<'_>, account: &mut Account, session: &Session) -> Outcome {
+    async fn session_ended(&self, cx: &mut Cx<'_>, account: &mut Account, session: &Session) -> Outcome {
         self.client_left(account, &session.jid);
-        Ok(())
+        self.home(account).gone(cx, &session.jid).await
     }
 
     async fn answered(&self, cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
@@ -242,6 +244,10 @@ impl Feature for Pep {
             true => self.storage_changed(cx, account, piece).await,
             false => Ok(()),
         }
+    }
+
+    async fn due(&self, cx: &mut Cx<'_>, account: &mut Account, appointment: &Appointment) -> Outcome {
+        digest::due(cx, &mut self.home(account), appointment).await
     }
 
     async fn go_on(&self, cx: &mut Cx<'_>, account: &mut Account) -> Outcome {

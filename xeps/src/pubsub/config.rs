@@ -87,6 +87,7 @@ choice! {
     ItemReply {
         Owner "owner",
         Publisher "publisher",
+        Nobody "none",
     }
 }
 
@@ -194,6 +195,10 @@ pub struct NodeConfig {
     /// Whether owners are told who subscribes and unsubscribes.
     pub notify_sub: bool,
     pub send_last: SendLast,
+    /// Whether only those are notified who are available (section 12.6).
+    pub presence_based: bool,
+    /// Whether every subscription ends when the subscriber becomes unavailable (section 12.5).
+    pub temporary: bool,
     pub style: Style,
     pub item_reply: ItemReply,
     pub when_full: WhenFull,
@@ -217,7 +222,6 @@ pub enum Refused {
 pub struct Bounds {
     pub max_items: u32,
     pub max_payload: usize,
-    pub send_last: &'static [&'static str],
     /// Nodes that may be in a collection; zero: there are no collections.
     pub children: usize,
 }
@@ -269,6 +273,8 @@ pub const FIELDS: &[FieldType] = &[
     field("notify_retract", "boolean", "Whether subscribers hear when items are removed"),
     field("notify_sub", "boolean", "Whether owners hear of subscribers that come and go"),
     list("send_last_published_item", "When the last item is sent", SendLast::NAMES),
+    field("presence_based_delivery", "boolean", "Whether only those are notified who are available"),
+    field("tempsub", "boolean", "Whether all subscriptions end when the subscriber becomes unavailable"),
     list("notification_type", "The type of the messages that notify", Style::NAMES),
     list("itemreply", "Whose address items carry", ItemReply::NAMES),
     field("subscribe", "boolean", "Whether it is possible to subscribe"),
@@ -314,6 +320,8 @@ impl NodeConfig {
             "notify_retract" => flag(self.notify_retract),
             "notify_sub" => flag(self.notify_sub),
             "send_last_published_item" => one(self.send_last.name()),
+            "presence_based_delivery" => flag(self.presence_based),
+            "tempsub" => flag(self.temporary),
             "notification_type" => one(self.style.name()),
             "itemreply" => one(self.item_reply.name()),
             "subscribe" => flag(self.subscribe),
@@ -361,10 +369,9 @@ impl NodeConfig {
             "notify_delete" => self.notify_delete = flag(one()?)?,
             "notify_retract" => self.notify_retract = flag(one()?)?,
             "notify_sub" => self.notify_sub = flag(one()?)?,
-            "send_last_published_item" => {
-                let chosen: SendLast = one()?.parse()?;
-                self.send_last = if bounds.send_last.contains(&chosen.name()) { chosen } else { return Err(BadValue) };
-            }
+            "send_last_published_item" => self.send_last = one()?.parse()?,
+            "presence_based_delivery" => self.presence_based = flag(one()?)?,
+            "tempsub" => self.temporary = flag(one()?)?,
             "notification_type" => self.style = one()?.parse()?,
             "itemreply" => self.item_reply = one()?.parse()?,
             "subscribe" => self.subscribe = flag(one()?)?,

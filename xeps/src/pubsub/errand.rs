@@ -1,19 +1,21 @@
-//! What a node does for many, a page of them at a time: notifying its subscribers, removing itself with everything that belongs to
+//! What a node does for many, a page of them at a time: notifying its subscribers, now or in a digest, removing itself with everything that belongs to
 //! it, ending the subscriptions of those who have lost access. Between two pages what has been sent leaves, so that no more
 //! than a page is held, however many there are.
 
 use super::EVENT;
 use super::access::enter;
+use super::digest::Digest;
 use super::fanout::FanOut;
 use super::lineage::Lineage;
 use super::node::Node;
 use super::notify::{self, News};
+use super::presence::{Review, RollCall, Why, is_watched};
 use super::relation::Tie;
 use super::rules::Rules;
 use super::venue::Venue;
 use crate::context::Cx;
 use crate::feature::Halt;
-use crate::store::{Batch, StoreError};
+use crate::store::{Batch, Seq, StoreError};
 use wire::xml::Element;
 
 /// Subscriptions that are looked at or removed at once.
@@ -24,6 +26,9 @@ pub enum Errand {
     Tell(FanOut),
     Remove(Removal),
     ShutOut(ShutOut),
+    Digest(Digest),
+    Review(Review),
+    RollCall(RollCall),
 }
 
 /// A node that exists for nobody any more, with what is left of it, and all that goes with it.
@@ -55,6 +60,9 @@ impl Errand {
             Errand::Tell(fan_out) => fan_out.step(cx, venue).await,
             Errand::Remove(removal) => removal.step(cx, venue).await,
             Errand::ShutOut(shut_out) => shut_out.step(cx, venue).await,
+            Errand::Digest(digest) => digest.step(cx, venue).await,
+            Errand::Review(review) => review.step(cx, venue).await,
+            Errand::RollCall(roll_call) => roll_call.step(cx, venue.at()).await,
         }
     }
 
@@ -93,7 +101,7 @@ impl Removal {
             Dependent::Dying(next) => self.dying.push(*next),
             Dependent::Gone => {}
             Dependent::None => {
-                if clear(cx, &last.remains, PAGE).await? {
+                if clear(cx, venue, &last.remains, PAGE).await? {
                     self.dying.pop();
                 }
             }
@@ -158,17 +166,24 @@ impl Dying {
 }
 
 /// Removes up to `limit` subscriptions; with the last one everything else. Whether nothing is left.
-async fn clear(cx: &mut Cx<'_>, remains: &Node, limit: usize) -> Result<bool, StoreError> {
+async fn clear(cx: &mut Cx<'_>, venue: &mut dyn Venue, remains: &Node, limit: usize) -> Result<bool, StoreError> {
     let page = remains.subscriptions(cx.store, None, limit).await?;
     let mut batch = Batch::new();
     for (_, subscription) in &page {
         remains.drop_subscription(&mut batch, subscription, true);
+        if subscription.options.digest.wanted {
+            remains.cease_waiting(cx, &mut batch, &subscription.name()).await?;
+        }
     }
     cx.commit(batch).await?;
+    for (_, subscription) in page.iter().filter(|(_, subscription)| is_watched(remains, subscription)) {
+        venue.attend(cx, &subscription.jid.to_bare(), Why::Change).await?;
+    }
     if page.len() == limit {
         return Ok(false);
     }
     remains.purge(cx.store).await?;
+    remains.forget_news(cx.store, Seq::MAX).await?;
     remains.forget_affiliates(cx).await?;
     let mut batch = Batch::new();
     remains.erase(&mut batch);
@@ -195,10 +210,7 @@ impl ShutOut {
                 lost.push(subscription.clone());
             }
         }
-        notify::end(cx, node, &lost).await?;
-        for subscription in &lost {
-            notify::state(cx, node, subscription, None, &subscription.jid);
-        }
+        notify::lost(cx, venue, node, &lost).await?;
         self.after = page.last().map(|(name, _)| name.clone());
         Ok(page.len() == PAGE)
     }

@@ -5,12 +5,14 @@ use super::EVENT;
 use super::access::{Entry, enter};
 use super::body;
 use super::config::AccessModel;
+use super::digest::{self, Aside, Interest};
 use super::extent::Reach;
 use super::gate::Gates;
 use super::lineage::Lineage;
 use super::links::Above;
 use super::node::Node;
 use super::notify::{self, About, News};
+use super::presence;
 use super::rules::Rules;
 use super::subscription::{Scope, Subscription};
 use super::venue::Venue;
@@ -52,12 +54,8 @@ struct Stop {
     reach: Option<Reach>,
     /// What each of them must get past besides.
     gates: Arc<Gates>,
-}
-
-/// What subscribers to a collection must have asked for.
-struct Interest {
-    scope: Scope,
-    depth: u32,
+    /// For those who want digests. None: they are told at once like everybody else.
+    aside: Option<Aside>,
 }
 
 impl FanOut {
@@ -82,18 +80,21 @@ impl FanOut {
             return Ok(None);
         }
         let about = news.about;
+        let aside = Aside::new(node, &news.body);
+        // There will be no digest of a node that is deleted; and metadata would be told to all who have one.
+        let own = aside.clone().filter(|_| !matches!(about, About::End | About::Metadata));
         let letter = Letter::new(cx, node, news);
         let tree = tree(cx, node, about, &letter, lineage).await?;
         let collections = match about {
             // Of what a node says about itself those hear who have asked for that, and nobody has who follows a collection.
             About::Metadata => Vec::new(),
             _ if rules.children == 0 => Vec::new(),
-            _ => collections(cx, rules, node, about, &letter, lineage).await?,
+            _ => collections(cx, rules, node, about, (&letter, aside.as_ref()), lineage).await?,
         };
         let gates = Arc::new(Gates::of(cx.store, lineage.parents()).await?);
         let (interest, reach) = (interest(about, 0), Some(Reach::own(about)));
-        let own = Stop { node: node.clone(), letter, interest, reach, gates };
-        let stops = std::iter::once(own).chain(tree).chain(collections).collect();
+        let stop = Stop { node: node.clone(), letter, interest, reach, gates, aside: own };
+        let stops = std::iter::once(stop).chain(tree).chain(collections).collect();
         Ok(Some(FanOut { stops, done: Vec::new(), after: None, some_told: false, listeners: None }))
     }
 
@@ -121,7 +122,7 @@ impl FanOut {
                 for same in page.chunk_by(|(_, one), (_, other)| one.jid == other.jid) {
                     self.some_told |= stop.tell(cx, venue, &self.done, same, &mut lost).await?;
                 }
-                notify::end(cx, &stop.node, &lost).await?;
+                notify::lost(cx, venue, &stop.node, &lost).await?;
                 if more {
                     self.after = page.last().map(|(name, _)| name.clone());
                     return Ok(true);
@@ -163,6 +164,8 @@ async fn tree(
         interest: None,
         reach: Some(Reach { about, level, linked: linked.is_some() }),
         gates: gates.clone(),
+        // What is put aside is kept at one node, and told by it.
+        aside: None,
     };
     Ok(followed.into_iter().map(stop).collect())
 }
@@ -178,25 +181,25 @@ async fn collections(
     rules: &Rules,
     node: &Node,
     about: About,
-    letter: &Letter,
+    (letter, aside): (&Letter, Option<&Aside>),
     lineage: &Lineage,
 ) -> Result<Vec<Stop>, StoreError> {
     let above = node.above(cx.store, rules).await?;
     let top = above.iter().filter(|above| above.is_top).map(|above| above.depth).min().unwrap_or(0);
     let gates = Arc::new(Gates::of(cx.store, lineage.parents()).await?);
-    let stop = |collection: Node, depth, gates| {
+    let stop = |collection: Node, depth, gates, aside| {
         let letter = letter.by_way_of(cx, &collection);
-        Stop { node: collection, letter, interest: interest(about, depth), reach: None, gates }
+        Stop { node: collection, letter, interest: interest(about, depth), reach: None, gates, aside }
     };
     let mut stops = Vec::new();
     for Above { collection, depth, .. } in above {
-        stops.push(stop(collection, depth, gates.clone()));
+        stops.push(stop(collection, depth, gates.clone(), aside.cloned()));
     }
     if let Some(root) = Node::root(&node.at, rules)
         && !root.subscriptions(cx.store, None, 1).await?.is_empty()
     {
         let gates = Gates::of(cx.store, with_parents(node, lineage)).await?;
-        stops.push(stop(root, top.saturating_add(1), Arc::new(gates)));
+        stops.push(stop(root, top.saturating_add(1), Arc::new(gates), None));
     }
     Ok(stops)
 }
@@ -242,7 +245,10 @@ impl Stop {
     async fn tells(&self, cx: &Cx<'_>, venue: &mut dyn Venue, jid: &Jid) -> Result<bool, Halt> {
         let now = cx.clock.now();
         let own = self.node.subscriptions_of(cx.store, jid.bare_str(), now).await?;
-        let wanted = own.iter().any(|one| one.jid == *jid && one.delivers(now) && self.wants(one));
+        let wanted = |one: &Subscription| {
+            one.jid == *jid && one.delivers(now) && self.wants(one) && presence::allows(venue, &self.node, one)
+        };
+        let wanted = own.iter().any(wanted);
         Ok(wanted && self.gates.admit(cx, venue, jid.bare_str()).await?)
     }
 
@@ -250,8 +256,7 @@ impl Stop {
         if self.reach.is_some_and(|reach| !subscription.options.extent.covers(reach)) {
             return false;
         }
-        let Some(Interest { scope, depth }) = &self.interest else { return true };
-        subscription.options.scope.overlaps(*scope) && subscription.options.depth.reaches(*depth)
+        self.interest.is_none_or(|interest| interest.includes(subscription))
     }
 
     /// Tells one address, by all its subscriptions; whether it has been told. Only a node that speaks for itself ends
@@ -269,7 +274,7 @@ impl Stop {
         let direct = self.is_own();
         lost.extend(same().filter(|subscription| direct && subscription.is_over(now)).cloned());
         let delivers = |subscription: &&Subscription| subscription.delivers(now) && self.wants(subscription);
-        let wanted: Vec<&Subscription> = same().filter(delivers).collect();
+        let wanted: Vec<_> = same().filter(delivers).collect();
         let Some(jid) = wanted.first().map(|subscription| subscription.jid.clone()) else { return Ok(false) };
         if !self.gates.admit(cx, venue, jid.bare_str()).await? {
             return Ok(false);
@@ -278,6 +283,16 @@ impl Stop {
             if self.reach.is_some() && stop.tells(cx, venue, &jid).await? {
                 return Ok(false);
             }
+        }
+        let gathers = |subscription: &&Subscription| self.aside.is_some() && subscription.options.digest.wanted;
+        let (later, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().partition(gathers);
+        for subscription in &later {
+            self.put_aside(cx, subscription).await?;
+        }
+        let wanted: Vec<_> =
+            wanted.into_iter().filter(|subscription| presence::allows(venue, &self.node, subscription)).collect();
+        if wanted.is_empty() {
+            return Ok(!later.is_empty());
         }
         let guarded = self.reach.is_none_or(|reach| reach.is_own())
             && matches!(self.node.config.access_model, AccessModel::Presence | AccessModel::Roster);
@@ -292,12 +307,21 @@ impl Stop {
             }
             seen = relation.presence;
         }
-        let subids: Vec<&CompactString> = wanted.iter().map(|subscription| &subscription.subid).collect();
+        let several = same().nth(1).is_some();
+        let subids: Vec<&CompactString> =
+            wanted.iter().filter(|_| several).map(|subscription| &subscription.subid).collect();
         // Section 12.8: one of several that asks for it is enough.
         let with_body = wanted.iter().any(|subscription| subscription.options.include_body);
         let stanza = self.letter.to(&jid, &subids, Form { with_publisher: seen, with_body });
         venue.send(cx, stanza);
         Ok(true)
+    }
+
+    /// Keeps for later what has happened, once for all, and has the subscription wait for it.
+    async fn put_aside(&mut self, cx: &mut Cx<'_>, subscription: &Subscription) -> Result<(), StoreError> {
+        let Some(aside) = &mut self.aside else { return Ok(()) };
+        let since = aside.keep(cx, &self.node, self.interest).await?;
+        digest::put_aside(cx, &self.node, subscription, since).await
     }
 
     /// Tells somebody who is interested, may see it, and has not been told as a subscriber.
@@ -374,12 +398,12 @@ impl Letter {
         Letter { bare, publisher: None, body: self.body.clone(), collection: None, made: Vec::new() }
     }
 
-    /// `subids`: of the subscriptions that are answered with it (sections 6.1.6 and 7.1.2.4). The publisher is for those who may
+    /// `subids`: of the subscriptions that are answered with it, if the address has several (sections 6.1.6 and 7.1.2.4). The publisher is for those who may
     /// see its presence.
     fn to(&mut self, jid: &Jid, subids: &[&CompactString], form: Form) -> Stanza {
         let with_publisher = form.with_publisher && self.publisher.is_some();
         let form = Form { with_publisher, with_body: form.with_body && self.body.is_some() };
-        if subids.len() > 1 {
+        if !subids.is_empty() {
             return self.make(subids, form).with_to(jid.clone());
         }
         if let Some((_, stanza)) = self.made.iter().find(|(made, _)| *made == form) {
@@ -400,7 +424,7 @@ impl Letter {
 }
 
 /// XEP-0131.
-fn headers(collection: Option<&str>, subids: &[&CompactString]) -> Element {
+pub(super) fn headers(collection: Option<&str>, subids: &[&CompactString]) -> Element {
     let header = |name: &str, text: &str| Element::new("header", SHIM).with_attr("name", name).with_text(text);
     Element::new("headers", SHIM)
         .maybe_child(collection.map(|name| header("Collection", name)))

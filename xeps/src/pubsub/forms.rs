@@ -50,7 +50,6 @@ fn applies(name: &str, config: &NodeConfig, rules: &Rules) -> bool {
 
 fn shown(field: &FieldType, config: &NodeConfig, rules: &Rules) -> Field {
     let options = match field.name {
-        "send_last_published_item" => rules.send_last,
         "node_type" if rules.children == 0 => &["leaf"],
         _ => field.options,
     };

@@ -10,6 +10,8 @@
 //! pubsub.example.org / pubsub-below:uid           / kingly_ravings/comments -> that node has it as its parent (XEP-0496)
 //! pubsub.example.org / pubsub-linking:uid         / kingly_ravings/likes    -> that node is linked to it
 //! pubsub.example.org / pubsub-item:uid                                         -> log of items, tagged with their ids
+//! pubsub.example.org / pubsub-news:uid, pubsub-digest:uid                      -> what waits to be told together
+//! pubsub.example.org / pubsub-watched, pubsub-presence                          -> whose presence matters, see [`super::presence`]
 //! pubsub.example.org / pubsub-affiliations    / juliet@example.org US node     -> what she is there
 //! pubsub.example.org / pubsub-subscriptions   / juliet@example.org US node     -> she, or a resource, has subscribed there
 //! ```
@@ -193,8 +195,7 @@ impl Node {
 fn parse(at: &BareJid, name: &str, element: &Element, rules: &Rules) -> Option<Node> {
     let mut config = rules.defaults.clone();
     // What an operator has lowered since stays as it is until somebody changes it.
-    let (send_last, children) = (super::config::SendLast::NAMES, usize::MAX);
-    let anything = Bounds { max_items: u32::MAX, max_payload: usize::MAX, send_last, children };
+    let anything = Bounds { max_items: u32::MAX, max_payload: usize::MAX, children: usize::MAX };
     for field in element.children_named("field", NS) {
         let values: Vec<String> = field.children_named("value", NS).map(Element::text).collect();
         if !values.is_empty() {

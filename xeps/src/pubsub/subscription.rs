@@ -2,10 +2,12 @@
 
 use super::body;
 use super::config::{BadValue, NodeConfig, NodeType, choice, flag};
+use super::digest;
 use super::extent::Extent;
 use super::fault::fault;
 use super::forms::PREFIX;
 use super::node::{NS, Node, UNIT};
+use super::presence;
 use crate::feature::Halt;
 use crate::form::{Field, Form, FormType};
 use crate::store::{Batch, Expect, Key, Store, StoreError};
@@ -55,6 +57,10 @@ pub struct Options {
     pub depth: Depth,
     /// What of the node, and how far below it (XEP-0497).
     pub extent: Extent,
+    /// Whether notifications are gathered.
+    pub digest: digest::Choice,
+    /// What depends on the subscriber's presence.
+    pub presence: presence::Choice,
 }
 
 impl Default for Options {
@@ -66,6 +72,8 @@ impl Default for Options {
             scope: Scope::Nodes,
             depth: Depth::Levels(1),
             extent: Extent::default(),
+            digest: digest::Choice::default(),
+            presence: presence::Choice::default(),
         }
     }
 }
@@ -151,7 +159,8 @@ impl Subscription {
             .maybe_attr("expiry", expiry)
     }
 
-    fn name(&self) -> String {
+    /// Its name in the store.
+    pub fn name(&self) -> String {
         format!("{}{UNIT}{}", self.jid, self.subid)
     }
 }
@@ -163,13 +172,18 @@ impl Options {
             let field = Field::new(&format!("{PREFIX}{name}")).kind("boolean").label(label);
             field.value(if on { "1" } else { "0" })
         };
-        let expire = Field::new(&format!("{PREFIX}expire"))
-            .kind("text-single")
-            .label("When the subscription ends, as a date and time of XEP-0082, or never");
-        let expires = self.expire.map_or_else(|| "never".to_owned(), |expire| expire.format().to_string());
+        let expire = Field::new(&format!("{PREFIX}expire")).kind("text-single").label(
+            "When the subscription ends, as a date and time of XEP-0082, with the subscriber's presence, or never",
+        );
+        let expires = match self.expire {
+            Some(expire) => expire.format().to_string(),
+            None if self.presence.temporary => "presence".to_owned(),
+            None => "never".to_owned(),
+        };
         let mut form = Form::new(kind, OPTIONS)
             .field(flag("deliver", "Whether to be notified", self.deliver))
             .field(expire.value(expires));
+        form = self.presence.show(self.digest.show(form));
         if body::is_offered(node) {
             form = form.field(flag("include_body", "Whether to be told in words as well", self.include_body));
         }
@@ -191,7 +205,7 @@ impl Options {
     }
 
     /// Reads a submitted form over these options. A cancelled form changes nothing (section 6.3.6). What subscribers to such a
-    /// node are not offered (digests, say, or delivery by presence) is left as it is, as XEP-0004 section 3.2 has it: the form
+    /// node are not offered is left as it is, as XEP-0004 section 3.2 has it: the form
     /// that is shown afterwards says what there is.
     pub fn submitted(&self, element: &Element, node: &NodeConfig) -> Result<Options, Halt> {
         let invalid = || fault(Condition::BadRequest, "invalid-options");
@@ -207,18 +221,29 @@ impl Options {
                 continue;
             }
             let Some(name) = var.strip_prefix(PREFIX) else { continue };
+            if name == "show-values" {
+                options.presence.take(&field.values).map_err(|_| invalid())?;
+                continue;
+            }
             let value = field.values.first().map(|value| value.trim()).ok_or_else(invalid)?;
             match name {
                 "deliver" => options.deliver = flag(value).map_err(|_| invalid())?,
-                // Section 12.5 would need the presence of subscribers: nobody is to rely on it.
-                "expire" if value == "never" => options.expire = None,
-                "expire" => options.expire = Some(Timestamp::parse(value).map_err(|_| invalid())?),
+                "expire" => {
+                    // Section 12.5.
+                    options.presence.temporary = value == "presence";
+                    options.expire = match value {
+                        "never" | "presence" => None,
+                        date => Some(Timestamp::parse(date).map_err(|_| invalid())?),
+                    };
+                }
                 "include_body" if body::is_offered(node) => {
                     options.include_body = flag(value).map_err(|_| invalid())?;
                 }
                 "subscription_type" => options.scope = value.parse().map_err(|_| invalid())?,
                 "subscription_depth" => options.depth = value.parse().map_err(|_| invalid())?,
-                _ => {}
+                _ => {
+                    options.digest.take(name, value).map_err(|_| invalid())?;
+                }
             }
         }
         Ok(options)
@@ -256,6 +281,12 @@ impl Node {
                 _ => return Ok(found),
             }
         }
+    }
+
+    /// The subscription that has this name in the store.
+    pub async fn subscription(&self, store: &dyn Store, name: &str) -> Result<Option<Subscription>, StoreError> {
+        let record = store.get(Key::new(self.at.as_str(), &self.kind(BY_NODE), name)).await?;
+        record.map(|record| decode(&record.value)).transpose()
     }
 
     /// Up to `limit` subscriptions in the order of their addresses, each with its name in the store to go on from.
@@ -302,6 +333,7 @@ impl Node {
             .with_attr("depth", subscription.options.depth.to_string())
             .maybe_attr("extent", extent.map(|extent| extent.types().join(",")))
             .maybe_attr("levels", extent.map(Extent::levels));
+        let element = subscription.options.presence.write(subscription.options.digest.write(element));
         let (name, value) = (subscription.name(), element_to_bytes(&element));
         let (extended, at) = (self.kind(EXTENDED), self.at.as_str());
         match extent {
@@ -310,6 +342,7 @@ impl Node {
         };
         batch.put(Key::new(at, &kind, &name), value, Expect::Any);
         batch.put(Key::new(self.at.as_str(), BY_WHOM, &place), Vec::new(), Expect::Any);
+        self.watch(batch, subscription);
     }
 
     /// Removes a subscription; `last`: the account and its resources have no other one at this node.
@@ -317,6 +350,7 @@ impl Node {
         for kind in [BY_NODE, EXTENDED] {
             batch.delete(Key::new(self.at.as_str(), &self.kind(kind), &subscription.name()), Expect::Any);
         }
+        self.unwatch(batch, subscription);
         if last {
             let place = self.place(&subscription.jid.to_bare());
             batch.delete(Key::new(self.at.as_str(), BY_WHOM, &place), Expect::Any);
@@ -349,8 +383,9 @@ fn parse(element: &Element) -> Option<Subscription> {
     };
     let expire = element.attr("expire").map(Timestamp::parse).transpose().ok()?;
     let (scope, depth) = (element.attr("type").map(str::parse), element.attr("depth").map(str::parse));
-    let include_body = element.attr("body").is_some();
-    let mut options = Options { deliver: element.attr("deliver")? == "1", expire, include_body, ..Options::default() };
+    let (include_body, digest) = (element.attr("body").is_some(), digest::Choice::read(element)?);
+    let (deliver, presence) = (element.attr("deliver")? == "1", presence::Choice::read(element)?);
+    let mut options = Options { deliver, expire, include_body, digest, presence, ..Options::default() };
     // Older records do not have them.
     options.scope = scope.transpose().ok()?.unwrap_or(options.scope);
     options.depth = depth.transpose().ok()?.unwrap_or(options.depth);

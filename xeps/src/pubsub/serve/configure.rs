@@ -1,12 +1,13 @@
 //! Configuring and purging nodes (XEP-0060 sections 8.2, 8.3 and 8.5).
 
-use super::super::config::{AccessModel, NodeConfig, NodeType};
+use super::super::config::{AccessModel, NodeConfig, NodeType, SendLast};
 use super::super::errand::{Errand, ShutOut};
 use super::super::fault::{fault, unsupported};
 use super::super::forms::{Submission, configuration, names_relations, submitted};
 use super::super::metadata::{self, Before};
 use super::super::node::Node;
 use super::super::notify::{self, News, announce};
+use super::super::presence::Review;
 use super::super::rules::Rules;
 use super::super::venue::Venue;
 use super::super::{EVENT, OWNER, relation};
@@ -88,8 +89,16 @@ async fn follow(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, before: &No
         node.trim(cx.store, new.into()).await?;
     }
     let closed = before.access_model != node.config.access_model && node.config.access_model != AccessModel::Open;
-    // Those who may not have a subscription any more lose it.
-    if closed { venue.carry_out(cx, Errand::ShutOut(ShutOut::new(node.clone()))).await } else { Ok(()) }
+    if closed {
+        // Those who may not have a subscription any more lose it.
+        venue.carry_out(cx, Errand::ShutOut(ShutOut::new(node.clone()))).await?;
+    }
+    let presence =
+        |config: &NodeConfig| (config.presence_based, config.temporary, config.send_last == SendLast::OnSubAndPresence);
+    if presence(before) != presence(&node.config) {
+        venue.carry_out(cx, Errand::Review(Review::new(node.clone()))).await?;
+    }
+    Ok(())
 }
 
 /// Section 8.5.

@@ -1,8 +1,11 @@
 //! The options of a subscription (XEP-0060 sections 6.3 and 6.4).
 
 use super::super::NS;
+use super::super::digest::Digest;
+use super::super::errand::Errand;
 use super::super::node::Node;
 use super::super::notify::answer;
+use super::super::presence::Why;
 use super::super::subscription::{Options, Subscription};
 use super::super::venue::Venue;
 use super::Ask;
@@ -31,10 +34,18 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
     }
     let (node, mut subscription) = meant(cx, venue, ask).await?;
     let form = ask.what.children().next().ok_or(Condition::BadRequest)?;
-    subscription.options = subscription.options.submitted(form, &node.config)?;
+    let options = subscription.options.submitted(form, &node.config)?;
+    let before = std::mem::replace(&mut subscription.options, options);
     let mut batch = Batch::new();
     node.keep(&mut batch, &subscription);
     cx.commit(batch).await?;
+    if subscription.options.presence != before.presence {
+        venue.attend(cx, &subscription.jid.to_bare(), Why::Choice).await?;
+    }
+    if subscription.options.digest != before.digest {
+        // What waits has waited for what was chosen before.
+        venue.carry_out(cx, Errand::Digest(Digest::new(node, subscription.name()))).await?;
+    }
     Ok(Answer::Done)
 }
 

@@ -6,6 +6,7 @@ use super::super::fault::fault;
 use super::super::node::Node;
 use super::super::notify::{self, answer};
 use super::super::pending;
+use super::super::presence::{Why, is_watched};
 use super::super::subscription::{Options, State, Subscription};
 use super::super::venue::Venue;
 use super::super::{NS, gate};
@@ -63,8 +64,22 @@ pub async fn subscribe(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) ->
     let mut batch = Batch::new();
     node.keep(&mut batch, &subscription);
     cx.commit(batch).await?;
+    attend(cx, venue, &node, &subscription).await?;
     follow(cx, venue, &node, &subscription).await?;
     Ok(confirmation(&node, &subscription, show_options))
+}
+
+/// Sees to it that the presence of a new subscriber is known, if it matters.
+pub async fn attend(
+    cx: &mut Cx<'_>,
+    venue: &mut dyn Venue,
+    node: &Node,
+    subscription: &Subscription,
+) -> Result<(), Halt> {
+    if is_watched(node, subscription) {
+        venue.attend(cx, &subscription.jid.to_bare(), Why::Choice).await?;
+    }
+    Ok(())
 }
 
 /// Who is told of a new subscription: the subscriber what it has missed, the owners that they are asked.
@@ -105,7 +120,7 @@ pub async fn unsubscribe(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) 
         return Err(Condition::Forbidden.into());
     }
     let subscription = one(cx, &node, &jid, ask.what.attr("subid")).await?;
-    notify::end(cx, &node, std::slice::from_ref(&subscription)).await?;
+    notify::end(cx, venue, &node, std::slice::from_ref(&subscription)).await?;
     notify::to_owners(cx, &node, &subscription, None);
     let mut gone = subscription.to_element(NS, node.known_as());
     gone.set_attr("subscription", "none");
