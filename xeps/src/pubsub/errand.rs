@@ -1,6 +1,6 @@
-//! What a node does for many, a page of them at a time: notifying its subscribers, now or in a digest, removing itself with everything that belongs to
-//! it, ending the subscriptions of those who have lost access. Between two pages what has been sent leaves, so that no more
-//! than a page is held, however many there are.
+//! What a node does for many, a page of them at a time: notifying its subscribers, removing itself with everything that belongs to
+//! it, ending the subscriptions of those who have lost access; and what a subscriber is sent in several messages. Between two
+//! pages what has been sent leaves, so that no more than a page is held, however many there are.
 
 use super::EVENT;
 use super::access::enter;

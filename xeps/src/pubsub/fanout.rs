@@ -398,8 +398,8 @@ impl Letter {
         Letter { bare, publisher: None, body: self.body.clone(), collection: None, made: Vec::new() }
     }
 
-    /// `subids`: of the subscriptions that are answered with it, if the address has several (sections 6.1.6 and 7.1.2.4). The publisher is for those who may
-    /// see its presence.
+    /// `subids`: of the subscriptions that are answered with it, if the address has several (sections 6.1.6 and 7.1.2.4). The
+    /// publisher is for those who may see its presence.
     fn to(&mut self, jid: &Jid, subids: &[&CompactString], form: Form) -> Stanza {
         let with_publisher = form.with_publisher && self.publisher.is_some();
         let form = Form { with_publisher, with_body: form.with_body && self.body.is_some() };

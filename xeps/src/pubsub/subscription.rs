@@ -205,8 +205,8 @@ impl Options {
     }
 
     /// Reads a submitted form over these options. A cancelled form changes nothing (section 6.3.6). What subscribers to such a
-    /// node are not offered is left as it is, as XEP-0004 section 3.2 has it: the form
-    /// that is shown afterwards says what there is.
+    /// node are not offered is left as it is, as XEP-0004 section 3.2 has it: the form that is shown afterwards says what
+    /// there is.
     pub fn submitted(&self, element: &Element, node: &NodeConfig) -> Result<Options, Halt> {
         let invalid = || fault(Condition::BadRequest, "invalid-options");
         let form = Form::parse(element).ok_or_else(invalid)?;

@@ -1,11 +1,13 @@
 //! Digests (XEP-0060 section 16.4.2): notifications that are put aside for a subscriber and told together.
 //!
-//! XEP-0060 names the two options and says nothing of when a digest is sent. Here the first notification is put aside as well, and
-//! the digest comes when the chosen time has gone by since then: so there is never less than that between two digests, and
-//! several things that happen in a row are told together even if nothing had happened for long. When the time comes, what has been
-//! retracted, replaced or purged meanwhile is not announced; who has lost access, unsubscribed, or does not want to be notified any
-//! more is told nothing; who may be notified only when available and is not waits for the next time; of a node that is deleted its subscribers hear at once, and of nothing else. What waits is in the store
-//! ([`waiting`]), the time in the agenda of the host, and nothing in memory.
+//! XEP-0060 names the two options and says nothing of when a digest is sent. Here the first notification is put aside as well,
+//! and the digest comes when the chosen time has gone by since then: so there is never less than that between two digests, and
+//! several things that happen in a row are told together even if nothing had happened for long.
+//!
+//! When the time comes, what has been retracted, replaced or purged meanwhile is not announced. Who has lost access, has
+//! unsubscribed, or does not want to be notified any more is told nothing; who may be notified only when available, and is not,
+//! waits for the next time. That a node is deleted its subscribers hear at once, and nothing else of it. What waits is in the
+//! store ([`waiting`]), the time in the agenda of the host, and nothing in memory.
 
 mod choice;
 mod summary;
@@ -32,6 +34,7 @@ use crate::stored::element_to_bytes;
 use std::collections::VecDeque;
 use std::fmt;
 use summary::{Mention, Piece, Summary};
+use waiting::Waiting;
 use wire::datetime::Timestamp;
 use wire::ns;
 use wire::stanza::Stanza;
@@ -130,8 +133,9 @@ impl Digest {
     /// Sends a message of it; when all have been sent, the subscription waits no longer. So a crash may tell it twice, and never
     /// loses it. Whether there is more to do.
     pub async fn step(&mut self, cx: &mut Cx<'_>, venue: &mut dyn Venue) -> Result<bool, Halt> {
+        let Some(waiting) = self.node.waiting(cx.store, &self.name).await? else { return Ok(false) };
         if self.under_way.is_none() {
-            self.under_way = self.begin(cx, venue).await?;
+            self.under_way = self.begin(cx, venue, waiting).await?;
         }
         let Some(under_way) = &mut self.under_way else { return Ok(false) };
         if let Some(stanza) = under_way.next(cx, venue, &self.node).await? {
@@ -150,8 +154,7 @@ impl Digest {
     }
 
     /// What there is to say to whom; None: nothing, and it is settled.
-    async fn begin(&self, cx: &mut Cx<'_>, venue: &mut dyn Venue) -> Result<Option<UnderWay>, Halt> {
-        let Some(waiting) = self.node.waiting(cx.store, &self.name).await? else { return Ok(None) };
+    async fn begin(&self, cx: &mut Cx<'_>, venue: &mut dyn Venue, waiting: Waiting) -> Result<Option<UnderWay>, Halt> {
         let (node, now) = (&self.node, cx.clock.now());
         let found = node.subscription(cx.store, &self.name).await?;
         let Some(subscription) = found.filter(|subscription| subscription.delivers(now)) else {

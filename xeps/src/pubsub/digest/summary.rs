@@ -4,6 +4,9 @@
 use super::super::EVENT;
 use wire::xml::Element;
 
+/// Retractions in one message; an id has up to a kilobyte.
+const RETRACTED: usize = 100;
+
 /// Notifications, those of each node together.
 #[derive(Default)]
 pub struct Summary {
@@ -110,8 +113,8 @@ impl Told {
         if self.purged {
             pieces.push(Piece::Event(element("purge")));
         }
-        if !self.retracted.is_empty() {
-            let retract = self.retracted.iter().map(|id| Element::new("retract", EVENT).with_attr("id", id));
+        for some in self.retracted.chunks(RETRACTED) {
+            let retract = some.iter().map(|id| Element::new("retract", EVENT).with_attr("id", id));
             pieces.push(Piece::Event(element("items").with_children(retract)));
         }
         if self.touched && self.items.is_empty() {

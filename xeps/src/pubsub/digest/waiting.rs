@@ -54,12 +54,12 @@ impl Aside {
     pub fn new(node: &Node, body: &Element) -> Option<Aside> {
         body.attr("node")?;
         let kept = node.config.keeps_items() && body.name() == "items";
-        let mut copy = body.clone();
-        if kept && body.children().any(|child| child.name() == "item") {
-            let bare = |item: &Element| Element::new("item", EVENT).maybe_attr("id", item.attr("id"));
-            copy = Element::new("items", EVENT).with_attr("node", &node.name).with_children(body.children().map(bare));
-        }
-        Some(Aside { body: copy, kept, at: None })
+        let bare = |item: &Element| Element::new("item", EVENT).maybe_attr("id", item.attr("id"));
+        let body = match kept && body.children().any(|child| child.name() == "item") {
+            true => Element::new("items", EVENT).with_attr("node", &node.name).with_children(body.children().map(bare)),
+            false => body.clone(),
+        };
+        Some(Aside { body, kept, at: None })
     }
 
     /// Keeps it at a node whose subscribers are told of it, unless it is there already; where it is.

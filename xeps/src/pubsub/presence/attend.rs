@@ -4,9 +4,10 @@
 use super::super::gate;
 use super::super::node::Node;
 use super::super::notify;
+use super::super::subscription::Subscription;
 use super::super::venue::Venue;
 use super::seen::Arrival;
-use super::watch::{Standing, stand, watched};
+use super::watch::{Standing, forget, stand, watched};
 use super::{Seen, Show, allows, is_temporary};
 use crate::context::Cx;
 use crate::feature::{Halt, Outcome};
@@ -121,7 +122,7 @@ async fn came(
     show: Show,
 ) -> Outcome {
     let at = venue.at().clone();
-    let own = watched(cx.store, &at, from.bare_str(), MOST).await?;
+    let own = own(cx, venue, from.bare_str()).await?;
     if own.is_empty() {
         return Err(Halt::Silent("the presence of somebody for whom it does not matter"));
     }
@@ -138,8 +139,7 @@ async fn came(
     if !is_new {
         return Ok(());
     }
-    for watched in own {
-        let Some((node, subscription)) = watched.find(cx.store, &at, venue.rules()).await? else { continue };
+    for (node, subscription) in own {
         let meant = subscription.jid == *from || (subscription.jid.is_bare() && arrival == Arrival::First);
         let wanted = node.config.send_last == SendLast::OnSubAndPresence && subscription.delivers(cx.clock.now());
         if meant
@@ -157,15 +157,28 @@ async fn came(
 
 /// Somebody has become unavailable: its temporary subscriptions end (section 12.5). `all`: no client of the address is left.
 pub async fn gone(cx: &mut Cx<'_>, venue: &mut dyn Venue, from: &Jid, all: bool) -> Outcome {
-    let at = venue.at().clone();
-    for watched in watched(cx.store, &at, from.bare_str(), MOST).await? {
-        let Some((node, subscription)) = watched.find(cx.store, &at, venue.rules()).await? else { continue };
+    for (node, subscription) in own(cx, venue, from.bare_str()).await? {
         if is_temporary(&node.config, &subscription.options) && (all || subscription.jid == *from) {
             notify::end(cx, venue, &node, std::slice::from_ref(&subscription)).await?;
             notify::to_owners(cx, &node, &subscription, None);
         }
     }
     Ok(())
+}
+
+/// The subscriptions of somebody for which presence matters.
+async fn own(cx: &mut Cx<'_>, venue: &mut dyn Venue, who: &str) -> Result<Vec<(Node, Subscription)>, StoreError> {
+    let (at, mut found, mut over) = (venue.at().clone(), Vec::new(), Batch::new());
+    for watched in watched(cx.store, &at, who, MOST).await? {
+        match watched.find(cx.store, &at, venue.rules()).await? {
+            Some(own) => found.push(own),
+            None => forget(&mut over, &at, &watched),
+        }
+    }
+    if !over.is_empty() {
+        cx.commit(over).await?;
+    }
+    Ok(found)
 }
 
 /// A node at which presence matters for other subscriptions than before.

@@ -1,10 +1,10 @@
 //! Delivery that depends on the presence of subscribers (XEP-0060 sections 12.5 and 12.6).
 //!
-//! A subscriber may choose the states in which it wants to be notified, or a subscription that ends when it becomes unavailable; the
-//! owner of a node may choose both for all. An account sees the presence of its contacts anyway. A service asks for that of
-//! subscribers for whom it matters ([`watch`]), and for no longer than it does; whoever does not show it is not available as
-//! far as the service knows. "Presence subscriptions MUST be based on the subscribed JID": of a bare address every
-//! client counts, of a full one that client.
+//! A subscriber may choose the states in which it wants to be notified, or a subscription that ends when it becomes
+//! unavailable; the owner of a node may choose both for all. An account sees the presence of its contacts anyway. A service asks
+//! for that of subscribers for whom it matters ([`attend`], [`watch`]), and for no longer than it does; whoever does not show it
+//! is not available as far as the service knows. What counts is the subscribed address: of a bare one every client, of a full
+//! one that client.
 
 pub mod attend;
 mod choice;

@@ -79,6 +79,8 @@ pub fn stand(batch: &mut Batch, at: &BareJid, who: &str, standing: Option<Standi
 
 /// A subscription for which the presence of the subscriber matters.
 pub struct Watched {
+    /// Of its record.
+    name: String,
     node: String,
     uid: String,
     /// Its name in the store.
@@ -100,14 +102,20 @@ impl Watched {
     }
 }
 
+/// Forgets one that is not there any more.
+pub fn forget(batch: &mut Batch, at: &BareJid, watched: &Watched) {
+    batch.delete(Key::new(at.as_str(), WATCHED, &watched.name), Expect::Any);
+}
+
 /// Up to `limit` subscriptions of somebody for which presence matters.
 pub async fn watched(store: &dyn Store, at: &BareJid, who: &str, limit: usize) -> Result<Vec<Watched>, StoreError> {
     let prefix = format!("{who}{UNIT}");
     let page = store.list(at.as_str(), WATCHED, Some(&prefix), limit).await?;
     let own = page.into_iter().map_while(|(name, record)| {
-        let (uid, _) = name.strip_prefix(&prefix)?.split_once(UNIT)?;
+        let uid = name.strip_prefix(&prefix)?.split_once(UNIT)?.0.to_owned();
         let (node, subscription) = std::str::from_utf8(&record.value).ok()?.split_once(UNIT)?;
-        Some(Watched { node: node.to_owned(), uid: uid.to_owned(), subscription: subscription.to_owned() })
+        let (node, subscription) = (node.to_owned(), subscription.to_owned());
+        Some(Watched { name, node, uid, subscription })
     });
     Ok(own.collect())
 }
