@@ -183,6 +183,25 @@ fn section_4_4_who_gets_at_a_node_gets_at_all_that_is_above() {
 }
 
 #[test]
+fn section_4_4_who_comes_is_sent_the_last_item_only_past_all_that_is_above() {
+    let mut service = blog();
+    assert_eq!(configure(&mut service, "replies", &[("send_last_published_item", "on_sub_and_presence")]), ["result"]);
+    subscribe(&mut service, BERNARDO, "replies", &[]);
+    assert_eq!(publish(&mut service, FRANCISCO, "replies", "1").len(), 2);
+    let shows = |service: &mut Hosted, kind: &str| {
+        let sent = service.receives(&format!("<presence from='{BERNARDO}' to='{SERVICE}'{kind}/>"));
+        sent.iter().any(|stanza| stanza.contains("<item id='1'"))
+    };
+    service.receives(&format!("<presence from='bernardo@example.net' to='{SERVICE}' type='subscribed'/>"));
+    shows(&mut service, "");
+    shows(&mut service, " type='unavailable'");
+    assert!(shows(&mut service, ""));
+    shows(&mut service, " type='unavailable'");
+    assert_eq!(configure(&mut service, "blog", &[("access_model", "whitelist")]), ["result"]);
+    assert!(!shows(&mut service, ""));
+}
+
+#[test]
 fn section_4_4_an_approval_above_counts_below() {
     let mut service = blog();
     assert_eq!(configure(&mut service, "blog", &[("access_model", "authorize")]), ["result"]);
@@ -252,7 +271,8 @@ fn pages_of_nodes_do_not_name_those_that_are_hidden() {
     for expected in [&["open00", "open10"][..], &["open20"], &[]] {
         let set = format!("<set xmlns='http://jabber.org/protocol/rsm'><max>2</max>{after}</set>");
         let query = format!("<query xmlns='http://jabber.org/protocol/disco#items'>{set}</query>");
-        let answer = service.receives(&format!("<iq type='get' from='{BERNARDO}' to='{SERVICE}' id='1'>{query}</iq>")).remove(0);
+        let answer =
+            service.receives(&format!("<iq type='get' from='{BERNARDO}' to='{SERVICE}' id='1'>{query}</iq>")).remove(0);
         assert!(!answer.contains("secret"), "{answer}");
         let query = xeps::testing::payload(&answer);
         let found: Vec<&str> = query.children().filter_map(|item| item.attr("node")).collect();

@@ -172,3 +172,41 @@ fn a_subscription_whose_notification_comes_back_ends() {
     assert_eq!(publish(&mut service, FRANCISCO, "replies", "2"), ["result"]);
     assert_eq!(publish(&mut service, FRANCISCO, "site", "2"), ["result"]);
 }
+
+const DIGEST: (&str, &str) = ("digest", "1");
+
+/// All that a digest tells when its time has come.
+fn digest(service: &mut Hosted) -> Vec<String> {
+    service.wait(std::time::Duration::from_secs(25 * 3600));
+    service.keeps_appointments().iter().map(|stanza| line(stanza)).collect()
+}
+
+#[test]
+fn a_digest_tells_nothing_that_the_nodes_above_hide_by_then() {
+    let mut service = site();
+    assert_eq!(create(&mut service, "all", &[("node_type", "collection")]), ["result"]);
+    assert_eq!(configure(&mut service, "replies", &[("collection", "all")]), ["result"]);
+    let whole = [DIGEST, ("subscription_type", "items"), ("subscription_depth", "all")];
+    assert_eq!(subscribe(&mut service, BERNARDO, "all", &whole), ["result"]);
+    assert_eq!(subscribe(&mut service, HAMLET, "replies", &[DIGEST]), ["result"]);
+    assert_eq!(publish(&mut service, FRANCISCO, "replies", "1"), ["result"], "it waits");
+    assert_eq!(digest(&mut service).len(), 2);
+
+    assert_eq!(publish(&mut service, FRANCISCO, "replies", "2"), ["result"]);
+    assert_eq!(configure(&mut service, "site", &[("access_model", "whitelist")]), ["result"]);
+    assert_eq!(digest(&mut service), [""; 0]);
+    assert_eq!(configure(&mut service, "site", &[("access_model", "open")]), ["result"]);
+    assert_eq!(publish(&mut service, FRANCISCO, "replies", "3"), ["result"]);
+    assert_eq!(digest(&mut service).len(), 2, "the subscriptions were never over");
+}
+
+#[test]
+fn what_happens_elsewhere_in_a_tree_is_told_at_once_and_metadata_too() {
+    let mut service = site();
+    let all = [DIGEST, (TYPE, "items,metadata"), (DEPTH, "-1")];
+    assert_eq!(subscribe(&mut service, HAMLET, "site", &all), ["result"]);
+    assert_eq!(publish(&mut service, FRANCISCO, "replies", "1").len(), 2);
+    assert_eq!(configure(&mut service, "site", &[("title", "Site")]).len(), 2);
+    assert_eq!(publish(&mut service, FRANCISCO, "site", "1"), ["result"], "its own items wait");
+    assert_eq!(digest(&mut service), ["hamlet@example.org: items site item 1"]);
+}
