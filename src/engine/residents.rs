@@ -114,7 +114,8 @@ impl Serving {
         seat
     }
 
-    fn awake(&self) -> Vec<Arc<Seat>> {
+    /// The seats of all residents that are in memory.
+    pub fn awake(&self) -> Vec<Arc<Seat>> {
         self.seats.lock().values().cloned().collect()
     }
 

@@ -8,6 +8,7 @@ mod ports;
 mod retention;
 mod rooms;
 mod token_key;
+mod users;
 
 pub use admin::{Offline, Operator};
 pub use assemble::{abouts, open_store};

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use wire::ns;
+use wire::stanza::{TopLevel, Unreadable};
 use wire::xml::{Event, Limits, Reader, Scope, XmlError};
 
 const HEADER: &str =
@@ -158,6 +159,26 @@ fn limits_hold_exactly() {
     let declaring = |depth| format!("{}{}", "<a xmlns:p='u'>".repeat(depth), "</a>".repeat(depth));
     assert_eq!(error(&declaring(4), &nested), None);
     assert_eq!(error(&declaring(5), &nested).map(|e| e.condition()), Some("policy-violation"));
+}
+
+/// A prefix is declared once and used often. Where what was read is written anew, the namespace stands with each element, so a long
+/// one would turn a stanza into ten thousand times its size.
+#[test]
+fn a_stanza_that_is_written_anew_stays_in_proportion() {
+    let limits = Limits::AFTER_AUTH;
+    let stanza = |length: usize| {
+        let start = format!("<message xmlns:p='{}'>", "u".repeat(length));
+        let (child, end) = ("<p:a/>", "</message>");
+        let room = limits.frame_bytes - start.len() - end.len();
+        start + &child.repeat(room / child.len()) + end
+    };
+    let Ok(TopLevel::Stanza(read)) = TopLevel::parse(&stanza(256), &scope(), &limits) else { panic!("256 are taken") };
+    assert!(read.payload().as_bytes().len() < 50 * limits.frame_bytes);
+    for length in [257, 100_000] {
+        let refused = TopLevel::parse(&stanza(length), &scope(), &limits);
+        let Err(Unreadable::Xml(error)) = refused else { panic!("{length} are not") };
+        assert_eq!(error.condition(), "policy-violation");
+    }
 }
 
 #[test]
