@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use wire::ns;
-use wire::stanza::{TopLevel, Unreadable};
+use wire::stanza::{Condition, TopLevel, Unreadable};
 use wire::xml::{Event, Limits, Reader, Scope, XmlError};
 
 const HEADER: &str =
@@ -161,22 +161,24 @@ fn limits_hold_exactly() {
     assert_eq!(error(&declaring(5), &nested).map(|e| e.condition()), Some("policy-violation"));
 }
 
-/// A prefix is declared once and used often. Where what was read is written anew, the namespace stands with each element, so a long
-/// one would turn a stanza into ten thousand times its size.
+/// A prefix is declared once and used often. Where what was read is written anew, the namespace stands with each element, so a
+/// stanza could become ten thousand times as large.
 #[test]
-fn a_stanza_that_is_written_anew_stays_in_proportion() {
+fn a_stanza_that_is_written_anew_stays_in_bounds() {
     let limits = Limits::AFTER_AUTH;
-    let stanza = |length: usize| {
-        let start = format!("<message xmlns:p='{}'>", "u".repeat(length));
-        let (child, end) = ("<p:a/>", "</message>");
-        let room = limits.frame_bytes - start.len() - end.len();
-        start + &child.repeat(room / child.len()) + end
+    let parse = |length: usize, children: usize| {
+        let stanza = format!("<message xmlns:p='{}'>{}</message>", "u".repeat(length), "<p:a/>".repeat(children));
+        TopLevel::parse(&stanza, &scope(), &limits)
     };
-    let Ok(TopLevel::Stanza(read)) = TopLevel::parse(&stanza(256), &scope(), &limits) else { panic!("256 are taken") };
-    assert!(read.payload().as_bytes().len() < 50 * limits.frame_bytes);
+    let Ok(TopLevel::Stanza(read)) = parse(256, 900) else { panic!("that is a stanza") };
+    assert!(read.payload().as_bytes().len() <= limits.frame_bytes);
+    for (length, children) in [(256, 43_000), (1, 43_000)] {
+        let Err(Unreadable::Rejected(rejected)) = parse(length, children) else { panic!("it grows too large") };
+        assert_eq!(rejected.error.condition, Condition::PolicyViolation);
+        assert!(rejected.stanza.payload().is_empty());
+    }
     for length in [257, 100_000] {
-        let refused = TopLevel::parse(&stanza(length), &scope(), &limits);
-        let Err(Unreadable::Xml(error)) = refused else { panic!("{length} are not") };
+        let Err(Unreadable::Xml(error)) = parse(length, 1) else { panic!("such a name is refused itself") };
         assert_eq!(error.condition(), "policy-violation");
     }
 }
