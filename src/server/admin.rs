@@ -2,7 +2,7 @@
 
 use super::invitations;
 use super::ports;
-use super::{assemble, channels};
+use super::{assemble, channels, token_key};
 use super::{retention, rooms};
 use crate::admin::{
     Access, Admin, AdminError, ArchiveChange, ArchiveLimits, Device, Invited, Post, Room, Status, StoreReport, User,
@@ -226,7 +226,9 @@ impl Admin for Offline {
     async fn user_delete(&self, account: &AccountName) -> Result<(), AdminError> {
         let store = self.open().await?;
         existing(store.as_ref(), account.jid()).await?;
-        let engine = assemble::engine(&self.config, store, &assemble::OverHttp::default(), None).await;
+        // Nobody logs in: the server's own key is not needed.
+        let tokens = token_key::for_once();
+        let engine = assemble::engine(&self.config, store, &assemble::OverHttp::default(), None, tokens).await;
         let engine = engine.map_err(AdminError::Failed)?;
         let served = engine.domains.host(account.jid().domain()).ok_or_else(|| not_served(account))?.clone();
         engine.delete_account(&served, account.jid()).await.map_err(store_failed)

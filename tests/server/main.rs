@@ -10,6 +10,7 @@ mod bosh;
 mod client_state;
 mod crash;
 mod http;
+mod instant;
 mod invitations;
 mod killed;
 mod lifecycle;
