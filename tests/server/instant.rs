@@ -254,7 +254,7 @@ fn sessions_of_others_are_out_of_reach() {
     std::mem::swap(&mut juliets.token, &mut romeos.token);
     assert!(refused(romeos.tries(&verona.server, "juliet", "")), "nor has she his");
     juliets.resumes(&verona.server).settle();
-    romeos.resumes(&verona.server).settle();
+    romeos.tries(&verona.server, "romeo", "").unwrap().0.settle();
 }
 
 /// What has not been asked for ends nobody's session.
