@@ -5,11 +5,10 @@ use super::negotiate::Negotiation;
 use crate::engine::{Client, NotResumed, Renewal};
 use tracing::{error, info};
 use wire::jid::BareJid;
-use wire::sasl::Token;
-use wire::sasl::{Fingerprint, SaslError};
+use wire::sasl::{Fingerprint, SaslError, Token};
 use wire::stanza::Condition;
 use wire::stream::management::{Failed, Resume, TooHigh};
-use wire::stream::{Authenticate, Event, Session, not_resumed};
+use wire::stream::{Authenticate, Event, InstantResume, Session, not_resumed};
 use wire::xml::Element;
 use xeps::accounts::AccountRecord;
 use xeps::devices::Salt;
@@ -42,14 +41,15 @@ impl Negotiation<'_> {
             Some(_) => Stays::Told(not_resumed(failed)),
             None => Stays::Told(failed.to_element()),
         };
-        let wish = wish.map_err(told)?;
         let next = match &request.isr {
-            Some(isr) => {
-                let spent = token.filter(|_| isr.by_token);
-                self.next_token(user, record.and_then(fingerprint), &wish, spent).await?
+            // A token is spent by showing it. Who shows none loses none by a request that cannot be read.
+            Some(InstantResume { by_token, previd: Some(stream), resume }) if *by_token || resume.is_ok() => {
+                let spent = token.filter(|_| *by_token);
+                self.next_token(user, record.and_then(fingerprint), stream, spent).await?
             }
-            None => None,
+            _ => None,
         };
+        let wish = wish.map_err(told)?;
         match Box::pin(self.shared.engine.resume(user, &wish, Some(self.peer.ip()))).await {
             Ok((client, suspended)) => {
                 info!(jid = %client.jid, "the session goes on");
@@ -66,10 +66,10 @@ impl Negotiation<'_> {
         &mut self,
         user: &BareJid,
         password: Option<Fingerprint>,
-        wish: &Resume,
+        stream: &str,
         spent: Option<Salt>,
     ) -> Result<Option<Token>, Stays> {
-        let renewed = self.shared.engine.renew_isr_token(user, &wish.previd, spent, password).await;
+        let renewed = self.shared.engine.renew_isr_token(user, stream, spent, password).await;
         match (renewed, spent) {
             (Ok(Renewal::Renewed { token, device }), _) => {
                 if spent.is_some() {

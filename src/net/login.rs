@@ -32,7 +32,7 @@ impl Negotiation<'_> {
         let engine = &shared.engine;
         let attempt = Attempt { user: &user, password: fingerprint(&record), request, now: engine.clock.now() };
         let found = match &request.isr {
-            Some(isr) if isr.by_token => match isr.stream() {
+            Some(isr) if isr.by_token => match &isr.previd {
                 Some(stream) => {
                     Ok(engine.isr_token(&user, stream, mechanism, attempt.password).await.into_iter().collect())
                 }

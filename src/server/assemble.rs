@@ -144,7 +144,8 @@ fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashMap<S
                 bind_features: registry.bind_features().collect(),
                 tokens: devices(config).max_devices > 0,
                 resume: !config.limits.session.resumption.get().is_zero(),
-                instant_resumption: config.limits.session.instant_resumption,
+                // A guest who comes back is another one.
+                instant_resumption: config.limits.session.instant_resumption && !host.anonymous,
             }),
             federation: None,
         };

@@ -331,6 +331,28 @@ fn who_is_known_but_has_no_session_binds_one() {
     client.bind("balcony").unwrap();
 }
 
+/// Section 5.2.1: the token is spent by showing it, whether the rest makes sense or not; and a wrong one need not come with a count.
+#[test]
+fn a_request_that_cannot_be_read_spends_the_token() {
+    let verona = verona();
+    let session = verona.broken(ENDP);
+    let half = |session: &Session, attrs: &str| session.wish(attrs).replace(" h='1'", "");
+    let mut client = verona.server.connect().secured();
+    let wish = half(&session, "with-isr-token='false'");
+    let success = client.authenticate2(Mechanism::Plain, "juliet", PASSWORD, &wish).unwrap();
+    assert!(success.child("inst-resume-failed", ISR).is_some(), "{success:?}");
+    let mut client = verona.server.connect().secured();
+    client.send_proof(ENDP, "juliet", &session.token, &half(&session, ""));
+    let success = client.takes_proof(ENDP, &session.token).unwrap();
+    let failed = success.child("inst-resume-failed", ISR).unwrap().child("failed", SM).unwrap();
+    assert_eq!(failed.children().next().unwrap().name(), "bad-request");
+    assert!(verona.is_there(&session));
+    let mut client = verona.server.connect().secured();
+    client.send_proof(ENDP, "juliet", &session.token, &half(&session, ""));
+    assert_eq!(client.takes_proof(ENDP, &session.token), Err("not-authorized".into()));
+    assert!(!verona.is_there(&session));
+}
+
 /// XEP-0198 section 6: a count that cannot be ends the stream and not the session. The token is spent all the same.
 #[test]
 fn a_count_that_is_too_high_costs_the_token() {

@@ -201,7 +201,7 @@ impl Stream {
         put(&mut self.out, &Element::new("failure", profile).with_child(Element::new(error.condition(), ns::SASL)));
         negotiation.step = Negotiating::Idle;
         negotiation.attempts = negotiation.attempts.saturating_add(1);
-        let attempted = instant.and_then(|instant| instant.stream().cloned());
+        let attempted = instant.and_then(|instant| instant.previd);
         Event::AuthenticationFailed { condition: error.condition(), reason, attempted }
     }
 }

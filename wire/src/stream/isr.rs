@@ -8,6 +8,7 @@ use super::negotiate::Negotiation;
 use super::{Stream, management};
 use crate::ns;
 use crate::sasl::{Token, TokenMechanism};
+use crate::stanza::Condition;
 use crate::xml::Element;
 use compact_str::CompactString;
 
@@ -22,22 +23,20 @@ pub(super) type Offered = [Option<TokenMechanism>; TokenMechanism::ALL.len()];
 pub struct InstantResume {
     /// The proof is the token of the stream, and not what the user logs in with otherwise.
     pub by_token: bool,
-    /// The stream to go on with.
+    /// The SM-ID of the stream to go on with.
+    pub previd: Option<CompactString>,
+    /// The same with all that it takes.
     pub resume: Result<Resume, Failed>,
 }
 
 impl InstantResume {
     pub(super) fn parse(element: &Element) -> InstantResume {
-        let absent = || Err(crate::stanza::Condition::BadRequest.into());
+        let resume = element.child("resume", management::NS);
         InstantResume {
             by_token: !matches!(element.attr("with-isr-token"), Some("false" | "0")),
-            resume: element.child("resume", management::NS).map_or_else(absent, Resume::parse),
+            previd: resume.and_then(|resume| resume.attr("previd")).map(CompactString::from),
+            resume: resume.map_or(Err(Condition::BadRequest.into()), Resume::parse),
         }
-    }
-
-    /// The SM-ID of the stream.
-    pub fn stream(&self) -> Option<&CompactString> {
-        self.resume.as_ref().ok().map(|resume| &resume.previd)
     }
 }
 
@@ -89,7 +88,6 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stanza::Condition;
     use crate::xml::Limits;
 
     fn parse(attrs: &str, children: &str) -> InstantResume {
@@ -115,9 +113,11 @@ mod tests {
         let resume = "<resume xmlns='urn:xmpp:sm:3' h='7' previd='some-id'/>";
         let parsed = parse("", resume);
         assert_eq!(parsed.resume, Ok(Resume { previd: "some-id".into(), h: 7 }));
-        assert_eq!(parsed.stream().map(CompactString::as_str), Some("some-id"));
-        assert_eq!(parse("", "").resume, Err(Condition::BadRequest.into()));
-        assert_eq!(parse("", "<resume xmlns='urn:xmpp:sm:3' previd='some-id'/>").stream(), None);
+        assert_eq!(parsed.previd.as_deref(), Some("some-id"));
+        let nothing = parse("", "");
+        assert_eq!((nothing.resume, nothing.previd), (Err(Condition::BadRequest.into()), None));
+        let half = parse("", "<resume xmlns='urn:xmpp:sm:3' previd='some-id'/>");
+        assert!(half.resume.is_err() && half.previd.is_some(), "who guesses need not say how far it has come");
     }
 
     #[test]
