@@ -62,6 +62,8 @@ pub struct SessionLimits {
     /// How long a session waits for its client to come back when the connection has broken (XEP-0198), unless the client
     /// wants it to be shorter. Zero: sessions end with their connections.
     pub resumption: Period,
+    /// Whether it may come back in one round trip, by a token for its stream (XEP-0397).
+    pub instant_resumption: bool,
     /// Where a client with a connection of its own (not over HTTP) is asked to come back to resume; anywhere when absent.
     pub location: Option<Location>,
     /// After a start of the server: how long the clients of such sessions have to come back by themselves, before those for
@@ -76,6 +78,7 @@ impl Default for SessionLimits {
             ping_timeout: Period::seconds(30),
             outbox: Size::bytes(4 << 20),
             resumption: Period::seconds(600),
+            instant_resumption: true,
             location: None,
             wake_after: Period::seconds(30),
         }

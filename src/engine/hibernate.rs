@@ -5,6 +5,7 @@
 //! takes the session up on a new stream, also when the old connection seems to be alive; or its time comes, and it ends as
 //! any other does, with all that it was never given back on the road.
 
+mod isr;
 mod persist;
 mod record;
 mod restore;
@@ -12,6 +13,7 @@ mod resumable;
 mod sleepers;
 mod wake;
 
+pub use isr::{Isr, Renewal, Secrets};
 pub use persist::Handled;
 pub use resumable::{Rest, Resumable};
 pub use sleepers::Sleepers;
@@ -61,12 +63,15 @@ impl Engine {
             return None;
         }
         let wished = wish.max.filter(|max| !max.is_zero()).unwrap_or(self.resumption);
-        let grant = Grant { id: self.clock.id(), max: wished.min(self.resumption), location: None };
+        let id = self.clock.id();
+        let (isr, token) = self.isr(&client.entry.user, &id, wish).await.unzip();
+        let grant = Grant { id, max: wished.min(self.resumption), location: None, isr: token };
         let mut lane = client.entry.lane().await;
         let outlet = lane.outlet(client.id)?;
         let mut resumable = Box::new(Resumable::new(&grant, outlet.outbox.waiting()));
+        resumable.isr = isr;
         let session = lane.account.session(client.id)?;
-        let saved = persist::save(&client.entry.served.host.registry, session, grant.max.as_secs());
+        let saved = persist::save(&client.entry.served.host.registry, session, &resumable);
         resumable.saved = persist::short(&saved);
         let (domain, user) = (client.entry.served.host.domain.as_str(), client.entry.user.as_str());
         let mut batch = Batch::new();

@@ -33,7 +33,7 @@ mod sessions;
 
 pub use admit::component as admit_from_component;
 pub use awake::{Awake, Entry, Lane};
-pub use hibernate::NotResumed;
+pub use hibernate::{NotResumed, Renewal, Secrets};
 pub use outbox::{NotTaken, Outbox, Parcel, Taken};
 pub use residents::{Seat, Serving};
 pub use served::{Destination, Domains, Served, Services};
@@ -78,6 +78,8 @@ pub struct Engine {
     pub sessions_per_account: usize,
     /// How long a session may wait for its client when the connection breaks (XEP-0198); zero: not at all.
     pub resumption: Duration,
+    /// What the tokens of clients and of streams are made from.
+    pub secrets: Secrets,
     sleepers: Sleepers,
     stalled: Stalled,
     next_session: AtomicU64,
@@ -127,6 +129,7 @@ impl Engine {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         passwords: Arc<dyn Passwords>,
+        secrets: Secrets,
         limits: Limits,
     ) -> Engine {
         let Limits { outbox_bytes, sessions_per_account, resumption } = limits;
@@ -141,6 +144,7 @@ impl Engine {
             outbox_bytes,
             sessions_per_account,
             resumption,
+            secrets,
             sleepers: Sleepers::default(),
             stalled: Stalled::default(),
             next_session,

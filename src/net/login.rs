@@ -1,12 +1,13 @@
 //! Logging in by SASL2 (XEP-0388): tokens are looked up, the client is noted among the account's, and a session is bound at once when
 //! that is asked for (XEP-0386). Before that, keys that an account lacks are made by its client (XEP-0480).
 
+use super::instant::Stays;
 use super::negotiate::{Negotiation, Next};
-use crate::engine::{Binding, Client, NotResumed};
+use crate::engine::{Binding, Client};
 use tracing::{debug, error, info};
 use wire::jid::BareJid;
 use wire::sasl::{Fingerprint, Hash, Identity, Iterations, SALT_LEN, SaslError, StoredKeys, TokenMechanism};
-use wire::stream::management::{self, Enable, Resume};
+use wire::stream::management;
 use wire::stream::{Authenticate, BIND2, CLIENT_STATE, ClientState, Event, Session, Upgrade, Welcome};
 use wire::xml::Element;
 use xeps::accounts::{self, AccountRecord};
@@ -28,9 +29,18 @@ impl Negotiation<'_> {
         let Ok(found) = self.account(username).await else { return self.try_later() };
         let Some((user, record)) = found else { return self.stream.tokens(&[]) };
         let shared = self.shared;
-        let now = shared.engine.clock.now();
-        let attempt = Attempt { user: &user, password: fingerprint(&record), request, now };
-        match devices::candidates(shared.engine.store.as_ref(), &shared.tokens, &attempt, mechanism).await {
+        let engine = &shared.engine;
+        let attempt = Attempt { user: &user, password: fingerprint(&record), request, now: engine.clock.now() };
+        let found = match &request.isr {
+            Some(isr) if isr.by_token => match &isr.previd {
+                Some(stream) => {
+                    Ok(engine.isr_token(&user, stream, mechanism, attempt.password).await.into_iter().collect())
+                }
+                None => Ok(Vec::new()),
+            },
+            _ => devices::candidates(engine.store.as_ref(), &engine.secrets.tokens, &attempt, mechanism).await,
+        };
+        match found {
             Ok(known) => {
                 let (salts, candidates): (Vec<Salt>, Vec<_>) = known.into_iter().unzip();
                 self.salts = salts;
@@ -69,8 +79,10 @@ impl Negotiation<'_> {
             *then = refused;
             return Next::Go;
         }
-        let admission = match record {
-            Some(record) => self.note_device(&user, &record, request, token).await,
+        // The token of a stream is for that stream, and says nothing new of the client.
+        let by_stream_token = request.isr.as_ref().is_some_and(|isr| isr.by_token);
+        let admission = match record.as_ref().filter(|_| !by_stream_token) {
+            Some(record) => self.note_device(&user, record, request, token).await,
             // A guest comes once.
             None => Ok(Admission::default()),
         };
@@ -84,36 +96,31 @@ impl Negotiation<'_> {
         self.device = admission.device;
         let mut children: Vec<Element> = admission.token.into_iter().collect();
         // XEP-0386 section 3.2: resumption first, and binding if that fails.
-        let resumed = match request.resume.as_ref().map(Resume::parse) {
-            Some(Ok(wish)) => Box::pin(self.shared.engine.resume(&user, &wish, Some(self.peer.ip()))).await.map(Some),
-            Some(Err(failed)) => Err(NotResumed::Failed(failed)),
-            None => Ok(None),
-        };
-        let (client, session) = match (resumed, &request.bind) {
-            (Ok(Some((client, suspended))), _) => {
-                info!(jid = %client.jid, "the session goes on");
-                let jid = client.jid.clone();
-                (Some(client), Session::Resumed { jid, suspended })
+        let goes_on = match self.go_on(&user, record.as_ref(), request, token).await {
+            Ok(goes_on) => goes_on,
+            Err(Stays::Told(why)) => {
+                children.push(why);
+                None
             }
-            (Err(NotResumed::TooHigh(too_high)), _) => {
+            Err(Stays::TooHigh(too_high)) => {
                 self.stream.fail_too_high(too_high);
                 return Next::Over;
             }
-            (resumed, bind) => {
-                if let Err(NotResumed::Failed(failed)) = resumed {
-                    children.push(failed.to_element());
-                }
-                match bind {
-                    None => (None, Session::Unbound),
-                    Some(bind) => match self.bind_inline(&user, request, bind).await {
-                        Ok((client, session)) => (Some(client), session),
-                        Err(refused) => {
-                            *then = refused;
-                            return Next::Go;
-                        }
-                    },
-                }
+            Err(Stays::Refused(refused)) => {
+                *then = refused;
+                return Next::Go;
             }
+        };
+        let (client, session) = match (goes_on, &request.bind) {
+            (Some((client, session)), _) => (Some(client), session),
+            (None, None) => (None, Session::Unbound),
+            (None, Some(bind)) => match self.bind_inline(&user, request, bind).await {
+                Ok((client, session)) => (Some(client), session),
+                Err(refused) => {
+                    *then = refused;
+                    return Next::Go;
+                }
+            },
         };
         self.logged_in(&user);
         if let Some(client) = &client {
@@ -178,7 +185,8 @@ impl Negotiation<'_> {
         let attempt = Attempt { user, password: fingerprint(record), request, now: shared.engine.clock.now() };
         let mut fresh = Salt::default();
         super::random(&mut fresh);
-        let admitted = devices::admit(store, &shared.tokens, &shared.devices, &attempt, proof, fresh).await;
+        let admitted =
+            devices::admit(store, &shared.engine.secrets.tokens, &shared.devices, &attempt, proof, fresh).await;
         let stored = match admitted {
             Ok(admission) if admission.token.is_some() || request.fast.is_some_and(|fast| fast.invalidate) => {
                 store.durable(admission.written).await.map(|()| admission)
@@ -219,7 +227,7 @@ impl Negotiation<'_> {
             }
         };
         // XEP-0198 section 9.1, XEP-0352.
-        let managed = match bind.child("enable", management::NS).map(Enable::parse) {
+        let managed = match bind.child("enable", management::NS).map(|enable| self.stream.wish(enable)) {
             Some(wish) => Some(self.shared.enable(&mut client, &wish, &self.io).await),
             None => None,
         };
@@ -237,7 +245,7 @@ impl Negotiation<'_> {
     }
 }
 
-fn fingerprint(record: &AccountRecord) -> Option<Fingerprint> {
+pub(super) fn fingerprint(record: &AccountRecord) -> Option<Fingerprint> {
     record.credentials.as_ref().and_then(|credentials| credentials.fingerprint())
 }
 

@@ -6,6 +6,7 @@
 
 mod carried;
 mod established;
+mod instant;
 mod io;
 mod listener;
 mod login;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Notify, watch};
 use wire::jid::BareJid;
-use wire::sasl::{Decoys, Mechanism, TokenKey};
+use wire::sasl::{Decoys, Mechanism};
 use wire::stream::Policy;
 use wire::stream::management::{Enable, Grant};
 use wire::xml::Limits as XmlLimits;
@@ -48,8 +49,7 @@ pub struct Shared {
     pub components: HashMap<String, Policy>,
     pub limits: Limits,
     pub decoys: Arc<Decoys>,
-    /// What tokens are made from, and what is kept of the clients that have them.
-    pub tokens: TokenKey,
+    /// What is kept of clients.
     pub devices: devices::Config,
     /// Failed logins, by account and by address.
     pub account_failures: Throttle,

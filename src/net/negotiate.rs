@@ -200,7 +200,9 @@ impl Negotiation<'_> {
                 return self.welcome(identity, &request, upgraded, then).await;
             }
             Event::Authorize(identity) => *then = self.authorize(identity).await,
-            Event::AuthenticationFailed { condition, reason } => self.login_failed(condition, reason),
+            Event::AuthenticationFailed { condition, reason, attempted } => {
+                self.login_failed(condition, reason, attempted.as_deref()).await;
+            }
             Event::Early(stanza) => {
                 if let Some(served) = &self.served {
                     let address = Some(self.peer.ip());
@@ -356,7 +358,7 @@ impl Negotiation<'_> {
         self.user = Some(user.clone());
     }
 
-    fn login_failed(&mut self, condition: &'static str, reason: &'static str) {
+    async fn login_failed(&mut self, condition: &'static str, reason: &'static str, attempted: Option<&str>) {
         self.method = Method::Certificate;
         info!(condition, reason, "a login failed");
         self.shared.meters.failed_logins.increment(1);
@@ -364,6 +366,9 @@ impl Negotiation<'_> {
         self.shared.address_failures.count(&self.peer.ip().to_string(), now);
         if let Some(user) = self.user.take() {
             self.shared.account_failures.count(user.as_str(), now);
+            if let Some(stream) = attempted {
+                Box::pin(self.shared.engine.end_guessed(&user, stream)).await;
+            }
         }
     }
 

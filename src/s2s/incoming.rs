@@ -217,7 +217,7 @@ impl Incoming<'_> {
                 false => Next::Over(End::Broken),
             },
             Event::Authorize(identity) => self.authorize(&identity),
-            Event::AuthenticationFailed { condition, reason } => {
+            Event::AuthenticationFailed { condition, reason, .. } => {
                 info!(condition, reason, "another server could not prove itself by its certificate");
                 Next::Go
             }

@@ -1,6 +1,6 @@
 //! What an operator can do, on a running server and on the store of one that is not running.
 
-use super::{assemble, channels, invitations, retention, rooms, users};
+use super::{assemble, channels, invitations, retention, rooms, token_key, users};
 use crate::admin::{
     Access, Admin, AdminError, ArchiveChange, ArchiveLimits, Device, Invited, Post, Room, Status, StoreReport, User,
     Wanted,
@@ -223,7 +223,9 @@ impl Admin for Offline {
     async fn user_delete(&self, account: &AccountName) -> Result<(), AdminError> {
         let store = self.open().await?;
         users::existing(store.as_ref(), account.jid()).await?;
-        let engine = assemble::engine(&self.config, store, &assemble::OverHttp::default(), None).await;
+        // Nobody logs in: the server's own key is not needed.
+        let tokens = token_key::for_once();
+        let engine = assemble::engine(&self.config, store, &assemble::OverHttp::default(), None, tokens).await;
         let engine = engine.map_err(AdminError::Failed)?;
         let served = engine.domains.host(account.jid().domain()).ok_or_else(|| users::not_served(account))?.clone();
         engine.delete_account(&served, account.jid()).await.map_err(store_failed)

@@ -1,9 +1,8 @@
 //! From the configuration to the parts of a running server.
 
 use super::ports::{self, Hasher, SystemClock};
-use super::token_key::token_key;
 use crate::config::{self, Config, DomainName, HostConfig};
-use crate::engine::{Domains, Engine, Limits};
+use crate::engine::{Domains, Engine, Limits, Secrets};
 use crate::http::public_url;
 use crate::net::{Meters, Open, Shared, Throttle, mechanisms};
 use crate::s2s::Federation;
@@ -13,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use wire::jid::BareJid;
-use wire::sasl::{Decoys, Iterations};
+use wire::sasl::{Decoys, Iterations, TokenKey};
 use wire::stream::{Policy, Sasl2Policy};
 use wire::xml::Limits as XmlLimits;
 use xeps::affiliation;
@@ -47,12 +46,13 @@ pub fn open_store(config: &Config) -> Result<Arc<Database>, String> {
     open(&store_options(config)).map_err(|error| error.to_string())
 }
 
-/// The engine with every host, its features and its services. `port` is where HTTP over TLS is.
+/// The engine with every host, its features and its services. `port` is where HTTP over TLS is, `tokens` what tokens are made from.
 pub async fn engine(
     config: &Config,
     store: Arc<dyn Store>,
     over_http: &OverHttp,
     port: Option<u16>,
+    tokens: TokenKey,
 ) -> Result<Engine, String> {
     let clock = Arc::new(SystemClock);
     let mut hosts = Vec::new();
@@ -80,7 +80,8 @@ pub async fn engine(
         sessions_per_account: config.limits.account.sessions as usize,
         resumption: config.limits.session.resumption.get(),
     };
-    Ok(Engine::new(domains, store, clock, Arc::new(Hasher), limits))
+    let secrets = Secrets { tokens, random: ports::fill };
+    Ok(Engine::new(domains, store, clock, Arc::new(Hasher), secrets, limits))
 }
 
 /// What all connections share. `stopping` becomes true when the server stops.
@@ -100,7 +101,6 @@ pub async fn shared(
         federation,
         limits: config.limits.clone(),
         decoys,
-        tokens: token_key(config)?,
         devices: devices(config),
         account_failures: throttle(config.limits.account.auth_failures),
         address_failures: throttle(config.limits.address.auth_failures),
@@ -144,6 +144,8 @@ fn policies(config: &Config, engine: &Engine, decoys: &Arc<Decoys>) -> HashMap<S
                 bind_features: registry.bind_features().collect(),
                 tokens: devices(config).max_devices > 0,
                 resume: !config.limits.session.resumption.get().is_zero(),
+                // A guest who comes back is another one.
+                instant_resumption: config.limits.session.instant_resumption && !host.anonymous,
             }),
             federation: None,
         };

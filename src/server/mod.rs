@@ -61,7 +61,9 @@ async fn serve(
     let listeners = Listeners::bind(&config)?;
     let tls = Tls::load(&config, SystemTime::now()).map_err(|error| error.to_string())?;
     let over_http = assemble::over_http(&config, store.as_ref(), listeners.https_port()).await?;
-    let engine = Arc::new(assemble::engine(&config, store.clone(), &over_http, listeners.https_port()).await?);
+    let tokens = token_key::token_key(&config)?;
+    let engine = assemble::engine(&config, store.clone(), &over_http, listeners.https_port(), tokens).await?;
+    let engine = Arc::new(engine);
     let (federation, lines) = match config.federation.enabled {
         true => Federation::new(&config.federation).map(|(federation, lines)| (Some(federation), Some(lines)))?,
         false => (None, None),

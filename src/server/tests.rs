@@ -2,6 +2,7 @@
 
 use super::assemble::{OverHttp, engine, open_store, shared};
 use super::ports::SystemClock;
+use super::token_key;
 use crate::config::parse;
 use crate::engine::{Binding, Client, Engine};
 use crate::net::{Carrier, Shared, carry};
@@ -49,7 +50,7 @@ impl Verona {
                 AccountRecord { created, origin: Default::default(), disabled: false, credentials: Some(credentials) };
             accounts::create(store.as_ref(), &bare(name), &record).await.unwrap();
         }
-        let engine = Arc::new(engine(&config, store, &OverHttp::default(), None).await.unwrap());
+        let engine = Arc::new(engine(&config, store, &OverHttp::default(), None, token_key::for_once()).await.unwrap());
         let tls = Tls::for_once(&config, SystemTime::now()).unwrap();
         let (stop, stopping) = watch::channel(false);
         let shared = Arc::new(shared(&config, engine.clone(), tls, None, stopping).await.unwrap());

@@ -1,4 +1,4 @@
-//! The key that tokens are made from (XEP-0484), in a file of its own beside the store: whoever gets hold of the store, of an export or
+//! The key that tokens are made from (XEP-0484, XEP-0397), in a file of its own beside the store: whoever gets hold of the store, of an export or
 //! of a copy of it has no token. Without the file another key is made, and clients need their passwords once.
 
 use super::ports;
@@ -14,11 +14,16 @@ const FILE: &str = "token.key";
 /// Reads the key, or makes it when there is none. A server that keeps nothing on disk makes one for each run.
 pub fn token_key(config: &Config) -> Result<TokenKey, String> {
     if config.store.engine == Engine::Memory {
-        return Ok(TokenKey::new(fresh()));
+        return Ok(for_once());
     }
     let file = config.data_dir().join(FILE);
     let key = read_or_make(&file).map_err(|error| format!("cannot use {}: {error}", file.display()))?;
     Ok(TokenKey::new(key))
+}
+
+/// A key that nobody will ever have again.
+pub fn for_once() -> TokenKey {
+    TokenKey::new(fresh())
 }
 
 fn read_or_make(file: &Path) -> io::Result<[u8; 32]> {

@@ -11,6 +11,7 @@ mod client_state;
 mod crash;
 mod digests;
 mod http;
+mod instant;
 mod invitations;
 mod killed;
 mod lifecycle;

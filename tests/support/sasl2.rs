@@ -4,7 +4,7 @@ use super::Client;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use wire::sasl::client::{Binding, Client as Sasl, Login};
 use wire::sasl::{Mechanism, Password};
 use wire::xml::Element;
@@ -12,6 +12,7 @@ use wire::xml::Element;
 pub const SASL2: &str = "urn:xmpp:sasl:2";
 pub const BIND2: &str = "urn:xmpp:bind:0";
 pub const FAST: &str = "urn:xmpp:fast:0";
+pub const ISR: &str = "https://xmpp.org/extensions/isr/0";
 
 /// Who a client says it is.
 pub const PHONE: &str = "<user-agent xmlns='urn:xmpp:sasl:2' id='d4565fa7-4d72-4749-b3d3-740edbf87770'>\
@@ -54,7 +55,7 @@ impl Client {
         Ok(success)
     }
 
-    /// Logs in with a token by `HT-SHA-256-EXPR` or, without a channel binding, `HT-SHA-256-NONE`. `fast` are the attributes of `<fast/>`.
+    /// Logs in with a token that was given for that. `fast` are the attributes of `<fast/>`.
     pub fn authenticate_by_token(
         &mut self,
         mechanism: &str,
@@ -63,27 +64,40 @@ impl Client {
         fast: &str,
         more: &str,
     ) -> Result<Element, String> {
-        let binding = match self.channel_binding() {
-            Binding::Exporter(exported) if mechanism.ends_with("-EXPR") => exported,
-            _ => Vec::new(),
-        };
-        let hashed = |by: &str| {
-            let mut mac = Hmac::<Sha256>::new_from_slice(token.as_bytes()).unwrap();
-            mac.update(by.as_bytes());
-            mac.update(&binding);
-            mac.finalize().into_bytes().to_vec()
-        };
-        let initial = [name.as_bytes(), b"\0", &hashed("Initiator")].concat();
-        self.send_authenticate(mechanism, &initial, &format!("<fast xmlns='{FAST}' {fast}/>{more}"));
+        self.send_proof(mechanism, name, token, &format!("<fast xmlns='{FAST}' {fast}/>{more}"));
+        self.takes_proof(mechanism, token)
+    }
+
+    /// Proves by `HT-SHA-256-EXPR`, `-ENDP` or, without a channel binding, `-NONE` that it has a token, and asks for more.
+    pub fn send_proof(&mut self, mechanism: &str, name: &str, token: &str, more: &str) {
+        let initial = [name.as_bytes(), b"\0", &self.hashed(mechanism, token, "Initiator")].concat();
+        self.send_authenticate(mechanism, &initial, more);
+    }
+
+    /// The answer to such a proof: `<success/>`, or the condition in `<failure/>`.
+    pub fn takes_proof(&mut self, mechanism: &str, token: &str) -> Result<Element, String> {
         let answer = self.next().element();
         let success = self.outcome(answer)?;
         let data = success.child("additional-data", SASL2).expect("the server's own proof").text();
-        assert_eq!(
-            BASE64.decode(data).unwrap(),
-            hashed("Responder"),
-            "the server does not prove that it has the token"
-        );
+        let expected = self.hashed(mechanism, token, "Responder");
+        assert_eq!(BASE64.decode(data).unwrap(), expected, "the server does not prove that it has the token");
         Ok(success)
+    }
+
+    fn hashed(&self, mechanism: &str, token: &str, by: &str) -> Vec<u8> {
+        let binding = match (mechanism.rsplit_once('-').unwrap().1, self.channel_binding()) {
+            ("EXPR", Binding::Exporter(exported)) => exported,
+            // RFC 5929 section 4.1: the tests' certificates are signed with SHA-256.
+            ("ENDP", _) => {
+                let certificates = self.tls().unwrap().peer_certificates().unwrap();
+                Sha256::digest(&certificates[0]).to_vec()
+            }
+            _ => Vec::new(),
+        };
+        let mut mac = Hmac::<Sha256>::new_from_slice(token.as_bytes()).unwrap();
+        mac.update(by.as_bytes());
+        mac.update(&binding);
+        mac.finalize().into_bytes().to_vec()
     }
 
     fn send_authenticate(&mut self, mechanism: &str, initial: &[u8], more: &str) {

@@ -23,6 +23,13 @@ const PLAIN2: &str = "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><i
 /// juliet\0 and a proof.
 const HASHED_TOKEN: &str = "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='HT-SHA-256-NONE'><initial-response>\
                             anVsaWV0AHByb29m</initial-response><fast xmlns='urn:xmpp:fast:0' count='1'/></authenticate>";
+/// The same for a stream that broke.
+const STREAM_TOKEN: &str = "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='HT-SHA-256-NONE'><initial-response>\
+                            anVsaWV0AHByb29m</initial-response><inst-resume xmlns='https://xmpp.org/extensions/isr/0'>\
+                            <resume xmlns='urn:xmpp:sm:3' previd='whim' h='1'/></inst-resume></authenticate>";
+const INST_RESUME: &str = "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>AGp1bGlldABzZWNyZXQ=\
+                           </initial-response><inst-resume xmlns='https://xmpp.org/extensions/isr/0' with-isr-token='false'>\
+                           <resume xmlns='urn:xmpp:sm:3' previd='whim' h='1'/></inst-resume></authenticate>";
 const BIND: &str =
     "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>r</resource></bind></iq>";
 const COMPONENT: &str = "<stream:stream to='example.org' xmlns='jabber:component:accept' \
@@ -45,6 +52,8 @@ const CLIENT: &[&str] = &[
     "<response xmlns='urn:xmpp:sasl:2'>Yz1iaXdzLHI9YWJjLHA9QUFBQQ==</response>",
     "<abort xmlns='urn:xmpp:sasl:2'/>",
     HASHED_TOKEN,
+    STREAM_TOKEN,
+    INST_RESUME,
     PLAIN2,
     PLAIN,
     OPEN,

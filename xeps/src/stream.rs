@@ -61,6 +61,12 @@ pub static ABOUTS: [About; 6] = [
                 coverage: Coverage::Partial,
                 note: "for clients; upgrades (XEP-0480) are the only tasks, and white space between elements is passed over",
             },
+            Xep {
+                number: 397,
+                version: "0.1.1",
+                coverage: Coverage::Complete,
+                note: "for clients, over TLS, inside of SASL2 as it is today; a wrong token ends the session, and what waited in it goes on its way; no location is named",
+            },
             Xep { number: 440, version: "1.0.0", coverage: Coverage::Complete, note: "" },
             Xep {
                 number: 474,

@@ -1,6 +1,7 @@
 //! Writing down what a session needs to survive a restart of the server. Everything here goes into a commit that is made
 //! anyway, if there is one.
 
+use super::Resumable;
 use super::record::{self, Saved};
 use crate::engine::Engine;
 use crate::engine::awake::Lane;
@@ -80,22 +81,28 @@ impl Lane {
 
     /// What saves a session with the next commit, if it has changed.
     pub fn stage_session(&mut self, cx: &mut Cx<'_>, id: SessionId) {
-        let Some(session) = self.account.session(id) else { return };
-        let Some(outlet) = self.outlets.iter_mut().find(|outlet| outlet.id == id) else { return };
-        let Some(resumable) = &mut outlet.resumable else { return };
-        let saved = save(&cx.host.registry, session, resumable.max.as_secs());
+        let batch = self.saves_session(&cx.host.registry, id);
+        cx.stage(batch);
+    }
+
+    /// What saves a session that has changed, to be committed before the lane is let go.
+    pub fn saves_session(&mut self, registry: &Registry, id: SessionId) -> Batch {
+        let mut batch = Batch::new();
+        let Some(session) = self.account.session(id) else { return batch };
+        let Some(outlet) = self.outlets.iter_mut().find(|outlet| outlet.id == id) else { return batch };
+        let Some(resumable) = &mut outlet.resumable else { return batch };
+        let saved = save(registry, session, resumable);
         let short = short(&saved);
         if short != resumable.saved {
             resumable.saved = short;
-            let mut batch = Batch::new();
             batch.put(Key::new(self.account.user.as_str(), record::SAVED, &resumable.id), saved, Expect::Any);
-            cx.stage(batch);
         }
+        batch
     }
 }
 
 /// A session as the store keeps it.
-pub fn save(registry: &Registry, session: &Session, max: u64) -> Vec<u8> {
+pub fn save(registry: &Registry, session: &Session, resumable: &Resumable) -> Vec<u8> {
     let presence = session.presence.as_ref().map(|presence| {
         let xml = String::from_utf8_lossy(&stanza_to_bytes(&presence.stanza)).into_owned();
         (xml, presence.priority, presence.since.millis())
@@ -105,7 +112,8 @@ pub fn save(registry: &Registry, session: &Session, max: u64) -> Vec<u8> {
         .filter_map(|feature| Some((feature.about().name.to_owned(), feature.save_session(session)?)));
     let saved = Saved {
         resource: session.jid.resource().unwrap_or_default().to_owned(),
-        max,
+        max: resumable.max.as_secs(),
+        isr: resumable.isr.clone(),
         interested: session.interested,
         presence,
         states: states.collect(),

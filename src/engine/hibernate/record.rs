@@ -12,6 +12,7 @@
 //! Three kinds of small records and no large one, because they are written by different people: the first and the third under
 //! the lane of the account, the second by whoever handles what the client sends, in the commit that stores it elsewhere.
 
+use super::isr::{self, Isr};
 use compact_str::CompactString;
 use std::collections::BTreeSet;
 use wire::xml::Element;
@@ -38,6 +39,8 @@ pub struct Saved {
     pub resource: String,
     /// Seconds that it waits for its client.
     pub max: u64,
+    /// Set if its client may come back at once.
+    pub isr: Option<Isr>,
     pub interested: bool,
     /// The presence stanza as XML, with its priority and the milliseconds when it was sent.
     pub presence: Option<(String, i8, i64)>,
@@ -75,6 +78,7 @@ impl Saved {
             .with_attr("resource", &self.resource)
             .with_attr("max", self.max.to_string())
             .with_attr("interested", self.interested.to_string())
+            .maybe_child(self.isr.as_ref().map(|isr| isr.to_element(NS)))
             .maybe_child(presence)
             .with_children(states);
         element_to_bytes(&stream)
@@ -92,10 +96,12 @@ impl Saved {
             let (priority, since) = priority.zip(number("since")).ok_or_else(damaged)?;
             Ok((presence.text(), priority, since))
         });
+        let isr = stream.child(isr::NAME, NS).map(|isr| Isr::from_element(isr).ok_or_else(damaged));
         let state = |state: &Element| Some((state.attr("feature")?.to_owned(), state.text()));
         Ok(Saved {
             resource: stream.attr("resource").ok_or_else(damaged)?.to_owned(),
             max: stream.attr("max").and_then(|max| max.parse().ok()).ok_or_else(damaged)?,
+            isr: isr.transpose()?,
             interested: stream.attr("interested") == Some("true"),
             presence: presence.transpose()?,
             states: stream.children_named("state", NS).filter_map(state).collect(),
@@ -190,19 +196,24 @@ pub fn span(id: &str) -> (CompactString, CompactString) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wire::sasl::TokenMechanism;
 
     #[test]
     fn a_session_is_read_as_it_was_saved() {
         let saved = Saved {
             resource: "balcony".to_owned(),
             max: 600,
+            isr: Some(Isr { mechanism: TokenMechanism::ServerEndPoint, salt: [7; 16], password: Some([9; 8]) }),
             interested: true,
             presence: Some(("<presence><status>a &lt; b</status></presence>".to_owned(), -1, 1_700_000_000_000)),
             states: vec![("carbons".to_owned(), "on".to_owned())],
         };
         assert_eq!(Saved::decode(&saved.encode()), Ok(saved));
-        let bare = Saved { resource: "x".to_owned(), ..Saved::default() };
-        assert_eq!(Saved::decode(&bare.encode()), Ok(bare));
+        let isr = Some(Isr { mechanism: TokenMechanism::Unbound, salt: [0; 16], password: None });
+        for isr in [None, isr] {
+            let bare = Saved { resource: "x".to_owned(), isr, ..Saved::default() };
+            assert_eq!(Saved::decode(&bare.encode()), Ok(bare));
+        }
         assert!(Saved::decode(b"<stream xmlns='oriole:stream' format='2'/>").is_err());
     }
 

@@ -40,7 +40,8 @@ impl Engine {
                         Ok(true) => restored += 1,
                         Ok(false) => self.drop_stray(domain, id).await?,
                         Err(StoreError::Corrupt(what)) => {
-                            warn!(what, id, "a session could not be brought back");
+                            // Not the id, which would let somebody end a session that is brought back after all (XEP-0397).
+                            warn!(what, user = %String::from_utf8_lossy(&user.value), "a session could not be brought back");
                             self.drop_stray(domain, id).await?;
                         }
                         Err(error) => return Err(error),
@@ -93,8 +94,10 @@ impl Engine {
         outbox.rest();
         lane.admit(session, outbox);
         if let Some(outlet) = lane.outlet(number) {
-            let mut resumable = Resumable::restored(&Grant { id: id.into(), max, location: None }, lost, rest);
+            let mut resumable =
+                Resumable::restored(&Grant { id: id.into(), max, location: None, isr: None }, lost, rest);
             resumable.saved = persist::short(&saved_bytes);
+            resumable.isr = saved.isr;
             outlet.resumable = Some(Box::new(resumable));
         }
         drop(lane);

@@ -1,6 +1,7 @@
 //! What the engine knows of a stream that may be resumed (XEP-0198): how many stanzas went into it, which of them the store
 //! has too, and, when its connection is gone, what is left of it.
 
+use super::Isr;
 use super::record::{self, Recorded};
 use compact_str::CompactString;
 use std::collections::{BTreeSet, VecDeque};
@@ -17,6 +18,8 @@ pub struct Resumable {
     pub id: CompactString,
     /// How long the session waits for its client.
     pub max: Duration,
+    /// Set if its client may come back at once (XEP-0397).
+    pub isr: Option<Isr>,
     /// The number of the last stanza that went into the outbox since counting began, modulo 2^32.
     pushed: u32,
     /// What the store has of the stanzas that are not acknowledged, in order.
@@ -55,6 +58,7 @@ impl Resumable {
         Resumable {
             id: grant.id.clone(),
             max: grant.max,
+            isr: None,
             pushed: u32::try_from(waiting).unwrap_or(u32::MAX),
             recorded: VecDeque::new(),
             saved: 0,
@@ -141,7 +145,7 @@ mod tests {
     use super::*;
 
     fn stream() -> Resumable {
-        Resumable::new(&Grant { id: "id".into(), max: Duration::ZERO, location: None }, 2)
+        Resumable::new(&Grant { id: "id".into(), max: Duration::ZERO, location: None, isr: None }, 2)
     }
 
     fn numbers(recorded: &[Recorded]) -> Vec<(u32, u64)> {
@@ -169,7 +173,7 @@ mod tests {
             written: Position::default(),
             deadline: Instant::now(),
         };
-        let grant = Grant { id: "id".into(), max: Duration::ZERO, location: None };
+        let grant = Grant { id: "id".into(), max: Duration::ZERO, location: None, isr: None };
         let lost = vec![before(4, 10), before(7, 20)];
         let mut stream = Resumable::restored(&grant, lost.clone(), rest);
         // One comes that is not in the store, and one that is.

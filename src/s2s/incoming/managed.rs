@@ -39,7 +39,7 @@ impl Incoming<'_> {
             self.ticket = self.federation.resumables.begin(pair.clone(), id.clone(), Instant::now());
         }
         self.note().await;
-        let grant = self.ticket.as_ref().map(|_| Grant { id, max: PATIENCE, location: None });
+        let grant = self.ticket.as_ref().map(|_| Grant { id, max: PATIENCE, location: None, isr: None });
         self.stream.enabled(grant.as_ref());
         for broken in self.federation.resumables.inherit(&self.claimant()) {
             let lines = broken.into_lines(Instant::now());

@@ -3,7 +3,8 @@
 
 use super::features::StreamFeature;
 use super::negotiate::Negotiating;
-use super::{Event, Phase, Stream, StreamCondition, StreamError, put, unsupported};
+use super::sasl2::Proof;
+use super::{Event, Phase, Stream, StreamCondition, put, unsupported};
 use crate::jid::BareJid;
 use crate::ns;
 use crate::sasl::{Context, Exchange, Mechanism, SaslError, Step, StoredKeys, TokenMechanism, Verdict};
@@ -69,7 +70,7 @@ impl Stream {
             "auth" if !extensible => {
                 negotiation.request = None;
                 let initial = Some(element).filter(|auth| !auth.text().trim().is_empty());
-                self.begin(element.attr("mechanism").unwrap_or_default(), initial, false)
+                self.begin(element.attr("mechanism").unwrap_or_default(), initial, Proof::Usual)
             }
             "authenticate" if extensible => self.authenticate2(element),
             "response" => {
@@ -88,7 +89,7 @@ impl Stream {
     }
 
     /// Begins an attempt. `initial` holds the initial response, if there is one.
-    pub(super) fn begin(&mut self, mechanism: &str, initial: Option<&Element>, by_token: bool) -> Option<Event> {
+    pub(super) fn begin(&mut self, mechanism: &str, initial: Option<&Element>, proof: Proof) -> Option<Event> {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return None };
         if negotiation.user.is_some() || matches!(negotiation.step, Negotiating::Sasl { .. }) {
             return Some(self.refuse(SaslError::MalformedRequest, "authentication is under way or done"));
@@ -98,9 +99,15 @@ impl Stream {
         if !negotiation.may(feature) {
             return Some(self.refuse(SaslError::EncryptionRequired, "STARTTLS comes first"));
         }
-        let (offered, tokens) = (negotiation.offered(), negotiation.offered_tokens());
-        let usual = mechanism.parse::<Mechanism>().ok().filter(|wanted| offered.contains(wanted));
-        let token = mechanism.parse::<TokenMechanism>().ok().filter(|wanted| by_token && tokens.contains(wanted));
+        let offered = negotiation.offered();
+        let tokens = match proof {
+            Proof::Usual => Vec::new(),
+            Proof::ClientToken => negotiation.offered_tokens(),
+            Proof::StreamToken => negotiation.offered_isr().into_iter().flatten().collect(),
+        };
+        let usable = |wanted: &Mechanism| proof != Proof::StreamToken && offered.contains(wanted);
+        let usual = mechanism.parse::<Mechanism>().ok().filter(usable);
+        let token = mechanism.parse::<TokenMechanism>().ok().filter(|wanted| tokens.contains(wanted));
         let Some(policy) = &negotiation.policy else { return None };
         // RFC 5802 section 5.1 has clients ignore attributes that they do not know. The strophe.js of many web clients gives up
         // instead; it knows no SASL2.
@@ -185,19 +192,17 @@ impl Stream {
         }
     }
 
-    /// Tells the peer that it failed; too many failures end the stream (RFC 6120 section 6.4.4).
+    /// Tells the peer that it failed. If that was once too often, the stream ends next.
     pub(super) fn refuse(&mut self, error: SaslError, reason: &'static str) -> Event {
         let Phase::Negotiating(negotiation) = &mut self.phase else { return self.fail(StreamCondition::NotAuthorized) };
-        let profile = if negotiation.request.take().is_some() { ns::SASL2 } else { ns::SASL };
+        let request = negotiation.request.take();
+        let profile = if request.is_some() { ns::SASL2 } else { ns::SASL };
+        let instant = request.and_then(|request| request.isr).filter(|_| error != SaslError::TemporaryAuthFailure);
         put(&mut self.out, &Element::new("failure", profile).with_child(Element::new(error.condition(), ns::SASL)));
         negotiation.step = Negotiating::Idle;
         negotiation.attempts = negotiation.attempts.saturating_add(1);
-        let allowed = negotiation.policy.as_ref().map_or(1, |policy| policy.attempts.max(1));
-        if negotiation.attempts >= allowed {
-            return self
-                .fail(StreamError::with_text(StreamCondition::PolicyViolation, "too many failed attempts to log in"));
-        }
-        Event::AuthenticationFailed { condition: error.condition(), reason }
+        let attempted = instant.and_then(|instant| instant.previd);
+        Event::AuthenticationFailed { condition: error.condition(), reason, attempted }
     }
 }
 

@@ -2,7 +2,7 @@
 //! rules it out, in the order recommended by XEP-0170.
 
 use super::sasl2::{UPGRADE, task_name};
-use super::{BIND2, CLIENT_STATE, FAST, Policy, Sasl2Policy, dialback, federation, management};
+use super::{BIND2, CLIENT_STATE, FAST, Policy, Sasl2Policy, dialback, federation, isr, management};
 use crate::ns;
 use crate::sasl::{ChannelBindings, Hash, Mechanism, TokenMechanism};
 use crate::xml::Element;
@@ -73,6 +73,8 @@ pub(super) enum StreamFeature {
     Session,
     /// XEP-0198.
     Management,
+    /// XEP-0397. Never without TLS (section 3), whatever the host's policy.
+    InstantResumption,
     /// XEP-0352.
     ClientState,
     /// What the server's features offer after it.
@@ -95,10 +97,12 @@ impl Row {
     }
 }
 
-const TABLE: [Row; 13] = [
+const TABLE: [Row; 15] = [
     Row { feature: StreamFeature::StartTls, needs: Facts::TLS_POSSIBLE, forbids: Facts(1 | 8) },
     Row { feature: StreamFeature::Mechanisms, needs: Facts::PROTECTED, forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::Authentication, needs: Facts(4 | 1 | 128), forbids: Facts(8 | 16) },
+    // Where it can be done, and below, beside stream management, where a token for it can be had.
+    Row { feature: StreamFeature::InstantResumption, needs: Facts(4 | 1 | 128), forbids: Facts(8 | 16) },
     Row { feature: StreamFeature::ChannelBinding, needs: Facts(4 | 1), forbids: Facts::AUTHENTICATED },
     Row { feature: StreamFeature::Early, needs: Facts::PROTECTED, forbids: Facts(8 | 16) },
     Row { feature: StreamFeature::Dialback, needs: Facts(4 | 16 | 32), forbids: Facts::NONE },
@@ -108,6 +112,7 @@ const TABLE: [Row; 13] = [
     Row { feature: StreamFeature::Management, needs: Facts(8 | 512), forbids: Facts::NONE },
     // No features follow on dialback, so it is told beforehand (XEP-0198 section 3 has it begin after dialback).
     Row { feature: StreamFeature::Management, needs: Facts(4 | 16 | 32 | 512), forbids: Facts::AUTHENTICATED },
+    Row { feature: StreamFeature::InstantResumption, needs: Facts(8 | 1 | 128 | 512), forbids: Facts::SERVER },
     Row { feature: StreamFeature::ClientState, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
     Row { feature: StreamFeature::Late, needs: Facts::AUTHENTICATED, forbids: Facts::SERVER },
 ];
@@ -123,6 +128,7 @@ pub(super) struct Offer<'a> {
     pub mechanisms: &'a [Mechanism],
     pub tokens: &'a [TokenMechanism],
     pub upgrades: &'a [Hash],
+    pub isr: isr::Offered,
     pub bindings: &'a ChannelBindings,
     /// Stream management is enabled already.
     pub managed: bool,
@@ -167,6 +173,8 @@ pub(super) fn advertise(facts: Facts, offer: &Offer<'_>) -> Element {
             StreamFeature::Bidi => features.push(Element::new("bidi", federation::BIDI_FEATURE)),
             StreamFeature::Management if offer.managed => {}
             StreamFeature::Management => features.push(Element::new("sm", management::NS)),
+            StreamFeature::InstantResumption if offer.managed || offer.isr.iter().all(Option::is_none) => {}
+            StreamFeature::InstantResumption => features.push(isr::feature(&offer.isr)),
             StreamFeature::ClientState => features.push(Element::new("csi", super::CLIENT_STATE)),
             StreamFeature::Early => {
                 policy.early_features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns)))

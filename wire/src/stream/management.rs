@@ -187,7 +187,7 @@ impl Stream {
     /// An element of the namespace on an established stream.
     pub(super) fn manage(&mut self, element: &Element) -> Option<Event> {
         match (element.name(), self.management.as_mut()) {
-            ("enable", None) => Some(Event::Enable(Enable::parse(element))),
+            ("enable", None) => Some(Event::Enable(self.wish(element))),
             // Servers bind no resource: their streams are established as soon as it is known who they are.
             ("resume", None) if self.federation.is_some() => match Resume::parse(element) {
                 Ok(resume) => Some(Event::Resume(resume)),

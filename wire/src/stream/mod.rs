@@ -19,6 +19,7 @@ mod features;
 mod federation;
 mod header;
 mod initiate;
+mod isr;
 pub mod management;
 mod negotiate;
 mod sasl2;
@@ -28,6 +29,7 @@ pub use error::{StreamCondition, StreamError};
 pub use federation::FederationPolicy;
 pub use header::Header;
 pub use initiate::{Audience, Failure, How, Initiated, Initiator, Offer, Outgoing, Purpose};
+pub use isr::{ISR, InstantResume, not_resumed};
 pub use negotiate::{Policy, Role};
 pub use sasl2::{Authenticate, BIND2, FAST, Fast, Sasl2Policy, Session, Upgrade, UserAgent, Welcome};
 pub use timers::Timeouts;
@@ -67,8 +69,9 @@ pub enum Event {
     Welcome { identity: Identity, request: Box<Authenticate>, upgraded: Vec<StoredKeys> },
     /// The peer has proved who it is; may it come in? Answer with [`Stream::authorized`] or [`Stream::denied`].
     Authorize(Identity),
-    /// An attempt to log in has failed with this condition; the reason is for the log.
-    AuthenticationFailed { condition: &'static str, reason: &'static str },
+    /// An attempt to log in has failed with this condition; the reason is for the log. The stream is the one that was to be resumed at once
+    /// (XEP-0397), by its SM-ID, unless the failure is ours: it must end, if it is one of the user's and may be resumed so (section 5.2.4).
+    AuthenticationFailed { condition: &'static str, reason: &'static str, attempted: Option<CompactString> },
     /// A request before authentication, in a namespace that [`Policy::early_features`] lets in. No answer is owed.
     Early(Stanza),
     /// The peer wants a resource, its own choice or any. Answer with [`Stream::bound`] or [`Stream::not_bound`].
@@ -130,6 +133,8 @@ pub struct Stream {
     management: Option<Box<Management>>,
     /// Set on streams from other servers when the header was answered.
     federation: Option<Box<Federation>>,
+    /// By what the peer may resume the stream at once, as it was offered last.
+    isr: isr::Offered,
 }
 
 enum Phase {
@@ -161,6 +166,7 @@ impl Stream {
             timers: Timers::new(timeouts, now),
             management: None,
             federation: None,
+            isr: isr::Offered::default(),
         }
     }
 
@@ -183,6 +189,12 @@ impl Stream {
         loop {
             if self.is_waiting() {
                 return None;
+            }
+            if let Phase::Negotiating(negotiation) = &self.phase
+                && negotiation.has_failed_too_often()
+            {
+                let text = "too many failed attempts to log in";
+                return Some(self.fail(StreamError::with_text(StreamCondition::PolicyViolation, text)));
             }
             let input = match self.framer.next() {
                 Ok(None) => return None,

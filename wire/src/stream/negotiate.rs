@@ -182,6 +182,11 @@ impl Negotiation {
         self.identities.iter().filter(|_| external).filter(named).take(1).cloned().collect()
     }
 
+    /// Whether the peer has used up its attempts to log in (RFC 6120 section 6.4.4).
+    pub fn has_failed_too_often(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| self.attempts >= policy.attempts.max(1))
+    }
+
     pub fn random_octets<const N: usize>(&self) -> [u8; N] {
         let mut octets = [0; N];
         (self.random)(&mut octets);
@@ -408,11 +413,13 @@ impl Stream {
         let Some(policy) = negotiation.policy.as_deref().filter(|_| negotiation.role != Role::Component) else {
             return;
         };
+        self.isr = negotiation.offered_isr();
         let offer = Offer {
             policy,
             mechanisms: &negotiation.offered(),
             tokens: &negotiation.offered_tokens(),
             upgrades: &negotiation.offered_upgrades(),
+            isr: self.isr,
             bindings: &negotiation.bindings,
             managed: self.management.is_some(),
         };

@@ -136,15 +136,21 @@ impl Driver<'_> {
             }
             Event::Welcome { request, .. } => match self.whims.pick(2) {
                 0 => {
-                    let session = match &request.bind {
-                        Some(bind) => Session::Bound {
+                    let goes_on = request.isr.as_ref().and_then(|isr| isr.resume.as_ref().ok());
+                    let session = match (goes_on, &request.bind) {
+                        (Some(resume), _) => Session::Resumed {
+                            jid: format!("{user}/r").parse().unwrap(),
+                            suspended: Suspended::restored(resume.previd.clone(), 3, resume.h),
+                            token: Some(Token::new("next".to_owned())),
+                        },
+                        (None, Some(bind)) => Session::Bound {
                             jid: format!("{user}/r").parse().unwrap(),
                             bound: Element::new("bound", wire::stream::BIND2),
                             managed: bind.child("enable", wire::stream::management::NS).map(|_| None),
                         },
-                        None => Session::Unbound,
+                        (None, None) => Session::Unbound,
                     };
-                    self.outcome.bound = request.bind.is_some();
+                    self.outcome.bound = !matches!(session, Session::Unbound);
                     let children = vec![Element::new("token", wire::stream::FAST)];
                     self.stream.welcome(Welcome { user: user.parse().unwrap(), session, children });
                 }
@@ -184,7 +190,7 @@ impl Driver<'_> {
             }
             Event::Enable(wish) => {
                 assert!(self.stream.is_established(), "before its time");
-                let grant = Grant { id: "whim".into(), max: Duration::from_secs(1), location: None };
+                let grant = Grant { id: "whim".into(), max: Duration::from_secs(1), location: None, isr: None };
                 match self.whims.pick(2) {
                     0 => self.stream.enabled(Some(&grant).filter(|_| wish.resume)),
                     _ => self.stream.not_managed(Condition::InternalServerError),
@@ -262,6 +268,7 @@ fn policy(role: Role, require_tls: bool) -> Policy {
             bind_features: Arc::from(["urn:xmpp:carbons:2"]),
             tokens: true,
             resume: true,
+            instant_resumption: true,
         }),
         component_secret: (role == Role::Component).then(|| "secret".into()),
         federation: None,

@@ -116,6 +116,7 @@ pub(super) const TITLES: &[(u16, &str)] = &[
     (392, "Consistent Color Generation"),
     (393, "Message Styling"),
     (395, "Atomically Compare-And-Publish PubSub Items"),
+    (397, "Instant Stream Resumption"),
     (398, "User Avatar to vCard-Based Avatars Conversion"),
     (401, "Ad-hoc Account Invitation Generation"),
     (402, "PEP Native Bookmarks"),

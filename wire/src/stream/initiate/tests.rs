@@ -94,7 +94,8 @@ impl Play {
             }
             Event::Stanza(stanza) => self.received.push(stanza),
             Event::Enable(wish) => {
-                let grant = Grant { id: "some-id".into(), max: std::time::Duration::from_secs(60), location: None };
+                let grant =
+                    Grant { id: "some-id".into(), max: std::time::Duration::from_secs(60), location: None, isr: None };
                 self.theirs.enabled(wish.resume.then_some(&grant));
             }
             Event::Resume(resume) => match self.kept.take().filter(|kept| kept.id() == resume.previd) {

@@ -3,7 +3,9 @@
 
 use super::NS;
 use crate::ns;
+use crate::sasl::{Token, TokenMechanism};
 use crate::stanza::Condition;
+use crate::stream::isr;
 use crate::xml::Element;
 use compact_str::CompactString;
 use std::time::Duration;
@@ -15,6 +17,8 @@ pub struct Enable {
     pub resume: bool,
     /// For how long after a break it would like to be.
     pub max: Option<Duration>,
+    /// The mechanism by which it wants to be able to do so at once (XEP-0397).
+    pub isr: Option<TokenMechanism>,
 }
 
 /// What is granted to a peer that wants to be able to resume (section 5).
@@ -26,6 +30,8 @@ pub struct Grant {
     pub max: Duration,
     /// Where the client had better come back: `host` or `host:port`, an IPv6 address in brackets (RFC 6120 section 4.9.3.19).
     pub location: Option<CompactString>,
+    /// The token by which it can do so at once (XEP-0397).
+    pub isr: Option<Token>,
 }
 
 /// `<resume/>` (section 5).
@@ -46,11 +52,12 @@ pub struct Failed {
 }
 
 impl Enable {
-    /// Reads an `<enable/>`. What cannot be read is not asked for.
+    /// Reads an `<enable/>` as it is in XEP-0198. What cannot be read is not asked for.
     pub fn parse(element: &Element) -> Enable {
         Enable {
             resume: matches!(element.attr("resume"), Some("true" | "1")),
             max: element.attr("max").and_then(number).map(|seconds| Duration::from_secs(seconds.into())),
+            isr: None,
         }
     }
 }
@@ -65,7 +72,8 @@ impl Grant {
                 .with_attr("id", &grant.id)
                 .with_attr("resume", "true")
                 .with_attr("max", grant.max.as_secs().to_string())
-                .maybe_attr("location", grant.location.as_ref()),
+                .maybe_attr("location", grant.location.as_ref())
+                .maybe_child(grant.isr.as_ref().map(isr::enabled)),
         }
     }
 }

@@ -11,7 +11,7 @@ fn sm(xml: &str) -> String {
 }
 
 fn grant() -> Grant {
-    Grant { id: "some-id".into(), max: Duration::from_secs(600), location: None }
+    Grant { id: "some-id".into(), max: Duration::from_secs(600), location: None, isr: None }
 }
 
 fn message(id: &str) -> Stanza {
@@ -56,7 +56,7 @@ fn returning(h: u32) -> Play {
 fn enabling_is_answered() {
     let mut play = Play::bound();
     let event = play.says(&sm("<enable resume='1' max='60'/>"));
-    let wish = Enable { resume: true, max: Some(Duration::from_secs(60)) };
+    let wish = Enable { resume: true, max: Some(Duration::from_secs(60)), isr: None };
     assert!(matches!(event, Some(Event::Enable(enable)) if enable == wish), "{event:?}");
     play.stream.enabled(None);
     assert_eq!(play.hears(), sm("<enabled/>"));

@@ -11,6 +11,7 @@
 mod request;
 mod upgrade;
 
+pub(super) use request::Proof;
 pub use request::{Authenticate, BIND2, FAST, Fast, UserAgent};
 pub use upgrade::Upgrade;
 pub(super) use upgrade::{UPGRADE, Upgrading, task_name};
@@ -18,10 +19,10 @@ pub(super) use upgrade::{UPGRADE, Upgrading, task_name};
 use super::authenticate::success_data;
 use super::management::{Grant, Suspended};
 use super::negotiate::{Negotiating, Negotiation};
-use super::{Event, Phase, Stream, StreamCondition, StreamError};
+use super::{Event, Phase, Stream, StreamCondition, StreamError, isr};
 use crate::jid::{BareJid, Jid};
 use crate::ns;
-use crate::sasl::{Identity, TokenCandidate, TokenMechanism};
+use crate::sasl::{Identity, Token, TokenCandidate, TokenMechanism};
 use crate::xml::{Element, Limits};
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ pub struct Sasl2Policy {
     pub tokens: bool,
     /// Whether streams can be resumed (XEP-0198 section 9.2).
     pub resume: bool,
+    /// Whether those can be at once, by tokens of their own (XEP-0397).
+    pub instant_resumption: bool,
 }
 
 /// How a login ends well.
@@ -51,8 +54,8 @@ pub enum Session {
     /// A new one, with `<bound/>` for it. Its stanzas are counted if the client has asked for it (XEP-0198 section 9.1); it can then be resumed if
     /// that is granted.
     Bound { jid: Jid, bound: Element, managed: Option<Option<Grant>> },
-    /// One of before, whose stream had broken (XEP-0198 section 9.2).
-    Resumed { jid: Jid, suspended: Suspended },
+    /// One of before, whose stream had broken (XEP-0198 section 9.2); with the token for the next time if that was asked for by XEP-0397.
+    Resumed { jid: Jid, suspended: Suspended, token: Option<Token> },
 }
 
 impl Negotiation {
@@ -131,8 +134,12 @@ impl Stream {
                 self.offer();
                 self.establish(limits);
             }
-            Session::Resumed { suspended, .. } => {
+            Session::Resumed { suspended, token, .. } => {
                 let resumed = self.resume_inline(suspended);
+                let resumed = match token {
+                    Some(token) => isr::resumed(&token, resumed),
+                    None => resumed,
+                };
                 self.put(&success.with_child(resumed));
                 self.resend();
             }
@@ -147,14 +154,11 @@ impl Stream {
             let text = "you are authenticated";
             return Some(self.fail(StreamError::with_text(StreamCondition::PolicyViolation, text)));
         }
-        let request = Authenticate::parse(element, &negotiation.offered_tokens(), &negotiation.offered_upgrades());
-        let by_token = request.fast.is_some();
+        let (tokens, upgrades) = (negotiation.offered_tokens(), negotiation.offered_upgrades());
+        let request = Authenticate::parse(element, &tokens, &upgrades, &negotiation.offered_isr());
+        let proof = request.proof();
         negotiation.request = Some(Box::new(request));
-        self.begin(
-            element.attr("mechanism").unwrap_or_default(),
-            element.child("initial-response", ns::SASL2),
-            by_token,
-        )
+        self.begin(element.attr("mechanism").unwrap_or_default(), element.child("initial-response", ns::SASL2), proof)
     }
 
     /// Section 2.4: not now.
@@ -164,5 +168,7 @@ impl Stream {
     }
 }
 
+#[cfg(test)]
+mod instant_tests;
 #[cfg(test)]
 mod tests;

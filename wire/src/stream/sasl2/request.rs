@@ -3,7 +3,7 @@
 use super::upgrade::wished;
 use crate::ns;
 use crate::sasl::{Hash, TokenMechanism};
-use crate::stream::management;
+use crate::stream::{ISR, InstantResume, isr, management};
 use crate::xml::Element;
 use compact_str::CompactString;
 
@@ -21,9 +21,11 @@ pub struct Authenticate {
     pub agent: UserAgent,
     /// The stream of before to go on with (XEP-0198 section 9.2): `<resume/>`.
     pub resume: Option<Element>,
+    /// The same at once (XEP-0397); then it is none of the above.
+    pub isr: Option<InstantResume>,
     /// The session to bind (XEP-0386): `<bind/>`, with what is to be enabled in it.
     pub bind: Option<Element>,
-    /// Set when the proof is a token (XEP-0484 section 3.4).
+    /// Set when the proof may be a token (XEP-0484 section 3.4).
     pub fast: Option<Fast>,
     /// The mechanism for which the client asks a token. One that was not offered is passed over.
     pub request_token: Option<TokenMechanism>,
@@ -53,18 +55,45 @@ pub struct Fast {
 
 impl Authenticate {
     /// Reads the children of `<authenticate/>`. `tokens` are the mechanisms that tokens can be asked for, `upgrades` the hashes for which
-    /// there are tasks.
-    pub(super) fn parse(element: &Element, tokens: &[TokenMechanism], upgrades: &[Hash]) -> Authenticate {
+    /// there are tasks, `isr` what streams can be resumed by at once.
+    pub(super) fn parse(
+        element: &Element,
+        tokens: &[TokenMechanism],
+        upgrades: &[Hash],
+        isr: &isr::Offered,
+    ) -> Authenticate {
         let requested = element.child("request-token", FAST).and_then(|wish| wish.attr("mechanism")?.parse().ok());
+        let isr = isr.iter().flatten().next().and_then(|_| element.child("inst-resume", ISR)).map(InstantResume::parse);
+        let by_stream_token = isr.as_ref().is_some_and(|isr| isr.by_token);
         Authenticate {
             agent: element.child("user-agent", ns::SASL2).map(UserAgent::parse).unwrap_or_default(),
-            resume: element.child("resume", management::NS).cloned(),
+            resume: element.child("resume", management::NS).filter(|_| isr.is_none()).cloned(),
+            isr,
             bind: element.child("bind", BIND2).cloned(),
-            fast: element.child("fast", FAST).map(Fast::parse),
+            fast: element.child("fast", FAST).filter(|_| !by_stream_token).map(Fast::parse),
             request_token: requested.filter(|wanted| tokens.contains(wanted)),
             upgrades: wished(element, upgrades),
         }
     }
+
+    pub(in crate::stream) fn proof(&self) -> Proof {
+        match (&self.isr, &self.fast) {
+            (Some(isr), _) if isr.by_token => Proof::StreamToken,
+            (_, Some(_)) => Proof::ClientToken,
+            (_, None) => Proof::Usual,
+        }
+    }
+}
+
+/// What an attempt may prove itself with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::stream) enum Proof {
+    /// What users log in with.
+    Usual,
+    /// That, or a token of the client (XEP-0484).
+    ClientToken,
+    /// The token of the stream that it wants to go on with (XEP-0397), and nothing else.
+    StreamToken,
 }
 
 impl UserAgent {
@@ -110,7 +139,8 @@ mod tests {
     fn parse(children: &str) -> Authenticate {
         let xml = format!("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>{children}</authenticate>");
         let element = Element::parse_document(&xml, &Limits::AFTER_AUTH).unwrap();
-        Authenticate::parse(&element, &[TokenMechanism::Unbound], &[Hash::Sha256])
+        let isr = [Some(TokenMechanism::Unbound), None, None];
+        Authenticate::parse(&element, &[TokenMechanism::Unbound], &[Hash::Sha256], &isr)
     }
 
     #[test]
@@ -144,6 +174,21 @@ mod tests {
         assert_eq!(asked("HT-SHA-256-NONE"), Some(TokenMechanism::Unbound));
         assert_eq!(asked("HT-SHA-256-EXPR"), None, "not offered");
         assert_eq!(asked("PLAIN"), None);
+    }
+
+    #[test]
+    fn one_way_to_go_on_is_meant_and_one_proof() {
+        let resume = "<resume xmlns='urn:xmpp:sm:3' previd='x' h='1'/>";
+        let both = |attrs: &str| {
+            let instant = format!("<inst-resume xmlns='{ISR}' {attrs}>{resume}</inst-resume>");
+            parse(&format!("{instant}{resume}<fast xmlns='{FAST}'/>"))
+        };
+        let by_token = both("");
+        assert_eq!((by_token.proof(), by_token.resume, by_token.fast), (Proof::StreamToken, None, None));
+        let otherwise = both("with-isr-token='false'");
+        assert_eq!((otherwise.proof(), otherwise.resume), (Proof::ClientToken, None));
+        assert_eq!(parse(resume).proof(), Proof::Usual);
+        assert!(parse(resume).resume.is_some());
     }
 
     #[test]
