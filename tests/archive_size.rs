@@ -8,9 +8,10 @@
 //! `ORIOLE_ARCHIVE` is the number of messages (100,000 if it is not set), `ORIOLE_ARCHIVE_ENGINE` the engine. The archive is made
 //! through the store; then the store is opened anew, and what follows goes the way of a query of a client, without the connection.
 
+mod measure;
+
+use measure::{Spent, print_heads, size};
 use oriole::store::{self, EngineKind, Options};
-use std::fs;
-use std::time::{Duration, Instant};
 use wire::jid::BareJid;
 use wire::stanza::{MessageType, Stanza};
 use wire::xml::Element;
@@ -41,7 +42,7 @@ async fn what_a_long_archive_costs() {
     let began = Spent::so_far();
     let opened = store::open(&options).unwrap();
     println!("opened with {}", began.since());
-    println!("{:>34}  {:>12}  {:>12}  {:>14}", "place", "CPU a page", "time a page", "read a page");
+    print_heads("place", "page");
     for round in ["first time", "again"] {
         for (place, after) in &places {
             let began = Spent::so_far();
@@ -131,56 +132,4 @@ fn search() -> Query {
 
 async fn fetch(store: &dyn Store, query: &Query) -> Result<Page, Halt> {
     mam::fetch(store, mam::log(OWNER), query, Bounds { max: 250, bytes: 512 << 10, expired: Seq(0) }).await
-}
-
-/// What this process has used.
-#[derive(Clone, Copy)]
-struct Spent {
-    time: Instant,
-    cpu: Duration,
-    read: u64,
-}
-
-struct Difference {
-    time: Duration,
-    cpu: Duration,
-    read: u64,
-}
-
-impl Spent {
-    fn so_far() -> Spent {
-        // proc(5): user and system time in hundredths of a second, behind the name in brackets.
-        let stat = fs::read_to_string("/proc/self/stat").unwrap();
-        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
-        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
-        let io = fs::read_to_string("/proc/self/io").unwrap();
-        let read = io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap();
-        Spent { time: Instant::now(), cpu: Duration::from_millis(ticks * 10), read }
-    }
-
-    fn since(self) -> Difference {
-        let now = Spent::so_far();
-        Difference { time: now.time - self.time, cpu: now.cpu - self.cpu, read: now.read - self.read }
-    }
-}
-
-impl Difference {
-    fn print(self, what: &str, pages: usize) {
-        let each = |whole: Duration| format!("{:.0} us", whole.as_secs_f64() * 1e6 / pages as f64);
-        let read = format!("{:.1} KB", self.read as f64 / 1024.0 / pages as f64);
-        println!("{what:>34}  {:>12}  {:>12}  {read:>14}", each(self.cpu), each(self.time));
-    }
-}
-
-impl std::fmt::Display for Difference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Difference { time, cpu, read } = self;
-        write!(f, "{:.2} s of CPU, {:.2} s, {} MB read", cpu.as_secs_f64(), time.as_secs_f64(), read >> 20)
-    }
-}
-
-/// Bytes below a folder.
-fn size(folder: &std::path::Path) -> u64 {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    entries.map(|entry| if entry.path().is_dir() { size(&entry.path()) } else { entry.metadata().unwrap().len() }).sum()
 }

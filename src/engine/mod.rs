@@ -17,6 +17,7 @@
 //! a session without a connection. Connections give up on their peers only, never on the engine.
 
 mod admit;
+mod agenda;
 mod ask;
 mod awake;
 mod crowd;

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex as Lock, MutexGuard, OwnedMutexGuard};
 use tracing::error;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::Stanza;
+use xeps::agenda::Appointment;
 use xeps::store::Position;
 use xeps::{Resident, Service};
 
@@ -30,6 +31,28 @@ pub struct Serving {
 
 /// An address, and which of its residents.
 type Key = (BareJid, u64);
+
+/// Why a resident is called on without a stanza.
+#[derive(Clone, Copy)]
+pub(super) enum Call<'a> {
+    Starting,
+    /// It had more to send.
+    GoOn,
+    Due(&'a Appointment),
+    Stopping,
+}
+
+impl Call<'_> {
+    /// What it could not do if it fails.
+    fn aim(self) -> &'static str {
+        match self {
+            Call::Starting => "begin",
+            Call::GoOn => "send all that it has to send",
+            Call::Due(_) => "keep an appointment",
+            Call::Stopping => "say goodbye",
+        }
+    }
+}
 
 /// The place of a resident.
 pub struct Seat {
@@ -75,7 +98,12 @@ impl Serving {
 
     /// The seat of the resident that a stanza for this address is for, woken if need be.
     pub fn wake(&self, address: BareJid, stanza: &Stanza) -> Arc<Seat> {
-        let key = (address, self.service.lane(stanza));
+        self.seat(address, self.service.lane(stanza))
+    }
+
+    /// The seat of a resident of that address, woken if need be.
+    pub fn seat(&self, address: BareJid, lane: u64) -> Arc<Seat> {
+        let key = (address, lane);
         let mut seats = self.seats.lock();
         if let Some(seat) = seats.get(&key) {
             return seat.clone();
@@ -86,7 +114,8 @@ impl Serving {
         seat
     }
 
-    fn awake(&self) -> Vec<Arc<Seat>> {
+    /// The seats of all residents that are in memory.
+    pub fn awake(&self) -> Vec<Arc<Seat>> {
         self.seats.lock().values().cloned().collect()
     }
 
@@ -122,40 +151,53 @@ impl Engine {
         road.rise(serving, seat, has_more);
     }
 
+    /// The server has started: services say what they have to say before anybody asks them.
+    pub async fn greet_residents(&self) {
+        for serving in self.domains.servings() {
+            let seat = serving.seat(serving.domain.clone(), 0);
+            self.call_on(serving, seat, Call::Starting).await;
+        }
+    }
+
     /// The server is about to stop: residents that are awake say goodbye.
     pub async fn dismiss_residents(&self) {
         for serving in self.domains.servings() {
             for seat in serving.awake() {
-                let mut road = Road::new(None, None, Position::default());
-                road.turn = Some(Turn::take(serving, &seat).await);
-                {
-                    let mut resident = seat.lane().await;
-                    let mut cx = self.context(&serving.host, &road);
-                    let outcome = resident.stopping(&mut cx).await;
-                    let (outcome, acts) = road.close(cx, outcome).await;
-                    road.follow(acts);
-                    if let Err(halt) = outcome {
-                        error!(service = %serving.domain, ?halt, "a service could not say goodbye");
-                    }
-                }
-                road.rise(serving, seat, false);
-                self.travel(&mut road).await;
+                self.call_on(serving, seat, Call::Stopping).await;
             }
         }
     }
 
+    /// Calls on a resident for whom no stanza has come, and sees through what it wants sent.
+    pub(super) async fn call_on(&self, serving: &Arc<Serving>, seat: Arc<Seat>, call: Call<'_>) {
+        let mut road = Road::new(None, None, Position::default());
+        road.turn = Some(Turn::take(serving, &seat).await);
+        self.visit(serving, seat, call, &mut road).await;
+        self.travel(&mut road).await;
+    }
+
     /// Goes back to a resident that had more to send.
     pub(super) async fn go_on(&self, serving: &Arc<Serving>, seat: Arc<Seat>, road: &mut Road) {
+        self.visit(serving, seat, Call::GoOn, road).await;
+    }
+
+    async fn visit(&self, serving: &Arc<Serving>, seat: Arc<Seat>, call: Call<'_>, road: &mut Road) {
         let has_more = {
             let mut resident = seat.lane().await;
             let mut cx = self.context(&serving.host, road);
-            let outcome = resident.go_on(&mut cx).await;
+            let outcome = match call {
+                Call::Starting => resident.starting(&mut cx).await,
+                Call::GoOn => resident.go_on(&mut cx).await,
+                Call::Due(appointment) => resident.due(&mut cx, appointment).await,
+                Call::Stopping => resident.stopping(&mut cx).await,
+            };
             let (outcome, acts) = road.close(cx, outcome).await;
             road.follow(acts);
             if let Err(halt) = outcome {
-                error!(service = %serving.domain, ?halt, "what a service has to send was left unsent");
+                error!(service = %serving.domain, ?halt, "a service could not {}", call.aim());
             }
-            resident.has_more()
+            // What is left of one that stops is left for good.
+            resident.has_more() && !matches!(call, Call::Stopping)
         };
         road.rise(serving, seat, has_more);
     }

@@ -54,6 +54,10 @@ async fn read(web: &Web, headers: &HeaderMap, name: &str) -> Result<Option<Vec<u
     let rules = Rules::service(&Config::default());
     let node = Node::load(engine.store.as_ref(), &at, name, &rules).await?;
     let Some(node) = node.filter(|node| atom::is_public(&node.config)) else { return Ok(None) };
+    let lineage = node.lineage(engine.store.as_ref(), &rules).await?;
+    if !lineage.is_some_and(|lineage| lineage.is_open()) {
+        return Ok(None);
+    }
     node.expire(engine.store.as_ref(), engine.clock.now()).await?;
     let items = node.items(engine.store.as_ref(), &Page::Last(ITEMS)).await?.unwrap_or_default().items;
     let url = format!("{}/channels/{}", host.url, atom::escape(name));

@@ -5,6 +5,7 @@
 //! which all of them are proved anew can take it up; nothing but what is proved there is carried on it afterwards. The counts
 //! are in the store too (`record.rs`), and outlive the server; so are those of streams that this server has opened (`opened.rs`).
 
+mod counted;
 pub mod opened;
 pub mod record;
 

@@ -1,9 +1,6 @@
 //! What an operator can do, on a running server and on the store of one that is not running.
 
-use super::invitations;
-use super::ports;
-use super::{assemble, channels, token_key};
-use super::{retention, rooms};
+use super::{assemble, channels, invitations, retention, rooms, token_key, users};
 use crate::admin::{
     Access, Admin, AdminError, ArchiveChange, ArchiveLimits, Device, Invited, Post, Room, Status, StoreReport, User,
     Wanted,
@@ -27,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use wire::jid::BareJid;
 use wire::stream::{StreamCondition, StreamError};
-use xeps::accounts::{self, AccountRecord, Origin};
+use xeps::accounts;
 use xeps::muc::operate;
 use xeps::store::{Batch, Position, Store, StoreError};
 
@@ -82,28 +79,28 @@ impl Operator {
 #[async_trait]
 impl Admin for Operator {
     async fn user_add(&self, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
-        add(&self.config, self.store.as_ref(), account, password).await
+        users::add(&self.config, self.store.as_ref(), account, password).await
     }
 
     async fn user_delete(&self, account: &AccountName) -> Result<(), AdminError> {
-        existing(self.store.as_ref(), account.jid()).await?;
+        users::existing(self.store.as_ref(), account.jid()).await?;
         let served = self.engine.domains.host(account.jid().domain());
-        let served = served.ok_or_else(|| not_served(account))?.clone();
+        let served = served.ok_or_else(|| users::not_served(account))?.clone();
         self.engine.delete_account(&served, account.jid()).await.map_err(store_failed)
     }
 
     async fn user_passwd(&self, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
-        set_password(self.store.as_ref(), account, password).await?;
+        users::set_password(self.store.as_ref(), account, password).await?;
         self.end_sessions(account.jid(), "the password has been changed").await;
         Ok(())
     }
 
     async fn user_list(&self, host: Option<&DomainName>) -> Result<Vec<User>, AdminError> {
-        list(&self.config, self.store.as_ref(), host).await
+        users::list(&self.config, self.store.as_ref(), host).await
     }
 
     async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError> {
-        set_access(self.store.as_ref(), account, access).await?;
+        users::set_access(self.store.as_ref(), account, access).await?;
         if access == Access::Disabled {
             self.end_sessions(account.jid(), "the account has been disabled").await;
         }
@@ -111,7 +108,7 @@ impl Admin for Operator {
     }
 
     async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
-        devices(&self.config, self.store.as_ref(), account).await
+        users::devices(&self.config, self.store.as_ref(), account).await
     }
 
     async fn user_archive(&self, account: &AccountName, change: &ArchiveChange) -> Result<ArchiveLimits, AdminError> {
@@ -220,34 +217,34 @@ impl Offline {
 #[async_trait]
 impl Admin for Offline {
     async fn user_add(&self, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
-        add(&self.config, self.open().await?.as_ref(), account, password).await
+        users::add(&self.config, self.open().await?.as_ref(), account, password).await
     }
 
     async fn user_delete(&self, account: &AccountName) -> Result<(), AdminError> {
         let store = self.open().await?;
-        existing(store.as_ref(), account.jid()).await?;
+        users::existing(store.as_ref(), account.jid()).await?;
         // Nobody logs in: the server's own key is not needed.
         let tokens = token_key::for_once();
         let engine = assemble::engine(&self.config, store, &assemble::OverHttp::default(), None, tokens).await;
         let engine = engine.map_err(AdminError::Failed)?;
-        let served = engine.domains.host(account.jid().domain()).ok_or_else(|| not_served(account))?.clone();
+        let served = engine.domains.host(account.jid().domain()).ok_or_else(|| users::not_served(account))?.clone();
         engine.delete_account(&served, account.jid()).await.map_err(store_failed)
     }
 
     async fn user_passwd(&self, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
-        set_password(self.open().await?.as_ref(), account, password).await
+        users::set_password(self.open().await?.as_ref(), account, password).await
     }
 
     async fn user_list(&self, host: Option<&DomainName>) -> Result<Vec<User>, AdminError> {
-        list(&self.config, self.open().await?.as_ref(), host).await
+        users::list(&self.config, self.open().await?.as_ref(), host).await
     }
 
     async fn user_set_access(&self, account: &AccountName, access: Access) -> Result<(), AdminError> {
-        set_access(self.open().await?.as_ref(), account, access).await
+        users::set_access(self.open().await?.as_ref(), account, access).await
     }
 
     async fn user_devices(&self, account: &AccountName) -> Result<Vec<Device>, AdminError> {
-        devices(&self.config, self.open().await?.as_ref(), account).await
+        users::devices(&self.config, self.open().await?.as_ref(), account).await
     }
 
     async fn user_archive(&self, account: &AccountName, change: &ArchiveChange) -> Result<ArchiveLimits, AdminError> {
@@ -346,87 +343,6 @@ async fn examine(config: &Config, domain: &DomainName, from: Option<&DomainName>
     Ok(doctor.examine(domain, &from).await)
 }
 
-async fn add(config: &Config, store: &dyn Store, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
-    if !config.hosts.contains_key(&account.domain()) {
-        return Err(not_served(account));
-    }
-    let clock = ports::SystemClock;
-    let created = xeps::clock::Clock::now(&clock);
-    let (origin, credentials) = (Origin::Provided, Some(derive(password).await?));
-    let record = AccountRecord { created, origin, disabled: false, credentials };
-    match accounts::create(store, account.jid(), &record).await {
-        Ok(position) => durable(store, position).await,
-        Err(StoreError::Conflict) => Err(AdminError::Exists(format!("{account} exists already"))),
-        Err(error) => Err(store_failed(error)),
-    }
-}
-
-async fn set_password(store: &dyn Store, account: &AccountName, password: &Secret) -> Result<(), AdminError> {
-    let mut record = existing(store, account.jid()).await?;
-    record.credentials = Some(derive(password).await?);
-    replace(store, account.jid(), &record).await
-}
-
-async fn set_access(store: &dyn Store, account: &AccountName, access: Access) -> Result<(), AdminError> {
-    let mut record = existing(store, account.jid()).await?;
-    record.disabled = access == Access::Disabled;
-    replace(store, account.jid(), &record).await
-}
-
-async fn list(config: &Config, store: &dyn Store, host: Option<&DomainName>) -> Result<Vec<User>, AdminError> {
-    const PAGE: usize = 500;
-    let mut users = Vec::new();
-    for domain in config.hosts.keys().filter(|domain| host.is_none_or(|host| host == *domain)) {
-        let mut after: Option<String> = None;
-        loop {
-            let page = accounts::list(store, domain.as_str(), after.as_deref(), PAGE).await.map_err(store_failed)?;
-            after = page.last().map(|(name, _)| name.clone());
-            let complete = page.len() < PAGE;
-            for (name, record) in page {
-                let access = if record.disabled { Access::Disabled } else { Access::Enabled };
-                let account = format!("{name}@{domain}").parse();
-                users.extend(account.ok().map(|account| User { account, access }));
-            }
-            if complete {
-                break;
-            }
-        }
-    }
-    if users.is_empty() && host.is_some_and(|host| !config.hosts.contains_key(host)) {
-        return Err(AdminError::NotFound("that host is not served here".to_owned()));
-    }
-    Ok(users)
-}
-
-async fn devices(config: &Config, store: &dyn Store, account: &AccountName) -> Result<Vec<Device>, AdminError> {
-    const MOST: usize = 500;
-    let record = existing(store, account.jid()).await?;
-    let password = record.credentials.and_then(|credentials| credentials.fingerprint());
-    let now = xeps::clock::Clock::now(&ports::SystemClock);
-    let known =
-        xeps::devices::all(store, account.jid(), &assemble::devices(config), now).await.map_err(store_failed)?;
-    let described = |(id, known): (String, xeps::devices::Device)| Device {
-        id,
-        first_seen: known.first_seen.format().into(),
-        last_seen: known.last_seen.format().into(),
-        password: known.knows(password),
-        token: known.has_tokens(password, now),
-        software: known.software,
-        device: known.device,
-    };
-    Ok(known.into_iter().take(MOST).map(described).collect())
-}
-
-pub(super) async fn existing(store: &dyn Store, user: &BareJid) -> Result<AccountRecord, AdminError> {
-    let found = accounts::find(store, user).await.map_err(store_failed)?;
-    found.ok_or_else(|| AdminError::NotFound(format!("there is no account {user}")))
-}
-
-async fn replace(store: &dyn Store, user: &BareJid, record: &AccountRecord) -> Result<(), AdminError> {
-    let position = accounts::update(store, user, record).await.map_err(store_failed)?;
-    durable(store, position).await
-}
-
 /// The position of everything that was written so far.
 pub(super) async fn newest(store: &dyn Store) -> Result<Position, AdminError> {
     Ok(store.commit(Batch::new()).await.map_err(store_failed)?.position)
@@ -436,12 +352,7 @@ pub(super) async fn durable(store: &dyn Store, position: Position) -> Result<(),
     store.durable(position).await.map_err(store_failed)
 }
 
-async fn derive(password: &Secret) -> Result<wire::sasl::Credentials, AdminError> {
-    let password = password.clone();
-    blocking(move || ports::derive(password.expose()).map_err(|error| AdminError::Invalid(error.to_string()))).await
-}
-
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, AdminError> + Send + 'static,
 ) -> Result<T, AdminError> {
     let done = tokio::task::spawn_blocking(work).await;
@@ -469,10 +380,6 @@ fn finish(out: BufWriter<File>, moved: Moved) -> Result<StoreReport, AdminError>
 
 fn file_failed(file: &Path, error: &std::io::Error) -> AdminError {
     AdminError::Failed(format!("{}: {error}", file.display()))
-}
-
-fn not_served(account: &AccountName) -> AdminError {
-    AdminError::Invalid(format!("{account}: expected an account of a domain that is served here"))
 }
 
 pub(super) fn store_failed(error: StoreError) -> AdminError {

@@ -8,6 +8,7 @@ mod ports;
 mod retention;
 mod rooms;
 mod token_key;
+mod users;
 
 pub use admin::{Offline, Operator};
 pub use assemble::{abouts, open_store};
@@ -72,6 +73,7 @@ async fn serve(
         let _ = engine.federation.set(federation.clone());
     }
     let (stop, stopping) = watch::channel(false);
+    let (close, closing) = watch::channel(false);
     let shared = Arc::new(assemble::shared(&config, engine.clone(), tls, federation.clone(), stopping.clone()).await?);
     let carrying =
         federation.zip(lines).map(|(federation, lines)| tokio::spawn(carry_all(shared.clone(), federation, lines)));
@@ -102,6 +104,13 @@ async fn serve(
         let engine = engine.clone();
         async move { engine.expire_forever().await }
     });
+    let keeping = tokio::spawn({
+        let (engine, closing) = (engine.clone(), closing);
+        async move {
+            engine.greet_residents().await;
+            engine.keep_appointments(closing).await;
+        }
+    });
     let reloading = tokio::spawn(reload_at_hangup(shared.clone(), config.clone()));
     let certificates = config.hosts.keys().map(|d| shared.tls.host(Some(d.as_str())).certificate().clone()).collect();
     eprintln!("{}", banner(&config, &Facts { source, listening, certificates, accounts }));
@@ -116,6 +125,8 @@ async fn serve(
     sleepers.abort();
     waking.abort();
     expiring.abort();
+    let _ = close.send(true);
+    let _ = keeping.await;
     engine.dismiss_residents().await;
     let _ = stop.send(true);
     take_down(&engine, &shared, carrying).await;

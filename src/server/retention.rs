@@ -1,6 +1,7 @@
 //! How much stays in the archive of one account: what an operator sets, beside what the host has.
 
-use super::admin::{durable, existing, store_failed};
+use super::admin::{durable, store_failed};
+use super::users::existing;
 use crate::admin::{AdminError, ArchiveChange, ArchiveLimits, Change, Limit};
 use crate::config::{AccountName, Config, Period};
 use xeps::archive::Own;

@@ -108,6 +108,7 @@ scenarios! {
     nodes {
         a_node_of_the_service_has_readers
         a_published_avatar_is_in_the_card_and_in_presence
+        a_reader_has_a_digest
         bookmarks_are_kept_for_their_owner_and_for_old_clients
         keys_are_published_for_everybody_and_replaced
     }

@@ -1,6 +1,6 @@
 //! Servers that lie, replay, relay, or do not answer.
 
-use crate::stage::{House, Stage, address, hears, routes, says, says_in_vain, send};
+use crate::stage::{House, Quality, Stage, address, hears, routes, says, says_in_vain, send};
 use crate::support::Client;
 use crate::support::client::Incoming;
 use crate::support::login::error_condition;
@@ -178,13 +178,10 @@ fn who_has_proved_one_domain_speaks_for_no_other_and_through_nobody() {
 #[test]
 fn a_server_that_does_not_answer_holds_up_nobody_else() {
     let stage = Stage::new();
-    let [verona_at, mantua_at] = [address(), address()];
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let changes = acquaintance(silent.local_addr().unwrap())
-        + "federation.timeouts.deliver = '2s'\nfederation.limits.queue_stanzas = 10\n"
-        + &routes(&[("mantua.example", mantua_at)]);
-    let verona = stage.oriole("verona.example", verona_at, &changes);
-    let mantua = stage.oriole("mantua.example", mantua_at, &routes(&[("verona.example", verona_at)]));
+        + "federation.timeouts.deliver = '2s'\nfederation.limits.queue_stanzas = 10\n";
+    let [verona, mantua] = stage.neighbours(Quality::Good, [&changes, ""]);
     let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
     for number in 0..10 {
         send(&mut juliet, &format!("tybalt@{EVIL}"), &number.to_string());

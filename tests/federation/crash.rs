@@ -1,6 +1,6 @@
 //! Servers that are killed while others talk to them: nothing is lost, and nothing is taken twice.
 
-use crate::stage::{Quality, Stage, address, hears, routes, says, send};
+use crate::stage::{Quality, Stage, hears, says, send};
 use crate::support::{Client, random::Random, wait};
 use wire::xml::Element;
 
@@ -38,12 +38,8 @@ fn text(result: &Element) -> String {
 /// Juliet talks to Romeo, whose server is killed twice meanwhile and comes back.
 fn is_killed_while_it_is_talked_to(quality: Quality, ways: &str) {
     let stage = Stage::new();
-    let [verona_at, mantua_at] = [address(), address()];
-    let changes = |to: &str, at| ways.to_owned() + &routes(&[(to, at)]);
-    let verona = stage.oriole_with("verona.example", verona_at, quality, &changes("mantua.example", mantua_at));
-    let mut mantua = stage.oriole_with("mantua.example", mantua_at, quality, &changes("verona.example", verona_at));
-    let mut juliet = verona.user("juliet");
-    let mut romeo = mantua.user("romeo");
+    let [verona, mut mantua] = stage.neighbours(quality, [ways, ways]);
+    let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
     let mut random = Random::seeded("FEDERATION_CRASH_SEED");
     for (number, end) in [(0, 400), (400, 700), (700, MESSAGES)] {
         romeo.send("<presence/>");
@@ -86,9 +82,7 @@ fn a_server_that_is_killed_takes_nothing_twice_by_dialback() {
 /// Romeo talks to Juliet on the stream that her server has opened; it is killed twice meanwhile and comes back.
 fn is_killed_while_it_is_answered(quality: Quality) {
     let stage = Stage::new();
-    let [verona_at, mantua_at] = [address(), address()];
-    let mut verona = stage.oriole_with("verona.example", verona_at, quality, &routes(&[("mantua.example", mantua_at)]));
-    let mantua = stage.oriole_with("mantua.example", mantua_at, quality, &routes(&[("verona.example", verona_at)]));
+    let [mut verona, mantua] = stage.neighbours(quality, ["", ""]);
     let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
     says(&mut juliet, &mut romeo, "speak again");
     let mut random = Random::seeded("FEDERATION_CRASH_SEED");
@@ -135,9 +129,7 @@ fn a_server_that_is_killed_takes_nothing_twice_of_what_comes_back_to_it_by_dialb
 /// be missing; what arrives is whole from the beginning, nothing of it comes twice, and the same stream goes on.
 fn is_killed_while_it_talks(quality: Quality, opener: bool) {
     let stage = Stage::new();
-    let [verona_at, mantua_at] = [address(), address()];
-    let mut verona = stage.oriole_with("verona.example", verona_at, quality, &routes(&[("mantua.example", mantua_at)]));
-    let mut mantua = stage.oriole_with("mantua.example", mantua_at, quality, &routes(&[("verona.example", verona_at)]));
+    let [mut verona, mut mantua] = stage.neighbours(quality, ["", ""]);
     let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
     says(&mut juliet, &mut romeo, "speak again");
     let (talking, talker, listening, listener) = match opener {

@@ -1,16 +1,14 @@
 //! What becomes of stanzas when servers come and go, are not there, or are not wanted.
 
 use crate::others::{installed, name_server};
-use crate::stage::{House, Stage, address, hears, routes, says, says_in_vain, send};
+use crate::stage::{House, Quality, Stage, address, hears, says, says_in_vain, send};
 use crate::support::{skip, wait};
 use rustix::process::Signal;
 
 #[test]
 fn a_server_that_is_down_gets_what_waits_for_it_when_it_is_up() {
     let stage = Stage::new();
-    let [verona_at, mantua_at] = [address(), address()];
-    let verona = stage.oriole("verona.example", verona_at, &routes(&[("mantua.example", mantua_at)]));
-    let mut mantua = stage.oriole("mantua.example", mantua_at, &routes(&[("verona.example", verona_at)]));
+    let [verona, mut mantua] = stage.neighbours(Quality::Good, ["", ""]);
     let mut juliet = verona.user("juliet");
     mantua.user("romeo").leave();
     mantua.fall();
@@ -25,9 +23,7 @@ fn a_server_that_is_down_gets_what_waits_for_it_when_it_is_up() {
 #[test]
 fn after_a_crash_of_the_other_server_the_line_is_made_anew() {
     let stage = Stage::new();
-    let [verona_at, mantua_at] = [address(), address()];
-    let verona = stage.oriole("verona.example", verona_at, &routes(&[("mantua.example", mantua_at)]));
-    let mut mantua = stage.oriole("mantua.example", mantua_at, &routes(&[("verona.example", verona_at)]));
+    let [verona, mut mantua] = stage.neighbours(Quality::Good, ["", ""]);
     let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
     says(&mut juliet, &mut romeo, "before");
     mantua.fall();
@@ -41,10 +37,8 @@ fn after_a_crash_of_the_other_server_the_line_is_made_anew() {
 #[test]
 fn a_connection_that_breaks_is_made_anew() {
     let stage = Stage::new();
-    let [verona_at, mantua_at] = [address(), address()];
-    let verona = stage.oriole("verona.example", verona_at, &routes(&[("mantua.example", mantua_at)]));
-    let idle = "federation.timeouts.idle = '1s'\nfederation.bidi = false\n".to_owned();
-    let mantua = stage.oriole("mantua.example", mantua_at, &(idle + &routes(&[("verona.example", verona_at)])));
+    let idle = "federation.timeouts.idle = '1s'\nfederation.bidi = false\n";
+    let [verona, mantua] = stage.neighbours(Quality::Good, ["", idle]);
     let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
     says(&mut romeo, &mut juliet, "first");
     mantua.oriole().log().wait_for("the stream has ended").expect("an idle stream is closed");
@@ -68,12 +62,10 @@ fn a_server_that_does_not_exist_is_not_waited_for() {
 #[test]
 fn denied_domains_are_read_again() {
     let stage = Stage::new();
-    let [verona_at, mantua_at] = [address(), address()];
     let file = stage.dir.path().join("denied");
     std::fs::write(&file, "spam.example\n").unwrap();
     let deny = format!("federation.deny_file = '{}'\nfederation.deny = ['vile.example']\n", file.display());
-    let verona = stage.oriole("verona.example", verona_at, &(deny + &routes(&[("mantua.example", mantua_at)])));
-    let mantua = stage.oriole("mantua.example", mantua_at, &routes(&[("verona.example", verona_at)]));
+    let [verona, mantua] = stage.neighbours(Quality::Good, [&deny, ""]);
     let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
     for denied in ["a@spam.example", "a@new.spam.example", "a@vile.example"] {
         assert_eq!(says_in_vain(&mut juliet, denied, "?"), "not-allowed");
@@ -96,7 +88,7 @@ fn denied_domains_are_read_again() {
 #[test]
 fn hosts_of_one_server_talk_without_leaving_it() {
     let stage = Stage::new();
-    let (certificate, key) = stage.certificate("mantua.example", crate::stage::Quality::Good);
+    let (certificate, key) = stage.certificate("mantua.example", Quality::Good);
     let second = format!(
         "hosts.'mantua.example' = {{ certificate = '{}', key = '{}' }}\n",
         certificate.display(),
@@ -117,9 +109,7 @@ fn hears_nothing_of_connections(house: &House) {
 #[test]
 fn order_survives_a_late_connection() {
     let stage = Stage::new();
-    let [verona_at, mantua_at] = [address(), address()];
-    let mantua = stage.oriole("mantua.example", mantua_at, &routes(&[("verona.example", verona_at)]));
-    let verona = stage.oriole("verona.example", verona_at, &routes(&[("mantua.example", mantua_at)]));
+    let [verona, mantua] = stage.neighbours(Quality::Good, ["", ""]);
     let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
     for number in 0..20 {
         send(&mut juliet, &romeo.jid.clone(), &format!("a{number}"));

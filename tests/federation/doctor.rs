@@ -95,10 +95,7 @@ fn a_server_that_works_is_told_step_by_step() {
 #[test]
 fn by_dialback_the_running_server_answers_for_its_keys() {
     let stage = Stage::new();
-    let [verona_at, mantua_at] = [address(), address()];
-    let routes = [("verona.example", verona_at), ("mantua.example", mantua_at)].map(|one| routes(&[one]));
-    let mut verona = stage.oriole_with("verona.example", verona_at, Quality::SelfSigned, &routes[1]);
-    let _mantua = stage.oriole_with("mantua.example", mantua_at, Quality::SelfSigned, &routes[0]);
+    let [mut verona, _mantua] = stage.neighbours(Quality::SelfSigned, ["", ""]);
     let (code, text) = doctor(&verona, "mantua.example", &[]);
     assert_eq!(code, 0, "{text}");
     for words in ["federation.routes says ", "it has to prove itself by dialback", "it accepts our dialback keys"] {
@@ -190,10 +187,7 @@ fn servers_without_encryption_and_servers_that_refuse_say_so() {
     let verona = stage.oriole("verona.example", address(), &format!("federation.routes.'mantua.example' = '{at}'"));
     fails(&verona, "no STARTTLS, and TLS is required", &["offers no encryption", "must offer STARTTLS"]);
 
-    let [verona_at, mantua_at] = [address(), address()];
-    let deny = "federation.deny = ['verona.example']\n".to_owned();
-    let _mantua = stage.oriole("mantua.example", mantua_at, &(deny + &routes(&[("verona.example", verona_at)])));
-    let verona = stage.oriole("verona.example", verona_at, &routes(&[("mantua.example", mantua_at)]));
+    let [verona, _mantua] = stage.neighbours(Quality::Good, ["", "federation.deny = ['verona.example']\n"]);
     fails(&verona, "policy-violation", &["the peer ended the stream"]);
 
     let verona = stage.oriole("verona.example", address(), "federation.deny = ['mantua.example']");

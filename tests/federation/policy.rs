@@ -2,7 +2,7 @@
 
 use crate::attacks::{EVIL, acquaintance};
 use crate::hostile::{MODEST, proved};
-use crate::stage::{Stage, address, hears, routes, says, says_in_vain, send};
+use crate::stage::{Quality, Stage, address, hears, routes, says, says_in_vain, send};
 use crate::support::login::error_condition;
 use crate::support::{Client, wait};
 use rustix::process::Signal;
@@ -43,12 +43,10 @@ fn with_a_list_of_the_only_ones_nobody_else_is_talked_to() {
 #[test]
 fn a_list_that_cannot_be_read_again_stays_as_it_was() {
     let stage = Stage::new();
-    let [verona_at, mantua_at] = [address(), address()];
     let file = stage.dir.path().join("denied");
     std::fs::write(&file, "# none of these\nspam.example\n").unwrap();
     let deny = format!("federation.deny_file = '{}'\n", file.display());
-    let verona = stage.oriole("verona.example", verona_at, &(deny + &routes(&[("mantua.example", mantua_at)])));
-    let mantua = stage.oriole("mantua.example", mantua_at, &routes(&[("verona.example", verona_at)]));
+    let [verona, mantua] = stage.neighbours(Quality::Good, [&deny, ""]);
     let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
     std::fs::write(&file, "mantua.example\nno domain at all\n").unwrap();
     verona.oriole().signal(Signal::HUP);

@@ -156,6 +156,14 @@ impl Stage {
         let c2s = server.c2s();
         House { domain: domain.to_owned(), c2s, ca, program: Program::Oriole(server) }
     }
+
+    /// Verona and Mantua, two Orioles that know where the other one is. `changes` go into the configuration of each.
+    pub fn neighbours(&self, quality: Quality, changes: [&str; 2]) -> [House; 2] {
+        let [verona, mantua] = ["verona.example", "mantua.example"].map(|domain| (domain, address()));
+        let [of_verona, of_mantua] = changes.map(str::to_owned);
+        [(verona, of_verona + &routes(&[mantua])), (mantua, of_mantua + &routes(&[verona]))]
+            .map(|((domain, at), changes)| self.oriole_with(domain, at, quality, &changes))
+    }
 }
 
 impl House {

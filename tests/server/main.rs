@@ -9,6 +9,7 @@ mod archive;
 mod bosh;
 mod client_state;
 mod crash;
+mod digests;
 mod http;
 mod instant;
 mod invitations;

@@ -1,6 +1,6 @@
 //! Nodes of the publish-subscribe service (XEP-0060) with many who publish and many who read.
 
-use crate::support::{Client, DOMAIN, Server, component};
+use crate::support::{Client, DOMAIN, Server, component, wait};
 use wire::xml::Element;
 
 const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
@@ -89,4 +89,63 @@ fn subscribers_behind_one_stream_are_all_told() {
         })
         .collect();
     assert_eq!(told.len(), READERS);
+}
+
+/// XEP-0496, XEP-0497 and XEP-0499: a tree of files is made, found, followed and deleted, with all that is below it.
+#[test]
+fn a_tree_of_nodes_is_found_followed_and_deleted() {
+    let server = Server::start();
+    for user in ["bard", "reader"] {
+        server.add_user(user);
+    }
+    let (mut bard, mut reader) = (server.log_in("bard", "x"), server.log_in("reader", "x"));
+    let form = |kind: &str, fields: &[(&str, &str)]| {
+        let field = |(var, value): &(&str, &str)| format!("<field var='{var}'><value>{value}</value></field>");
+        let fields: String = fields.iter().map(field).collect();
+        format!(
+            "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>{kind}</value></field>{fields}</x>"
+        )
+    };
+    let create = |name: &str, parent: &str| {
+        let fields = [("{urn:xmpp:pubsub-relationships:0}parent", parent)];
+        format!("<create node='{name}'/><configure>{}</configure>", form(&format!("{PUBSUB}#node_config"), &fields))
+    };
+    for (name, parent) in [("plays", ""), ("plays/1597", "plays"), ("plays/1597/drafts", "plays/1597")] {
+        ask(&mut bard, &create(name, parent));
+    }
+    let deep = form(&format!("{PUBSUB}#subscribe_options"), &[("{urn:xmpp:pubsub-ext-sub:0}depth", "-1")]);
+    let jid = reader.jid.clone();
+    ask(&mut reader, &format!("<subscribe node='plays' jid='{jid}'/><options>{deep}</options>"));
+    let publish =
+        |id: &str| format!("<publish node='plays/1597/drafts'><item id='{id}'><e xmlns='urn:e'/></item></publish>");
+    ask(&mut bard, &publish("act-1"));
+    let told = reader.find(|stanza| item(stanza).is_some());
+    assert_eq!(item(&told).as_deref(), Some("act-1"));
+
+    let wish = form("urn:xmpp:pubsub-ext-disco:0", &[("depth", "2"), ("type", "nodes")]);
+    let query = format!("<query xmlns='http://jabber.org/protocol/disco#items' node='plays'>{wish}</query>");
+    let mut found = |who: &mut Client| {
+        let answer = who.iq("get", Some(&service()), &query);
+        let nodes = answer.children().next().map(|query| query.children().filter_map(|item| item.attr("node")));
+        nodes.expect("there is a query").map(str::to_owned).collect::<Vec<String>>()
+    };
+    assert_eq!(found(&mut reader), ["plays/1597", "plays/1597/drafts"]);
+
+    let own = |what: &str| format!("<pubsub xmlns='{PUBSUB}#owner'>{what}</pubsub>");
+    let close = form(&format!("{PUBSUB}#node_config"), &[("pubsub#access_model", "whitelist")]);
+    let close = own(&format!("<configure node='plays/1597'>{close}</configure>"));
+    assert_eq!(bard.iq("set", Some(&service()), &close).attr("type"), Some("result"));
+    ask(&mut bard, &publish("act-2"));
+    assert_eq!(found(&mut reader), [""; 0]);
+
+    let gone = bard.iq("set", Some(&service()), &own("<delete node='plays'/>"));
+    assert_eq!(gone.attr("type"), Some("result"));
+    // What it has not seen in between, it has not been sent: this comes next.
+    let told = reader.find(|stanza| stanza.child("event", EVENT).is_some());
+    let event = told.child("event", EVENT).and_then(|event| event.child("delete", EVENT)).expect("it is deleted");
+    assert_eq!(event.attr("node"), Some("plays"));
+    // What is below goes after the answer; then its name is free.
+    let again = format!("<pubsub xmlns='{PUBSUB}'><create node='plays/1597/drafts'/></pubsub>");
+    let made = || (bard.iq("set", Some(&service()), &again).attr("type") == Some("result")).then_some(());
+    wait::until(made).expect("the branch is deleted");
 }

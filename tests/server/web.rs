@@ -276,8 +276,13 @@ fn an_open_channel_is_a_feed() {
     let with = |fields: &str| format!("<configure><x xmlns='jabber:x:data' type='submit'>{fields}</x></configure>");
     asks(&format!("<create node='letters/to romeo'/>{}", with(&field("title", "Letters &lt;script/&gt;"))));
     asks(&format!("<create node='diary'/>{}", with(&field("access_model", "whitelist"))));
+    let below = |parent: &str| {
+        with(&format!("<field var='{{urn:xmpp:pubsub-relationships:0}}parent'><value>{parent}</value></field>"))
+    };
+    asks(&format!("<create node='answers'/>{}", below("letters/to romeo")));
+    asks(&format!("<create node='margins'/>{}", below("diary")));
     let entry = "<entry xmlns='http://www.w3.org/2005/Atom'><title>Good night</title></entry>";
-    for node in ["letters/to romeo", "diary"] {
+    for node in ["letters/to romeo", "diary", "answers", "margins"] {
         asks(&format!("<publish node='{node}'><item id='1'>{entry}</item></publish>"));
     }
     let mut command = crate::support::server::program();
@@ -306,7 +311,8 @@ fn an_open_channel_is_a_feed() {
     assert_eq!((again.status, again.body.len()), (304, 0));
     asks(&format!("<publish node='letters/to romeo'><item id='3'>{entry}</item></publish>"));
     assert_eq!(http(server.web(), &format!("GET {path} HTTP/1.1\r\nIf-None-Match: {tag}"), b"").status, 200);
-    for hidden in ["/channels/diary", "/channels/nothing", "/channels/"] {
+    assert_eq!(get(&server, "/channels/answers").status, 200);
+    for hidden in ["/channels/diary", "/channels/margins", "/channels/nothing", "/channels/"] {
         assert_eq!(get(&server, hidden).status, 404, "{hidden}");
     }
 }

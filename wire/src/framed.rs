@@ -4,7 +4,7 @@
 //! peer's elements are put into a stream, each checked to be one.
 
 use crate::ns;
-use crate::xml::write::escape_attr;
+use crate::xml::write::attribute;
 use crate::xml::{Element, Frame, Framer, Limits, Scope, XmlError};
 
 /// RFC 7395 section 3.3.2.
@@ -104,11 +104,7 @@ pub fn incoming(message: &str, limits: &Limits) -> Result<Vec<u8>, NotAPiece> {
 pub fn header<'a>(attributes: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
     let mut out = HEADER.as_bytes().to_vec();
     for (name, value) in attributes {
-        out.push(b' ');
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"='");
-        escape_attr(&mut out, value);
-        out.push(b'\'');
+        attribute(&mut out, name, value);
     }
     out.push(b'>');
     out

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use wire::ns;
+use wire::stanza::{Condition, TopLevel, Unreadable};
 use wire::xml::{Event, Limits, Reader, Scope, XmlError};
 
 const HEADER: &str =
@@ -158,6 +159,28 @@ fn limits_hold_exactly() {
     let declaring = |depth| format!("{}{}", "<a xmlns:p='u'>".repeat(depth), "</a>".repeat(depth));
     assert_eq!(error(&declaring(4), &nested), None);
     assert_eq!(error(&declaring(5), &nested).map(|e| e.condition()), Some("policy-violation"));
+}
+
+/// A prefix is declared once and used often. Where what was read is written anew, the namespace stands with each element, so a
+/// stanza could become ten thousand times as large.
+#[test]
+fn a_stanza_that_is_written_anew_stays_in_bounds() {
+    let limits = Limits::AFTER_AUTH;
+    let parse = |length: usize, children: usize| {
+        let stanza = format!("<message xmlns:p='{}'>{}</message>", "u".repeat(length), "<p:a/>".repeat(children));
+        TopLevel::parse(&stanza, &scope(), &limits)
+    };
+    let Ok(TopLevel::Stanza(read)) = parse(256, 900) else { panic!("that is a stanza") };
+    assert!(read.payload().as_bytes().len() <= limits.frame_bytes);
+    for (length, children) in [(256, 43_000), (1, 43_000)] {
+        let Err(Unreadable::Rejected(rejected)) = parse(length, children) else { panic!("it grows too large") };
+        assert_eq!(rejected.error.condition, Condition::PolicyViolation);
+        assert!(rejected.stanza.payload().is_empty());
+    }
+    for length in [257, 100_000] {
+        let Err(Unreadable::Xml(error)) = parse(length, 1) else { panic!("such a name is refused itself") };
+        assert_eq!(error.condition(), "policy-violation");
+    }
 }
 
 #[test]

@@ -3,12 +3,12 @@
 //! Discovery (XEP-0030) and what is no request are the same at all desks, and are answered here.
 
 use crate::context::Cx;
-use crate::feature::{Halt, Outcome};
+use crate::feature::{About, Halt, Outcome};
 use crate::info::{self, Info};
-use crate::service::Resident;
+use crate::service::{Resident, Service};
 use async_trait::async_trait;
 use std::sync::Arc;
-use wire::jid::Jid;
+use wire::jid::{BareJid, Jid};
 use wire::stanza::{Condition, IqType, Kind, MessageType, Stanza};
 use wire::xml::Element;
 
@@ -18,6 +18,14 @@ pub const ITEMS: &str = "http://jabber.org/protocol/disco#items";
 /// Who sits at a desk.
 #[async_trait]
 pub trait Clerk: Send + Sync + 'static {
+    /// What the service says of itself, and what the host's disco#items calls it (see [`Service`]).
+    fn about(&self) -> &'static About;
+
+    fn title(&self) -> &'static str;
+
+    /// The one address of the service.
+    fn domain(&self) -> &BareJid;
+
     /// What disco#info tells.
     fn info(&self) -> Info;
 
@@ -30,17 +38,36 @@ pub trait Clerk: Send + Sync + 'static {
     }
 }
 
+/// The service of a desk.
+pub struct Office<C> {
+    clerk: Arc<C>,
+}
+
+impl<C: Clerk> Office<C> {
+    pub fn new(clerk: C) -> Office<C> {
+        Office { clerk: Arc::new(clerk) }
+    }
+}
+
+impl<C: Clerk> Service for Office<C> {
+    fn about(&self) -> &'static About {
+        self.clerk.about()
+    }
+
+    fn title(&self) -> &'static str {
+        self.clerk.title()
+    }
+
+    fn wake(&self, address: &BareJid) -> Box<dyn Resident> {
+        Box::new(Desk { clerk: self.clerk.clone(), open: address == self.clerk.domain() })
+    }
+}
+
 /// What is behind an address of the service. It remembers nothing.
-pub struct Desk<C> {
+struct Desk<C> {
     clerk: Arc<C>,
     /// Whether it is the service's own: nothing is behind the localparts.
     open: bool,
-}
-
-impl<C: Clerk> Desk<C> {
-    pub fn new(clerk: Arc<C>, open: bool) -> Desk<C> {
-        Desk { clerk, open }
-    }
 }
 
 #[async_trait]

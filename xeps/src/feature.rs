@@ -4,6 +4,7 @@
 //! leaves in [`Cx::out`](crate::Cx), in order, and the engine sends it after the hooks are done.
 
 use crate::account::{Account, Session, SessionId};
+use crate::agenda::Appointment;
 use crate::context::{Cx, Host};
 use crate::delivery::Incoming;
 use crate::info::Info;
@@ -176,6 +177,7 @@ pub enum Hook {
     PrivateChanged,
     RoomSpoke,
     GoOn,
+    Due,
     SessionAsleep,
     SessionAwake,
     ClientRevoked,
@@ -367,12 +369,18 @@ pub trait Feature: Send + Sync {
         Ok(())
     }
 
+    /// An appointment of the account is due. It comes again until whoever has made it has struck it out.
+    async fn due(&self, _: &mut Cx<'_>, _: &mut Account, _: &Appointment) -> Outcome {
+        Ok(())
+    }
+
     /// The nodes of the account that somebody may know of, as items for disco#items (XEP-0030 section 4.2).
     async fn nodes(&self, _: &mut Cx<'_>, _: &mut Account, _asker: &Jid) -> Result<Vec<Element>, Halt> {
         Ok(Vec::new())
     }
 
-    /// The answer to disco#info or disco#items for a node of the account; None when there is none that the asker may know of.
+    /// The answer to disco#info or disco#items for a node of the account, or to a question about all of them that says more than
+    /// usual; None when there is none that the asker may know of.
     async fn node(
         &self,
         _: &mut Cx<'_>,

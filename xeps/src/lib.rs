@@ -13,6 +13,7 @@ pub mod account;
 pub mod accounts;
 pub mod adhoc;
 pub mod affiliation;
+pub mod agenda;
 pub mod archive;
 pub mod blocking;
 pub mod caps;

@@ -10,7 +10,7 @@ use crate::pieces::{KIND, name_of as name};
 use crate::store::{Batch, Expect, Key, Store, StoreError};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wire::jid::BareJid;
 use wire::ns;
 use wire::stanza::{Condition, StanzaError};
@@ -65,9 +65,14 @@ impl Private {
         if query.children().any(|child| Some(child.ns()) != query.children().next().map(Element::ns)) {
             return Err(Condition::BadRequest.into());
         }
-        let mut result = Element::new("query", NS);
+        let (mut result, mut given) = (Element::new("query", NS), BTreeSet::new());
         for child in query.children() {
-            let stored = store.get(Key::new(user.as_str(), KIND, &name_of(child)?)).await?;
+            let name = name_of(child)?;
+            // Once is enough, however often it is asked for: a small request would have an answer without bounds.
+            if !given.insert(name.clone()) {
+                continue;
+            }
+            let stored = store.get(Key::new(user.as_str(), KIND, &name)).await?;
             result.push(match stored {
                 Some(record) => element_from_bytes(&record.value, "a private element")?,
                 None => Element::new(child.name(), child.ns()),

@@ -3,6 +3,7 @@
 //! A service is one value; behind each of its addresses stands a [`Resident`], asleep until a stanza comes for it. Whatever
 //! residents share is in the store, under the service's domain as owner.
 
+use crate::agenda::Appointment;
 use crate::context::Cx;
 use crate::feature::{About, Outcome};
 use crate::store::{Store, StoreError};
@@ -27,6 +28,11 @@ pub trait Service: Send + Sync {
     /// Which of the residents of its address a stanza is for. Each has a lane of its own: they do not wait for each other, and
     /// what they share is in the store. Usually there is one.
     fn lane(&self, _stanza: &Stanza) -> u64 {
+        0
+    }
+
+    /// The same for an appointment.
+    fn lane_of(&self, _appointment: &Appointment) -> u64 {
         0
     }
 
@@ -58,6 +64,16 @@ pub trait Resident: Send {
     /// Called while it [has more](Resident::has_more) to send, when what it left before has been handed over: so it need not hold
     /// all that it sends at once. Other stanzas for it may come in between; none of a sender who waits for its turn.
     async fn go_on(&mut self, _cx: &mut Cx<'_>) -> Outcome {
+        Ok(())
+    }
+
+    /// The server has started. Only asked of the resident of the service's own address.
+    async fn starting(&mut self, _cx: &mut Cx<'_>) -> Outcome {
+        Ok(())
+    }
+
+    /// An appointment that it has made is due. It comes again until it has been struck out.
+    async fn due(&mut self, _cx: &mut Cx<'_>, _appointment: &Appointment) -> Outcome {
         Ok(())
     }
 

@@ -298,3 +298,11 @@ fn xep_0502_a_public_lasting_room_says_how_lively_it_is() {
         stage.sets(var, if hides == "0" { "1" } else { "0" });
     }
 }
+
+#[test]
+fn xep_0307_unique_names() {
+    let mut stage = Stage::empty();
+    let ask = "<unique xmlns='http://jabber.org/protocol/muc#unique'/>";
+    let one = stage.asks_at(CRONE1, SERVICE, "get", ask).payload().text();
+    assert!(!one.is_empty() && one != stage.asks_at(CRONE1, SERVICE, "get", ask).payload().text());
+}

@@ -66,6 +66,56 @@ fn a_page_is_held_at_a_time_whatever_is_told() {
     }
 }
 
+/// Whoever asks in few bytes is not answered in a thousand times as many.
+#[test]
+fn what_is_asked_for_by_name_comes_once_and_in_bounds() {
+    let mut service = followed(0);
+    for id in 0..6 {
+        let payload = format!("<e xmlns='urn:e'>{}</e>", "x".repeat(200_000));
+        service.takes(asks(HAMLET, "", &format!("<publish node='news'><item id='{id}'>{payload}</item></publish>")));
+    }
+    let mut read = |ids: &[&str]| {
+        let items: String = ids.iter().map(|id| format!("<item id='{id}'/>")).collect();
+        let items = format!("<pubsub xmlns='{NS}'><items node='news'>{items}</items></pubsub>");
+        let request = format!("<iq type='get' from='reader@example.net/x' to='{SERVICE}' id='1'>{items}</iq>");
+        let answer = service.takes(stanza(&request)).remove(0);
+        let payload = answer.request().unwrap().element().unwrap();
+        match payload.child("items", NS) {
+            Some(items) => items.children().count().to_string(),
+            None => payload.children().next().unwrap().name().to_owned(),
+        }
+    };
+    assert_eq!(read(&["0"; 50]), "1");
+    assert_eq!(read(&["4", "nothing", "1", "4"]), "2");
+    assert_eq!(read(&["0", "1", "2", "3", "4", "5"]), "resource-constraint");
+}
+
+/// Each leaf fits into an answer, and all of them together do not.
+#[test]
+fn what_is_in_a_collection_is_not_read_without_bounds() {
+    let mut service = Hosted::new(Box::new(PubSub::new(&Config::default())));
+    let make = |node: &str, var: &str, value: &str| {
+        let field = format!("<field var='pubsub#{var}'><value>{value}</value></field>");
+        let form = format!("<configure><x xmlns='jabber:x:data' type='submit'>{field}</x></configure>");
+        asks(HAMLET, "", &format!("<create node='{node}'/>{form}"))
+    };
+    service.takes(make("all", "node_type", "collection"));
+    let mut answers = Vec::new();
+    for leaf in ["one", "two", "three"] {
+        service.takes(make(leaf, "collection", "all"));
+        for id in 0..2 {
+            let payload = format!("<e xmlns='urn:e'>{}</e>", "x".repeat(240_000));
+            let item = format!("<publish node='{leaf}'><item id='{id}'>{payload}</item></publish>");
+            service.takes(asks(HAMLET, "", &item));
+        }
+        let items = format!("<pubsub xmlns='{NS}'><items node='all'/></pubsub>");
+        let request = format!("<iq type='get' from='reader@example.net/x' to='{SERVICE}' id='1'>{items}</iq>");
+        let answer = service.takes(stanza(&request)).remove(0);
+        answers.push((answer.is_error(), answer.request().unwrap().element().unwrap().children().count()));
+    }
+    assert_eq!(answers, [(false, 1), (false, 2), (true, 2)], "leaves, or condition and text of an error");
+}
+
 #[test]
 #[ignore = "it measures"]
 fn measure_a_million_subscribers() {

@@ -158,12 +158,6 @@ fn examples_30_to_42_why_a_subscription_is_refused() {
         (
             "access_model=open",
             FRANCISCO,
-            "<subscribe jid='francisco@example.net'/>",
-            "error modify bad-request nodeid-required",
-        ),
-        (
-            "access_model=open",
-            FRANCISCO,
             "<subscribe node='princely_musings'/>",
             "error modify bad-request jid-required",
         ),

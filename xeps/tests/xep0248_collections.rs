@@ -278,3 +278,101 @@ fn examples_32_and_33_the_defaults_of_collections_and_what_is_left_after_a_resta
     let default = asks(&mut service, HAMLET, "get", OWNER, "<default type='collection'/>").remove(0);
     assert!(default.contains("children_max") && !default.contains("persist_items"), "{default}");
 }
+
+/// A subscription to all that there is.
+fn follow_root(service: &mut Hosted, who: &str, options: &[(&str, &str)]) -> Vec<String> {
+    let jid = who.split('/').next().unwrap();
+    let options = format!("<options>{}</options>", form("subscribe_options", options));
+    brings(service, who, NS, &format!("<subscribe jid='{jid}'/>{options}"))
+}
+
+#[test]
+fn example_46_who_follows_the_root_follows_everything_as_deep_as_asked_for() {
+    let mut service = library();
+    assert_eq!(create(&mut service, "alone", &[]), ["result"]);
+    let everything = [("subscription_type", "all"), ("subscription_depth", "all")];
+    assert_eq!(follow_root(&mut service, BERNARDO, &everything), ["result"]);
+    assert_eq!(follow_root(&mut service, HAMLET, &[("subscription_type", "items")]), ["result"], "one level");
+    let told = |who: &str, what: &str| format!("{who}: {what}");
+    assert_eq!(
+        publish(&mut service, "alone", "1"),
+        [
+            "result".to_owned(),
+            told("bernardo@example.net", "items alone item 1"),
+            told("hamlet@example.org", "items alone item 1"),
+        ],
+        "the root has no name to tell"
+    );
+    assert_eq!(
+        publish(&mut service, "princely", "1"),
+        ["result".to_owned(), told("bernardo@example.net", "items princely item 1")]
+    );
+    let made = create(&mut service, "new", &[("collection", "kings")]);
+    assert_eq!(made, ["result".to_owned(), told("bernardo@example.net", "create new")]);
+    let gone = brings(&mut service, FRANCISCO, OWNER, "<delete node='new'/>");
+    assert_eq!(gone, ["result".to_owned(), told("bernardo@example.net", "delete new")]);
+}
+
+#[test]
+fn who_follows_the_root_is_told_of_what_it_may_see() {
+    let mut service = library();
+    assert_eq!(create(&mut service, "secret", &[("access_model", "whitelist")]), ["result"]);
+    let items = [("subscription_type", "items"), ("subscription_depth", "all")];
+    for who in [BERNARDO, FRANCISCO] {
+        assert_eq!(follow_root(&mut service, who, &items), ["result"]);
+    }
+    let owner = "francisco@example.org: items secret item 1";
+    assert_eq!(publish(&mut service, "secret", "1"), ["result", owner]);
+    assert_eq!(configure(&mut service, FRANCISCO, "secret", &[("access_model", "authorize")]), ["result"]);
+    assert_eq!(publish(&mut service, "secret", "1"), ["result", owner]);
+}
+
+#[test]
+fn a_subscription_to_the_root_is_managed_like_any_other() {
+    let mut service = library();
+    let items = [("subscription_type", "items"), ("subscription_depth", "all")];
+    assert_eq!(follow_root(&mut service, BERNARDO, &items), ["result"]);
+    assert_eq!(follow_root(&mut service, BERNARDO, &items), ["conflict"], "section 6.1.3");
+    let own = asks(&mut service, BERNARDO, "get", NS, "<subscriptions/>").remove(0);
+    let root = xeps::testing::payload(&own);
+    let listed: Vec<_> = root.child("subscriptions", NS).unwrap().children().collect();
+    assert_eq!(listed.len(), 1);
+    assert_eq!((listed[0].attr("node"), listed[0].attr("subscription")), (None, Some("subscribed")));
+    let options = asks(&mut service, BERNARDO, "get", NS, "<options jid='bernardo@example.net'/>").remove(0);
+    assert!(options.contains("<value>all</value>"), "{options}");
+    let one = form("subscribe_options", &[("subscription_depth", "1")]);
+    let set = brings(&mut service, BERNARDO, NS, &format!("<options jid='bernardo@example.net'>{one}</options>"));
+    assert_eq!(set, ["result"]);
+    assert_eq!(publish(&mut service, "princely", "1"), ["result"]);
+    assert_eq!(brings(&mut service, BERNARDO, NS, "<unsubscribe jid='bernardo@example.net'/>"), ["result"]);
+    assert_eq!(
+        brings(&mut service, BERNARDO, NS, "<unsubscribe jid='bernardo@example.net'/>"),
+        ["unexpected-request not-subscribed"]
+    );
+
+    assert_eq!(follow_root(&mut service, BERNARDO, &items), ["result"]);
+    let sent = asks(
+        &mut service,
+        FRANCISCO,
+        "set",
+        NS,
+        "<publish node='princely'><item id='2'><e xmlns='urn:e'/></item></publish>",
+    );
+    let id = xeps::testing::stanza(&sent[1]).id.unwrap();
+    let gone = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    service.receives(&format!(
+        "<message type='error' from='bernardo@example.net' to='{SERVICE}' id='{id}'>{gone}</message>"
+    ));
+    assert_eq!(publish(&mut service, "princely", "3"), ["result"], "section 12.4 of XEP-0060");
+}
+
+#[test]
+fn only_so_many_follow_the_root() {
+    let mut service = library();
+    for number in 0..1000 {
+        assert_eq!(follow_root(&mut service, &format!("reader{number}@example.net/x"), &[]), ["result"]);
+    }
+    let refused = follow_root(&mut service, BERNARDO, &[]);
+    assert_eq!(refused, ["policy-violation too-many-subscriptions"]);
+    assert_eq!(subscribe(&mut service, BERNARDO, "all", &[]), ["result"], "a node takes more");
+}

@@ -1,6 +1,7 @@
 //! A run: survey the server, put on every play that applies, collect what became of them.
 
 mod accounts;
+mod casting;
 mod components;
 mod performance;
 mod receive;

@@ -9,22 +9,16 @@
 //! A pair of domains has one line, and a line one stream at a time, so the record of a new stream takes the place of the last
 //! one's. What the peer was sent is not in the store: only the peer knows what of it has arrived.
 
+use super::counted::Counted;
 use crate::s2s::remotes::Pair;
 use compact_str::CompactString;
-use tracing::warn;
 use wire::jid::BareJid;
 use wire::stream::management::Suspended;
-use xeps::store::{Batch, Expect, Key, Store, StoreError};
+use xeps::store::{Batch, Store, StoreError};
 
-/// No address is spelled so.
-const OWNER: &str = "s2s";
-const STREAM: &str = "opened";
-const COUNT: &str = "opened-in";
+const RECORDS: Counted = Counted { stream: "opened", count: "opened-in" };
 
 const FORMAT: u8 = 1;
-
-/// Records that are read at once.
-const PAGE: usize = 500;
 
 /// What the store has of the stream of one line.
 pub struct Record {
@@ -49,10 +43,10 @@ impl Record {
         let mut batch = Batch::new();
         let known = self.known.as_ref().filter(|(known, _)| known == id).map(|(_, count)| *count);
         if known.is_none() {
-            batch.put(Key::new(OWNER, STREAM, &self.name), [&[FORMAT], id.as_bytes()].concat(), Expect::Any);
+            RECORDS.put_stream(&mut batch, &self.name, [&[FORMAT], id.as_bytes()].concat());
         }
         if known != Some(h) {
-            batch.put(Key::new(OWNER, COUNT, &self.name), h.to_be_bytes().to_vec(), Expect::Any);
+            RECORDS.put_count(&mut batch, &self.name, h);
             self.known = Some((id.into(), h));
         }
         batch
@@ -62,7 +56,7 @@ impl Record {
     pub fn forget(&mut self) -> Batch {
         let mut batch = Batch::new();
         if self.known.take().is_some() {
-            forget(&mut batch, &self.name);
+            RECORDS.forget(&mut batch, &self.name);
         }
         batch
     }
@@ -73,44 +67,20 @@ impl Record {
 /// # Errors
 /// The store cannot be read.
 pub async fn all(store: &dyn Store) -> Result<Vec<(Pair, Record, Suspended)>, StoreError> {
-    let (mut streams, mut after): (_, Option<String>) = (Vec::new(), None);
-    loop {
-        let page = store.list(OWNER, STREAM, after.as_deref(), PAGE).await?;
-        for (name, stream) in &page {
-            let count = store.get(Key::new(OWNER, COUNT, name)).await?;
-            match count.and_then(|count| decode(name, &stream.value, &count.value)) {
-                Some((pair, id, h)) => {
-                    let record = Record { name: name.clone(), known: Some((id.clone(), h)) };
-                    streams.push((pair, record, Suspended::received_only(id, h)));
-                }
-                None => {
-                    warn!(name, "a stream to another server could not be brought back");
-                    let mut batch = Batch::new();
-                    forget(&mut batch, name);
-                    store.commit(batch).await?;
-                }
-            }
-        }
-        match page.into_iter().nth(PAGE - 1) {
-            Some((last, _)) => after = Some(last),
-            None => return Ok(streams),
-        }
-    }
+    RECORDS.all(store, decode).await
 }
 
-fn forget(batch: &mut Batch, name: &str) {
-    batch.delete(Key::new(OWNER, STREAM, name), Expect::Any).delete(Key::new(OWNER, COUNT, name), Expect::Any);
-}
-
-fn decode(name: &str, stream: &[u8], count: &[u8]) -> Option<(Pair, CompactString, u32)> {
+fn decode(name: &str, stream: &[u8], count: u32) -> Option<(Pair, Record, Suspended)> {
     let (local, remote) = name.split_once(' ')?;
     let pair = Pair { local: BareJid::parse(local).ok()?, remote: BareJid::parse(remote).ok()? };
     let id = std::str::from_utf8(stream.strip_prefix(&[FORMAT])?).ok().filter(|id| !id.is_empty())?;
-    Some((pair, id.into(), u32::from_be_bytes(count.try_into().ok()?)))
+    let record = Record { name: name.to_owned(), known: Some((id.into(), count)) };
+    Some((pair, record, Suspended::received_only(id.into(), count)))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::counted::OWNER;
     use super::*;
     use xeps::store::memory::Memory;
 
@@ -148,11 +118,13 @@ mod tests {
     async fn what_cannot_be_read_is_removed() {
         let store = Memory::at(0);
         let mut batch = Record::new(&pair("b.example")).update("1", 7);
-        batch.put(Key::new(OWNER, STREAM, "no pair"), vec![FORMAT, b'1'], Expect::Any);
-        batch.put(Key::new(OWNER, STREAM, "d.example e.example"), vec![FORMAT + 1, b'1'], Expect::Any);
-        batch.put(Key::new(OWNER, COUNT, "d.example e.example"), vec![0; 4], Expect::Any);
+        RECORDS.put_stream(&mut batch, "no pair", vec![FORMAT, b'1']);
+        RECORDS.put_count(&mut batch, "no pair", 0);
+        RECORDS.put_stream(&mut batch, "d.example e.example", vec![FORMAT + 1, b'1']);
+        RECORDS.put_count(&mut batch, "d.example e.example", 0);
+        RECORDS.put_stream(&mut batch, "f.example g.example", vec![FORMAT, b'1']);
         store.commit(batch).await.unwrap();
         assert_eq!(read(&store).await.len(), 1);
-        assert_eq!(store.list(OWNER, STREAM, None, PAGE).await.unwrap().len(), 1);
+        assert_eq!(store.list(OWNER, RECORDS.stream, None, 9).await.unwrap().len(), 1);
     }
 }

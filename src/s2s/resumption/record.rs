@@ -9,26 +9,20 @@
 //! The count is written in the commit that stores what a message leaves behind, or before the peer is told of it.
 
 use super::Broken;
+use super::counted::Counted;
 use crate::s2s::remotes::Pair;
 use compact_str::CompactString;
 use std::collections::HashSet;
-use tracing::warn;
 use wire::jid::BareJid;
 use wire::stream::management::Suspended;
 use wire::xml::Element;
-use xeps::store::{Batch, Expect, Key, Position, Store, StoreError};
+use xeps::store::{Batch, Position, Store, StoreError};
 use xeps::stored::{element_from_bytes, element_to_bytes};
 
-/// No address is spelled so.
-const OWNER: &str = "s2s";
-const STREAM: &str = "stream";
-const COUNT: &str = "stream-in";
+const RECORDS: Counted = Counted { stream: "stream", count: "stream-in" };
 
 const NS: &str = "oriole:s2s-stream";
 const FORMAT: &str = "1";
-
-/// Records that are read at once.
-const PAGE: usize = 500;
 
 /// Keeps a stream, as it was proved so far.
 pub fn put_stream(batch: &mut Batch, id: &str, pairs: &HashSet<Pair>, both_ways: bool) {
@@ -39,62 +33,43 @@ pub fn put_stream(batch: &mut Batch, id: &str, pairs: &HashSet<Pair>, both_ways:
         .with_attr("format", FORMAT)
         .with_attr("both-ways", both_ways.to_string())
         .with_children(pairs.iter().map(pair));
-    batch.put(Key::new(OWNER, STREAM, id), element_to_bytes(&stream), Expect::Any);
+    RECORDS.put_stream(batch, id, element_to_bytes(&stream));
 }
 
 /// So many stanzas of the peer were handled.
 pub fn put_count(batch: &mut Batch, id: &str, h: u32) {
-    batch.put(Key::new(OWNER, COUNT, id), h.to_be_bytes().to_vec(), Expect::Any);
+    RECORDS.put_count(batch, id, h);
 }
 
 /// A stream is over.
 pub fn forget(batch: &mut Batch, id: &str) {
-    batch.delete(Key::new(OWNER, STREAM, id), Expect::Any).delete(Key::new(OWNER, COUNT, id), Expect::Any);
+    RECORDS.forget(batch, id);
 }
 
 /// All streams that were there when the server stopped.
 pub async fn all(store: &dyn Store) -> Result<Vec<(CompactString, Broken)>, StoreError> {
-    let (mut streams, mut after): (_, Option<String>) = (Vec::new(), None);
-    loop {
-        let page = store.list(OWNER, STREAM, after.as_deref(), PAGE).await?;
-        for (id, record) in &page {
-            let count = store.get(Key::new(OWNER, COUNT, id)).await?;
-            let read = count.and_then(|count| decode(id, &record.value, &count.value));
-            match read {
-                Some(broken) => streams.push((id.as_str().into(), broken)),
-                None => {
-                    warn!(id, "a stream of another server could not be brought back");
-                    let mut batch = Batch::new();
-                    forget(&mut batch, id);
-                    store.commit(batch).await?;
-                }
-            }
-        }
-        match page.into_iter().nth(PAGE - 1) {
-            Some((last, _)) => after = Some(last),
-            None => return Ok(streams),
-        }
-    }
+    RECORDS.all(store, decode).await
 }
 
-fn decode(id: &str, stream: &[u8], count: &[u8]) -> Option<Broken> {
+fn decode(id: &str, stream: &[u8], received: u32) -> Option<(CompactString, Broken)> {
     let stream = element_from_bytes(stream, "a stream of another server").ok()?;
-    let received = u32::from_be_bytes(count.try_into().ok()?);
     let domain = |pair: &Element, name| BareJid::parse(pair.attr(name)?).ok();
     let pair = |pair: &Element| Some(Pair { local: domain(pair, "local")?, remote: domain(pair, "remote")? });
     let pairs: Option<HashSet<Pair>> = stream.children_named("pair", NS).map(pair).collect();
     let pairs = pairs.filter(|pairs| !pairs.is_empty() && stream.attr("format") == Some(FORMAT))?;
-    Some(Broken {
+    let broken = Broken {
         suspended: Suspended::received_only(id.into(), received),
         written: Position::default(),
         pairs,
         both_ways: stream.attr("both-ways") == Some("true"),
         carriers: Vec::new(),
-    })
+    };
+    Some((id.into(), broken))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::counted::OWNER;
     use super::*;
 
     #[tokio::test]
@@ -114,7 +89,8 @@ mod tests {
         let [(id, broken)] = &mut all[..] else { panic!("{}", all.len()) };
         assert_eq!((id.as_str(), broken.suspended.received(), broken.both_ways), ("1", 7, true));
         assert!(broken.pairs == pairs && broken.suspended.acknowledge(5).is_ok());
-        assert!(store.get(Key::new(OWNER, STREAM, "3")).await.unwrap().is_none(), "what cannot be read is removed");
+        let left = store.list(OWNER, RECORDS.stream, None, 9).await.unwrap();
+        assert_eq!(left.len(), 1, "what cannot be read is removed");
         let mut batch = Batch::new();
         forget(&mut batch, "1");
         store.commit(batch).await.unwrap();

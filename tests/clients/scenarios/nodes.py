@@ -115,3 +115,19 @@ async def a_node_of_the_service_has_readers(stage):
     await nodes.delete_node(SERVICE, "letters")
     told = await romeo.hears("message", **{"from": SERVICE})
     assert told["pubsub_event"]["delete"]["node"] == "letters"
+
+
+async def a_reader_has_a_digest(stage):
+    stage.account("romeo", "juliet")
+    juliet, romeo = await stage.online("juliet"), await stage.online("romeo")
+    nodes, readers = _with_plugins(juliet)["xep_0060"], _with_plugins(romeo)["xep_0060"]
+    await nodes.create_node(SERVICE, "diary")
+    choice = romeo["xep_0004"].make_form(ftype="submit")
+    choice.add_field(var="FORM_TYPE", ftype="hidden", value=f"{PUBSUB}#subscribe_options")
+    for name, value in {"digest": "1", "digest_frequency": "3000"}.items():
+        choice.add_field(var=f"pubsub#{name}", value=value)
+    await readers.subscribe(SERVICE, "diary", options=choice)
+    for page in ("first", "second"):
+        await nodes.publish(SERVICE, "diary", id=page, payload=_element("page", "urn:x:diary", "Dear"))
+    told = await romeo.hears("message", **{"from": SERVICE})
+    assert [item["id"] for item in told["pubsub_event"]["items"]] == ["first", "second"]

@@ -58,7 +58,12 @@ impl TopLevel {
         let payload = read_payload(&mut reader, frame, scope.content().as_str())?;
         head.stanza.payload = match payload {
             Some(payload) => payload,
-            None => rewrite(&Element::parse(frame, scope, limits)?, scope.content().as_str()),
+            None => {
+                rewrite(&Element::parse(frame, scope, limits)?, scope.content().as_str(), limits).unwrap_or_else(|| {
+                    head.fault.get_or_insert_with(grown);
+                    Payload::empty()
+                })
+            }
         };
         match head.fault.or_else(|| fault(&head.stanza)) {
             None => Ok(TopLevel::Stanza(head.stanza)),
@@ -195,14 +200,24 @@ fn namespace(start: &Start<'_, '_>, frame: &str, content: &str) -> EntryNs {
     }
 }
 
-/// The children written anew, with the stream's own content namespace turned into the one that payloads are kept in.
-fn rewrite(stanza: &Element, content: &str) -> Arc<Payload> {
+/// The children written anew, with the stream's own content namespace turned into the one that payloads are kept in. None: now
+/// they are larger than a stanza may be.
+fn rewrite(stanza: &Element, content: &str, limits: &Limits) -> Option<Arc<Payload>> {
     let mut payload = Payload::default();
     for child in stanza.children() {
         payload.push(&renamed(child, content));
+        if payload.as_bytes().len() > limits.frame_bytes {
+            return None;
+        }
     }
     payload.shrink();
-    Arc::new(payload)
+    Some(Arc::new(payload))
+}
+
+/// A prefix is declared once for many elements; elsewhere it would have to be declared for each of them.
+fn grown() -> StanzaError {
+    let error = StanzaError::new(Condition::PolicyViolation);
+    error.with_text("with its namespaces declared where they are used, the stanza is too large")
 }
 
 fn renamed(element: &Element, content: &str) -> Element {

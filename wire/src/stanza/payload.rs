@@ -68,10 +68,9 @@ impl Payload {
 
     pub(super) fn push(&mut self, element: &Element) {
         let start = self.xml.len();
-        let mut bytes = std::mem::take(&mut self.xml).into_bytes();
-        element.write(&mut bytes, ns::CLIENT);
-        // The writer emits UTF-8 only, so nothing is ever lost here.
-        self.xml = String::from_utf8(bytes).unwrap_or_default();
+        // By itself: with all that is there already, many children would cost the square of their number. The writer emits
+        // UTF-8 only, so nothing is ever lost here.
+        self.xml.push_str(&String::from_utf8_lossy(&element.to_bytes(ns::CLIENT)));
         let name = start + 1..start + 1 + element.name().len();
         let ns =
             if element.ns() == ns::CLIENT { EntryNs::Content } else { EntryNs::Own(CompactString::from(element.ns())) };

@@ -2,7 +2,7 @@
 
 use super::{ForeignAttr, Stanza};
 use crate::ns;
-use crate::xml::write::escape_attr;
+use crate::xml::write::attribute;
 
 impl Stanza {
     /// Appends the stanza for a stream whose default namespace is the content namespace.
@@ -25,13 +25,9 @@ impl Stanza {
         out.reserve(self.payload.as_bytes().len() + 160);
         out.push(b'<');
         out.extend_from_slice(name);
-        let mut attr = |key: &str, value: Option<&str>| {
+        let mut attr = |name: &str, value: Option<&str>| {
             if let Some(value) = value {
-                out.push(b' ');
-                out.extend_from_slice(key.as_bytes());
-                out.extend_from_slice(b"='");
-                escape_attr(out, value);
-                out.push(b'\'');
+                attribute(out, name, value);
             }
         };
         attr("xmlns", xmlns);

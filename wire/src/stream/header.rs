@@ -3,7 +3,7 @@
 use super::{StreamCondition, StreamError};
 use crate::jid::Jid;
 use crate::ns;
-use crate::xml::write::escape_attr;
+use crate::xml::write::attribute;
 use crate::xml::{Limits, Scope};
 use compact_str::CompactString;
 
@@ -97,11 +97,7 @@ pub(super) fn write(out: &mut Vec<u8>, content: &str, ours: &Ours<'_>) {
     ];
     for (name, value) in attrs {
         if let Some(value) = value {
-            out.push(b' ');
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"='");
-            escape_attr(out, value);
-            out.push(b'\'');
+            attribute(out, name, value);
         }
     }
     out.push(b'>');

@@ -1,5 +1,9 @@
 //! How much XML one peer may make us hold or walk (RFC 6120 section 13.12; XEP-0205).
 
+/// Bytes of one namespace name. What is written anew repeats it with every element that had only a prefix, so it says how much
+/// larger a frame may become.
+pub const NAMESPACE_BYTES: usize = 256;
+
 /// Bounds on one frame: the stream header or one top-level child of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

@@ -123,7 +123,10 @@ async fn of_account(
             found.map(Answer::Result).ok_or_else(|| Condition::ItemNotFound.into())
         }
         (None, INFO) => Ok(Answer::Result(cx.host.registry.account_info().to_element(None))),
-        (None, _) => Ok(Answer::Result(resources(account).with_children(nodes(cx, account, asker).await?))),
+        (None, _) => match node(cx, account, asker, query).await? {
+            Some(found) => Ok(Answer::Result(found)),
+            None => Ok(Answer::Result(resources(account).with_children(nodes(cx, account, asker).await?))),
+        },
     }
 }
 
@@ -139,10 +142,13 @@ async fn to_stranger(
             node(cx, account, asker, query).await?.map_or_else(|| hidden(query), |found| Ok(Answer::Result(found)))
         }
         (None, INFO) => hidden(query),
-        (None, _) => {
-            let found = nodes(cx, account, asker).await?;
-            Ok(Answer::Result(Element::new("query", ITEMS).with_children(found)))
-        }
+        (None, _) => match node(cx, account, asker, query).await? {
+            Some(found) => Ok(Answer::Result(found)),
+            None => {
+                let found = nodes(cx, account, asker).await?;
+                Ok(Answer::Result(Element::new("query", ITEMS).with_children(found)))
+            }
+        },
     }
 }
 

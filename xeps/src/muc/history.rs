@@ -12,6 +12,9 @@ use wire::jid::{BareJid, Jid};
 use wire::stanza::Stanza;
 use wire::xml::Element;
 
+/// Bytes of messages that an occupant is sent as history: whoever enters must not be cut for what others have said.
+pub const BYTES: usize = 512 << 10;
+
 /// How much of the history an occupant is sent: the smallest that satisfies every wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -85,7 +88,7 @@ pub fn is_stamped(message: &Stanza) -> bool {
 
 /// What to send to an occupant, oldest first, from messages that come newest first.
 pub fn select(newest_first: impl IntoIterator<Item = Past>, wanted: &Wanted, room: &BareJid, to: &Jid) -> Vec<Stanza> {
-    let mut left = wanted.chars;
+    let (mut left, mut bytes) = (wanted.chars, 0_usize);
     let mut chosen = Vec::new();
     for past in newest_first.into_iter().take(wanted.stanzas as usize) {
         if wanted.since.is_some_and(|since| time_of(past.seq) < since) {
@@ -95,6 +98,10 @@ pub fn select(newest_first: impl IntoIterator<Item = Past>, wanted: &Wanted, roo
         if let Some(left) = &mut left {
             let Some(rest) = left.checked_sub(chars(&stanza)) else { break };
             *left = rest;
+        }
+        bytes = bytes.saturating_add(stanza.weight());
+        if bytes > BYTES && !chosen.is_empty() {
+            break;
         }
         chosen.push(stanza);
     }
@@ -157,6 +164,20 @@ mod tests {
         assert_eq!(ids(&[("maxchars", &(one * 2).to_string())]), ["8", "9"]);
         assert_eq!(ids(&[("maxchars", &(one * 2 - 1).to_string())]), ["9"]);
     }
+
+    #[test]
+    fn who_enters_is_not_drowned_in_what_others_have_said() {
+        let (room, to) = (BareJid::parse("room@muc").unwrap(), Jid::parse("juliet@example.org/x").unwrap());
+        let of_size = |bytes: usize| {
+            let body = Element::new("body", wire::ns::CLIENT).with_text("x".repeat(bytes));
+            let message = Stanza::new(MessageType::Groupchat).with_child(&body);
+            Past { seq: Seq(1_000_000), message, origin: Origin::Here }
+        };
+        let sent = |sizes: &[usize]| select(sizes.iter().map(|size| of_size(*size)), &wanted(&[]), &room, &to).len();
+        assert_eq!(sent(&[BYTES / 4; 20]), 3);
+        assert_eq!(sent(&[BYTES * 2, 1]), 1, "the newest comes in any case");
+    }
+
     #[test]
     fn what_an_owner_has_brought_along_keeps_its_stamp_and_nothing_else_does() {
         let room = BareJid::parse("room@muc").unwrap();

@@ -4,7 +4,7 @@ use super::archive;
 use super::creation::Shared;
 use super::effects::{Effects, Step};
 use super::hats::Hats;
-use super::history::{Past, Wanted, select};
+use super::history::{self, Past, Wanted, select};
 use super::records::{self, ACTIVITY, AFFILIATION, CARD, CHANGE, HAT, ROOM, SUBJECT, TOKEN, VERSION};
 use super::room::{HISTORY_TAG, Room, Stored, not_allowed, origin, picture_hashes, refers_to, strange_presence};
 use super::tokens::Tokens;
@@ -14,7 +14,7 @@ use crate::context::Cx;
 use crate::feature::{Halt, Outcome};
 use crate::mam;
 use crate::service::Resident;
-use crate::store::{Batch, Entry, Key, LogQuery, Seq, StoreError};
+use crate::store::{Batch, Key, LogQuery, Seq, StoreError};
 use crate::stored::{element_from_bytes, stanza_from_bytes};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ use wire::xml::Element;
 
 /// Records that are read at once.
 const CHUNK: usize = 1000;
+/// Messages of the history that are read at once.
+const HISTORY_CHUNK: usize = 20;
 
 /// The seat of one room.
 pub struct Seat {
@@ -202,11 +204,18 @@ impl Seat {
 
     async fn replay(&self, cx: &mut Cx<'_>, to: &Jid, wanted: &Wanted, kept: Option<Duration>) -> Outcome {
         let expired = retention::expired(cx.clock.now(), kept);
-        let query = LogQuery::backward(wanted.stanzas as usize).tag(HISTORY_TAG).after(expired);
-        let entries = cx.store.read(records::archive(&self.address), query).await?;
-        let past =
-            |entry: &Entry| Ok(Past { seq: entry.seq, message: mam::decode_stanza(entry)?, origin: origin(entry) });
-        let messages = entries.iter().map(past).collect::<Result<Vec<_>, StoreError>>()?;
+        let (mut messages, mut bytes) = (Vec::new(), 0_usize);
+        let mut query = LogQuery::backward(0).tag(HISTORY_TAG).after(expired);
+        while bytes <= history::BYTES {
+            query.limit = (wanted.stanzas as usize).saturating_sub(messages.len()).min(HISTORY_CHUNK);
+            let entries = cx.store.read(records::archive(&self.address), query).await?;
+            for entry in &entries {
+                bytes = bytes.saturating_add(entry.value.len());
+                messages.push(Past { seq: entry.seq, message: mam::decode_stanza(entry)?, origin: origin(entry) });
+            }
+            let Some(oldest) = entries.last().filter(|_| entries.len() == query.limit) else { break };
+            query = query.before(oldest.seq);
+        }
         for message in select(messages, wanted, &self.address, to) {
             cx.route(message);
         }

@@ -11,8 +11,9 @@ use crate::info;
 use crate::pubsub::access::{Entry, enter};
 use crate::pubsub::config::SendLast;
 use crate::pubsub::node::Node;
-use crate::pubsub::notify;
+use crate::pubsub::presence::Show;
 use crate::pubsub::venue::Venue;
+use crate::pubsub::{gate, notify};
 use wire::jid::Jid;
 use wire::stanza::{IqType, Kind, Stanza};
 
@@ -33,7 +34,7 @@ impl Pep {
         presence: &Stanza,
     ) -> Outcome {
         let caps = Caps::of(presence);
-        let changed = account.states.of::<Clients>().came(&self.watch, jid, caps.clone());
+        let changed = account.states.of::<Clients>().came(&self.watch, jid, Show::of(presence), caps.clone());
         self.learn(cx, account, jid, caps, changed).await
     }
 
@@ -93,7 +94,7 @@ impl Pep {
             return Ok(());
         }
         let caps = Caps::of(presence);
-        let changed = account.states.of::<Clients>().came(&self.watch, from, caps.clone());
+        let changed = account.states.of::<Clients>().came(&self.watch, from, Show::of(presence), caps.clone());
         // Strangers are not asked: the question would tell them that the account is in use.
         match account.subscription(cx.store, from.bare_str()).await?.from {
             true => self.learn(cx, account, from, caps, changed).await,
@@ -181,6 +182,9 @@ impl Pep {
             let affiliation = node.affiliation(cx.store, client.bare_str()).await?;
             let relation = home.relation(cx, &node, client.bare_str()).await?;
             if !matches!(enter(&node.config, affiliation, &relation), Ok(Entry::Free)) {
+                continue;
+            }
+            if !gate::admits_above(cx, &mut home, &node, client.bare_str()).await? {
                 continue;
             }
             if let Some(last) = notify::last_item(cx, &node).await? {

@@ -9,6 +9,7 @@ use crate::pubsub::Errand;
 use crate::pubsub::access::Relation;
 use crate::pubsub::config::NodeConfig;
 use crate::pubsub::node::Node;
+use crate::pubsub::presence::{self, Show, Why};
 use crate::pubsub::rules::Rules;
 use crate::pubsub::venue::Venue;
 use crate::store::StoreError;
@@ -22,7 +23,7 @@ const MOST: usize = 10_000;
 
 /// The clients that are available to an account, as far as they have said what they are interested in.
 #[derive(Default)]
-pub struct Clients(HashMap<Jid, Client>);
+pub struct Clients(HashMap<Jid, (Client, Show)>);
 
 /// What is known of a client.
 enum Client {
@@ -35,8 +36,11 @@ enum Client {
 
 impl Clients {
     /// A client is available and announces what it is. True if it was here before and has announced something else.
-    pub fn came(&mut self, watch: &Watch, jid: &Jid, caps: Option<Caps>) -> bool {
-        let before = self.0.get(jid);
+    pub fn came(&mut self, watch: &Watch, jid: &Jid, show: Show, caps: Option<Caps>) -> bool {
+        if let Some((_, before)) = self.0.get_mut(jid) {
+            *before = show;
+        }
+        let before = self.0.get(jid).map(|(client, _)| client);
         if before.is_none() && self.0.len() >= MOST {
             return false;
         }
@@ -54,7 +58,7 @@ impl Clients {
             Some((Some(interests), caps)) => Client::Told(caps, interests),
             Some((None, caps)) => Client::Announced(caps),
         };
-        self.0.insert(jid.clone(), client);
+        self.0.insert(jid.clone(), (client, show));
         changed
     }
 
@@ -68,7 +72,7 @@ impl Clients {
 
     /// What a client is interested in, if that is known by now.
     pub fn interests(&mut self, watch: &Watch, jid: &Jid) -> Option<Interests> {
-        let client = self.0.get_mut(jid)?;
+        let (client, _) = self.0.get_mut(jid)?;
         client.learn(watch);
         match client {
             Client::Told(_, interests) => Some(interests.clone()),
@@ -78,10 +82,19 @@ impl Clients {
 
     /// What a client has announced that is not understood yet.
     pub fn announced(&self, jid: &Jid) -> Option<Caps> {
-        match self.0.get(jid)? {
+        match &self.0.get(jid)?.0 {
             Client::Announced(caps) => Some(caps.clone()),
             Client::Told(..) | Client::Silent => None,
         }
+    }
+
+    /// In which states an address is available: a client, or all clients of a bare address.
+    fn shows(&self, jid: &Jid) -> Vec<Show> {
+        if jid.is_full() {
+            return self.0.get(jid).map(|(_, show)| *show).into_iter().collect();
+        }
+        let own = self.0.iter().filter(|(client, _)| client.bare_str() == jid.as_str());
+        own.map(|(_, (_, show))| *show).collect()
     }
 
     /// The clients that are interested in a node.
@@ -90,7 +103,7 @@ impl Clients {
             client.learn(watch);
             matches!(client, Client::Told(_, interests) if includes(interests, node))
         };
-        self.0.iter_mut().filter_map(|(jid, client)| wants(client).then(|| jid.clone())).collect()
+        self.0.iter_mut().filter_map(|(jid, (client, _))| wants(client).then(|| jid.clone())).collect()
     }
 }
 
@@ -107,6 +120,10 @@ impl Client {
 fn includes(interests: &Interests, node: &str) -> bool {
     interests.binary_search_by(|interest| (**interest).cmp(node)).is_ok()
 }
+
+/// Whether there are subscriptions that end with the presence of the subscriber, once somebody has looked.
+#[derive(Default)]
+struct Temporary(Option<bool>);
 
 /// What the nodes of an account have under way, in its order.
 #[derive(Default)]
@@ -153,6 +170,16 @@ impl Venue for Home<'_> {
         listeners
     }
 
+    fn seen(&mut self, jid: &Jid) -> Vec<Show> {
+        self.account.states.of::<Clients>().shows(jid)
+    }
+
+    /// The presence of contacts is in the account's own roster. Nobody else is asked in its name.
+    async fn attend(&mut self, _: &mut Cx<'_>, _: &BareJid, _: Why) -> Result<(), StoreError> {
+        self.account.states.take::<Temporary>();
+        Ok(())
+    }
+
     /// A page at once, which is all there is of most; the rest when that has been sent.
     async fn carry_out(&mut self, cx: &mut Cx<'_>, mut errand: Errand) -> Result<(), Halt> {
         if self.account.states.of::<Errands>().0.is_empty() && !errand.step(cx, self).await? {
@@ -175,6 +202,20 @@ impl Venue for Home<'_> {
 }
 
 impl Home<'_> {
+    /// A client, or all clients of a bare address, have become unavailable: subscriptions may end (XEP-0060 section 12.5).
+    pub async fn gone(&mut self, cx: &mut Cx<'_>, from: &Jid) -> Outcome {
+        let any = match self.account.states.of::<Temporary>().0 {
+            Some(any) => any,
+            None => presence::watch::any(cx.store, &self.account.user).await?,
+        };
+        self.account.states.of::<Temporary>().0 = Some(any);
+        if !any {
+            return Ok(());
+        }
+        let all = self.account.states.of::<Clients>().shows(from.to_bare().as_jid()).is_empty();
+        presence::attend::gone(cx, self, from, all).await
+    }
+
     /// Does a page of what is under way.
     pub async fn go_on(&mut self, cx: &mut Cx<'_>) -> Outcome {
         let Some(mut errand) = self.account.states.of::<Errands>().0.pop_front() else { return Ok(()) };

@@ -21,12 +21,14 @@ mod publisher;
 pub mod watch;
 
 use crate::account::{Account, Session, SessionId};
+use crate::agenda::Appointment;
 use crate::context::Cx;
 use crate::delivery::Incoming;
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::info::Info;
+use crate::pubsub::discover_tree::{self, Wish};
 use crate::pubsub::rules::{Config, Rules};
-use crate::pubsub::{NS, OWNER, discover, pending, serve, service};
+use crate::pubsub::{NS, OWNER, digest, discover, pending, serve, service};
 use async_trait::async_trait;
 use home::Home;
 use watch::Watch;
@@ -92,6 +94,7 @@ static ABOUT: About = About {
         Hook::SessionEnded,
         Hook::Answered,
         Hook::GoOn,
+        Hook::Due,
         Hook::Nodes,
         Hook::CardChanged,
         Hook::PrivateChanged,
@@ -195,7 +198,7 @@ impl Feature for Pep {
             (Kind::Presence(PresenceType::Available), _) => self.own_client(cx, account, &jid, stanza).await,
             (Kind::Presence(PresenceType::Unavailable), None) => {
                 self.own_client_left(account, id, &jid);
-                Ok(())
+                self.home(account).gone(cx, &jid).await
             }
             _ => Ok(()),
         }
@@ -208,7 +211,7 @@ impl Feature for Pep {
             Kind::Presence(PresenceType::Available) => self.client(cx, account, &from, stanza).await,
             Kind::Presence(PresenceType::Unavailable | PresenceType::Error) => {
                 self.client_left(account, &from);
-                Ok(())
+                self.home(account).gone(cx, &from).await
             }
             Kind::Presence(PresenceType::Probe) => self.probed(cx, account, &from).await,
             _ => Ok(()),
@@ -223,9 +226,9 @@ impl Feature for Pep {
         self.own_client_available(cx, account, id).await
     }
 
-    async fn session_ended(&self, _: &mut Cx<'_>, account: &mut Account, session: &Session) -> Outcome {
+    async fn session_ended(&self, cx: &mut Cx<'_>, account: &mut Account, session: &Session) -> Outcome {
         self.client_left(account, &session.jid);
-        Ok(())
+        self.home(account).gone(cx, &session.jid).await
     }
 
     async fn answered(&self, cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
@@ -243,12 +246,17 @@ impl Feature for Pep {
         }
     }
 
+    async fn due(&self, cx: &mut Cx<'_>, account: &mut Account, appointment: &Appointment) -> Outcome {
+        digest::due(cx, &mut self.home(account), appointment).await
+    }
+
     async fn go_on(&self, cx: &mut Cx<'_>, account: &mut Account) -> Outcome {
         self.home(account).go_on(cx).await
     }
 
     fn describe_account(&self, info: &mut Info) {
         info.identities.push(crate::info::Identity { category: "pubsub", kind: "pep", name: None });
+        service::RELATIONS.iter().for_each(|feature| info.add_feature(feature));
         service::COMMON.iter().chain(OF_ACCOUNTS).for_each(|name| info.add_feature(&format!("{NS}#{name}")));
     }
 
@@ -263,11 +271,15 @@ impl Feature for Pep {
         asker: &Jid,
         query: &Element,
     ) -> Result<Option<Element>, Halt> {
-        let Some(name) = query.attr("node") else { return Ok(None) };
         let mut home = self.home(account);
-        let found = match query.ns() {
-            crate::info::NS => discover::info(cx, &mut home, asker, name).await,
-            _ => discover::items(cx, &mut home, asker, name, query.child("set", crate::pubsub::rsm::NS)).await,
+        let wish = if query.ns() == crate::info::NS { None } else { Wish::of(query)? };
+        let found = match (query.attr("node"), query.ns(), &wish) {
+            (_, _, Some(wish)) => discover_tree::discover(cx, &mut home, asker, query, wish).await,
+            (None, ..) => return Ok(None),
+            (Some(name), crate::info::NS, _) => discover::info(cx, &mut home, asker, name).await,
+            (Some(name), ..) => {
+                discover::items(cx, &mut home, asker, name, query.child("set", crate::pubsub::rsm::NS)).await
+            }
         };
         match found {
             Ok(element) => Ok(Some(element)),

@@ -39,6 +39,11 @@ impl Node {
         }
     }
 
+    /// Whether anybody but its owners is something to it.
+    pub async fn has_affiliates(&self, store: &dyn Store) -> Result<bool, StoreError> {
+        Ok(!store.list(self.at.as_str(), &self.kind(BY_NODE), None, 1).await?.is_empty())
+    }
+
     /// A page of those who are no owners.
     async fn affiliates_after(
         &self,

@@ -1,6 +1,8 @@
 //! The configuration of a node (XEP-0060 section 16.4.4): one table of fields, from which forms are drawn, submissions are
 //! read, preconditions are checked and records are written.
 
+use super::node::Node;
+use super::relation::{self, Relations};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -85,6 +87,7 @@ choice! {
     ItemReply {
         Owner "owner",
         Publisher "publisher",
+        Nobody "none",
     }
 }
 
@@ -192,11 +195,17 @@ pub struct NodeConfig {
     /// Whether owners are told who subscribes and unsubscribes.
     pub notify_sub: bool,
     pub send_last: SendLast,
+    /// Whether only those are notified who are available (section 12.6).
+    pub presence_based: bool,
+    /// Whether every subscription ends when the subscriber becomes unavailable (section 12.5).
+    pub temporary: bool,
     pub style: Style,
     pub item_reply: ItemReply,
     pub when_full: WhenFull,
     /// Whether anybody may subscribe at all.
     pub subscribe: bool,
+    /// The nodes that it depends on (XEP-0496).
+    pub relations: Relations,
 }
 
 /// Changing the configuration goes wrong because of one field.
@@ -213,14 +222,13 @@ pub enum Refused {
 pub struct Bounds {
     pub max_items: u32,
     pub max_payload: usize,
-    pub send_last: &'static [&'static str],
     /// Nodes that may be in a collection; zero: there are no collections.
     pub children: usize,
 }
 
 /// A field as forms show it.
 pub struct FieldType {
-    /// Without the prefix `pubsub#`.
+    /// Without the prefix `pubsub#`, if it has that.
     pub name: &'static str,
     /// The type of XEP-0004 section 3.3.
     pub kind: &'static str,
@@ -265,9 +273,13 @@ pub const FIELDS: &[FieldType] = &[
     field("notify_retract", "boolean", "Whether subscribers hear when items are removed"),
     field("notify_sub", "boolean", "Whether owners hear of subscribers that come and go"),
     list("send_last_published_item", "When the last item is sent", SendLast::NAMES),
+    field("presence_based_delivery", "boolean", "Whether only those are notified who are available"),
+    field("tempsub", "boolean", "Whether all subscriptions end when the subscriber becomes unavailable"),
     list("notification_type", "The type of the messages that notify", Style::NAMES),
     list("itemreply", "Whose address items carry", ItemReply::NAMES),
     field("subscribe", "boolean", "Whether it is possible to subscribe"),
+    field(relation::LINK, "text-single", "The node that this one belongs to, and is deleted with"),
+    field(relation::PARENT, "text-single", "The node that this one is below, and is deleted with"),
 ];
 
 impl NodeConfig {
@@ -308,9 +320,13 @@ impl NodeConfig {
             "notify_retract" => flag(self.notify_retract),
             "notify_sub" => flag(self.notify_sub),
             "send_last_published_item" => one(self.send_last.name()),
+            "presence_based_delivery" => flag(self.presence_based),
+            "tempsub" => flag(self.temporary),
             "notification_type" => one(self.style.name()),
             "itemreply" => one(self.item_reply.name()),
             "subscribe" => flag(self.subscribe),
+            relation::LINK => maybe(&self.relations.link),
+            relation::PARENT => maybe(&self.relations.parent),
             _ => Vec::new(),
         }
     }
@@ -353,13 +369,14 @@ impl NodeConfig {
             "notify_delete" => self.notify_delete = flag(one()?)?,
             "notify_retract" => self.notify_retract = flag(one()?)?,
             "notify_sub" => self.notify_sub = flag(one()?)?,
-            "send_last_published_item" => {
-                let chosen: SendLast = one()?.parse()?;
-                self.send_last = if bounds.send_last.contains(&chosen.name()) { chosen } else { return Err(BadValue) };
-            }
+            "send_last_published_item" => self.send_last = one()?.parse()?,
+            "presence_based_delivery" => self.presence_based = flag(one()?)?,
+            "tempsub" => self.temporary = flag(one()?)?,
             "notification_type" => self.style = one()?.parse()?,
             "itemreply" => self.item_reply = one()?.parse()?,
             "subscribe" => self.subscribe = flag(one()?)?,
+            relation::LINK => self.relations.link = one_name(values)?,
+            relation::PARENT => self.relations.parent = one_name(values)?,
             _ => return Err(BadValue),
         }
         Ok(())
@@ -396,6 +413,14 @@ fn names(values: &[String], most: usize) -> Result<Vec<String>, BadValue> {
     names.sort_unstable();
     names.dedup();
     if names.len() <= most { Ok(names) } else { Err(BadValue) }
+}
+
+/// The name of a node; an empty one is none.
+fn one_name(values: &[String]) -> Result<Option<String>, BadValue> {
+    match values.first().filter(|name| !name.is_empty()) {
+        Some(name) if !Node::is_name(name) => Err(BadValue),
+        name => Ok(name.cloned()),
+    }
 }
 
 fn groups(values: &[String]) -> Result<Vec<String>, BadValue> {

@@ -5,16 +5,23 @@ use super::EVENT;
 use super::access::{Entry, enter};
 use super::body;
 use super::config::AccessModel;
+use super::digest::{self, Aside, Interest};
+use super::extent::Reach;
+use super::gate::Gates;
+use super::lineage::Lineage;
 use super::links::Above;
 use super::node::Node;
 use super::notify::{self, About, News};
+use super::presence;
 use super::rules::Rules;
 use super::subscription::{Scope, Subscription};
 use super::venue::Venue;
 use crate::context::Cx;
 use crate::feature::Halt;
+use crate::store::StoreError;
 use compact_str::CompactString;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use wire::jid::Jid;
 use wire::stanza::Stanza;
 use wire::xml::Element;
@@ -26,8 +33,10 @@ const PAGE: usize = 1000;
 
 /// A notification and how far it has come.
 pub struct FanOut {
-    /// The node, and the collections that it is in.
+    /// The node, those on which it depends, and the collections that it is in.
     stops: VecDeque<Stop>,
+    /// Those of them that are done, and that have one word for each subscriber together.
+    done: Vec<Stop>,
     /// The name in the store of the last subscription to the first of them that has been dealt with.
     after: Option<String>,
     /// Whether a subscriber to the first of them has been told, who may be a listener as well.
@@ -41,30 +50,65 @@ struct Stop {
     node: Node,
     letter: Letter,
     interest: Option<Interest>,
-}
-
-/// What subscribers to a collection must have asked for.
-struct Interest {
-    scope: Scope,
-    depth: u32,
+    /// What subscribers must have asked for if the node is not told of as a collection.
+    reach: Option<Reach>,
+    /// What each of them must get past besides.
+    gates: Arc<Gates>,
+    /// For those who want digests. None: they are told at once like everybody else.
+    aside: Option<Aside>,
 }
 
 impl FanOut {
     /// None: this node notifies nobody.
     pub async fn new(cx: &Cx<'_>, rules: &Rules, node: &Node, news: News<'_>) -> Result<Option<FanOut>, Halt> {
+        match node.lineage(cx.store, rules).await? {
+            Some(lineage) => FanOut::along(cx, rules, node, news, &lineage).await,
+            // What it depends on is being deleted: nobody may see it any more.
+            None => Ok(None),
+        }
+    }
+
+    /// The same with this way up from the node.
+    pub async fn along(
+        cx: &Cx<'_>,
+        rules: &Rules,
+        node: &Node,
+        news: News<'_>,
+        lineage: &Lineage,
+    ) -> Result<Option<FanOut>, Halt> {
         if !node.config.deliver_notifications {
             return Ok(None);
         }
         let about = news.about;
+        let aside = Aside::new(node, &news.body);
+        // There will be no digest of a node that is deleted; and metadata would be told to all who have one.
+        let own = aside.clone().filter(|_| !matches!(about, About::End | About::Metadata));
         let letter = Letter::new(cx, node, news);
-        let above = if rules.children > 0 { node.above(cx.store, rules).await? } else { Vec::new() };
-        let mut stops = VecDeque::from([Stop { node: node.clone(), interest: interest(about, 0), letter }]);
-        for Above { collection, depth } in above {
-            let interest = interest(about, depth);
-            let letter = stops.front().map(|first| first.letter.by_way_of(cx, &collection));
-            stops.extend(letter.map(|letter| Stop { node: collection, letter, interest }));
-        }
-        Ok(Some(FanOut { stops, after: None, some_told: false, listeners: None }))
+        let tree = tree(cx, node, about, &letter, lineage).await?;
+        let collections = match about {
+            // Of what a node says about itself those hear who have asked for that, and nobody has who follows a collection.
+            About::Metadata => Vec::new(),
+            _ if rules.children == 0 => Vec::new(),
+            _ => collections(cx, rules, node, about, (&letter, aside.as_ref()), lineage).await?,
+        };
+        let gates = Arc::new(Gates::of(cx.store, lineage.parents()).await?);
+        let (interest, reach) = (interest(about, 0), Some(Reach::own(about)));
+        let stop = Stop { node: node.clone(), letter, interest, reach, gates, aside: own };
+        let stops = std::iter::once(stop).chain(tree).chain(collections).collect();
+        Ok(Some(FanOut { stops, done: Vec::new(), after: None, some_told: false, listeners: None }))
+    }
+
+    /// Tells as well those who follow the node by another way up, if they are not told in the first place.
+    pub async fn also_along(
+        &mut self,
+        cx: &Cx<'_>,
+        node: &Node,
+        news: News<'_>,
+        lineage: &Lineage,
+    ) -> Result<(), StoreError> {
+        let (about, letter) = (news.about, Letter::new(cx, node, news));
+        self.stops.extend(tree(cx, node, about, &letter, lineage).await?);
+        Ok(())
     }
 
     /// Tells a page of subscribers or listeners. Whether there is more to do.
@@ -76,33 +120,96 @@ impl FanOut {
                 let (page, more) = stop.page(cx, self.after.as_deref()).await?;
                 let mut lost = Vec::new();
                 for same in page.chunk_by(|(_, one), (_, other)| one.jid == other.jid) {
-                    self.some_told |= stop.tell(cx, venue, same, &mut lost).await?;
+                    self.some_told |= stop.tell(cx, venue, &self.done, same, &mut lost).await?;
                 }
-                notify::end(cx, &stop.node, &lost).await?;
+                notify::lost(cx, venue, &stop.node, &lost).await?;
                 if more {
                     self.after = page.last().map(|(name, _)| name.clone());
                     return Ok(true);
                 }
-                self.listeners.insert(venue.listeners(&stop.node).into())
+                let listeners = if stop.is_of_listeners() { venue.listeners(&stop.node) } else { Vec::new() };
+                self.listeners.insert(listeners.into())
             }
         };
         for listener in listeners.drain(..listeners.len().min(PAGE)) {
             stop.tell_listener(cx, venue, &listener, self.some_told).await?;
         }
         if listeners.is_empty() {
-            self.stops.pop_front();
+            self.done.extend(self.stops.pop_front().filter(|stop| stop.reach.is_some()));
             (self.after, self.some_told, self.listeners) = (None, false, None);
         }
         Ok(!self.stops.is_empty())
     }
 }
 
+/// The stops at the nodes on which a node depends (XEP-0497 section 4.2.4). Who follows one of them must get at the node as well as
+/// if it had been asked for.
+async fn tree(
+    cx: &Cx<'_>,
+    node: &Node,
+    about: About,
+    letter: &Letter,
+    lineage: &Lineage,
+) -> Result<Vec<Stop>, StoreError> {
+    let linked = lineage.linked();
+    let levels = (1..).zip(lineage.parents()).map(|(level, parent)| (parent, level));
+    let followed: Vec<(&Node, u32)> = linked.map(|linked| (linked, 0)).into_iter().chain(levels).collect();
+    let gates = match followed.is_empty() || about == About::Child {
+        true => return Ok(Vec::new()),
+        false => Arc::new(Gates::of(cx.store, with_parents(node, lineage)).await?),
+    };
+    let stop = |(followed, level): (&Node, u32)| Stop {
+        node: followed.clone(),
+        letter: letter.for_subscribers_of(cx, followed),
+        interest: None,
+        reach: Some(Reach { about, level, linked: linked.is_some() }),
+        gates: gates.clone(),
+        // What is put aside is kept at one node, and told by it.
+        aside: None,
+    };
+    Ok(followed.into_iter().map(stop).collect())
+}
+
+fn with_parents<'a>(node: &'a Node, lineage: &'a Lineage) -> Vec<&'a Node> {
+    std::iter::once(node).chain(lineage.parents()).collect()
+}
+
+/// The stops at the collections in which a node is, and at the root. What a collection shows is judged by its own access model
+/// (XEP-0248 section 9.1), and by what the node depends on; the root has none.
+async fn collections(
+    cx: &Cx<'_>,
+    rules: &Rules,
+    node: &Node,
+    about: About,
+    (letter, aside): (&Letter, Option<&Aside>),
+    lineage: &Lineage,
+) -> Result<Vec<Stop>, StoreError> {
+    let above = node.above(cx.store, rules).await?;
+    let top = above.iter().filter(|above| above.is_top).map(|above| above.depth).min().unwrap_or(0);
+    let gates = Arc::new(Gates::of(cx.store, lineage.parents()).await?);
+    let stop = |collection: Node, depth, gates, aside| {
+        let letter = letter.by_way_of(cx, &collection);
+        Stop { node: collection, letter, interest: interest(about, depth), reach: None, gates, aside }
+    };
+    let mut stops = Vec::new();
+    for Above { collection, depth, .. } in above {
+        stops.push(stop(collection, depth, gates.clone(), aside.cloned()));
+    }
+    if let Some(root) = Node::root(&node.at, rules)
+        && !root.subscriptions(cx.store, None, 1).await?.is_empty()
+    {
+        let gates = Gates::of(cx.store, with_parents(node, lineage)).await?;
+        stops.push(stop(root, top.saturating_add(1), Arc::new(gates), None));
+    }
+    Ok(stops)
+}
+
 /// None: all subscribers to the node are told.
 fn interest(about: About, depth: u32) -> Option<Interest> {
     match (about, depth) {
-        (About::Items | About::Node, 0) => None,
+        (About::Items | About::Node | About::End | About::Metadata, 0) => None,
         (About::Items, depth) => Some(Interest { scope: Scope::Items, depth }),
-        (About::Node, depth) => Some(Interest { scope: Scope::Nodes, depth }),
+        (About::Node | About::End | About::Metadata, depth) => Some(Interest { scope: Scope::Nodes, depth }),
         (About::Child, depth) => Some(Interest { scope: Scope::Nodes, depth: depth.saturating_add(1) }),
     }
 }
@@ -110,7 +217,10 @@ fn interest(about: About, depth: u32) -> Option<Interest> {
 impl Stop {
     /// The next subscriptions, with all of each address that is among them, and whether there may be more.
     async fn page(&self, cx: &Cx<'_>, after: Option<&str>) -> Result<(Vec<(String, Subscription)>, bool), Halt> {
-        let mut page = self.node.subscriptions(cx.store, after, PAGE).await?;
+        let mut page = match self.reach {
+            Some(reach) if reach.is_extended() => self.node.extended_subscriptions(cx.store, after, PAGE).await?,
+            _ => self.node.subscriptions(cx.store, after, PAGE).await?,
+        };
         let more = page.len() == PAGE;
         if more && let Some((_, last)) = page.last() {
             // Another one of the same address may follow. An address has far fewer than a page.
@@ -121,9 +231,32 @@ impl Stop {
         Ok((page, more))
     }
 
+    /// The node speaks for itself.
+    fn is_own(&self) -> bool {
+        self.reach.is_some_and(|reach| reach.is_own())
+    }
+
+    /// Whether those are told as well who have not subscribed.
+    fn is_of_listeners(&self) -> bool {
+        self.is_own() && self.reach.is_some_and(|reach| !reach.is_extended())
+    }
+
+    /// Whether an address is told here.
+    async fn tells(&self, cx: &Cx<'_>, venue: &mut dyn Venue, jid: &Jid) -> Result<bool, Halt> {
+        let now = cx.clock.now();
+        let own = self.node.subscriptions_of(cx.store, jid.bare_str(), now).await?;
+        let wanted = |one: &Subscription| {
+            one.jid == *jid && one.delivers(now) && self.wants(one) && presence::allows(venue, &self.node, one)
+        };
+        let wanted = own.iter().any(wanted);
+        Ok(wanted && self.gates.admit(cx, venue, jid.bare_str()).await?)
+    }
+
     fn wants(&self, subscription: &Subscription) -> bool {
-        let Some(Interest { scope, depth }) = &self.interest else { return true };
-        subscription.options.scope.overlaps(*scope) && subscription.options.depth.reaches(*depth)
+        if self.reach.is_some_and(|reach| !subscription.options.extent.covers(reach)) {
+            return false;
+        }
+        self.interest.is_none_or(|interest| interest.includes(subscription))
     }
 
     /// Tells one address, by all its subscriptions; whether it has been told. Only a node that speaks for itself ends
@@ -132,17 +265,37 @@ impl Stop {
         &mut self,
         cx: &mut Cx<'_>,
         venue: &mut dyn Venue,
+        done: &[Stop],
         same: &[(String, Subscription)],
         lost: &mut Vec<Subscription>,
     ) -> Result<bool, Halt> {
         let now = cx.clock.now();
         let same = || same.iter().map(|(_, subscription)| subscription);
-        let direct = self.letter.collection.is_none();
+        let direct = self.is_own();
         lost.extend(same().filter(|subscription| direct && subscription.is_over(now)).cloned());
         let delivers = |subscription: &&Subscription| subscription.delivers(now) && self.wants(subscription);
-        let wanted: Vec<&Subscription> = same().filter(delivers).collect();
+        let wanted: Vec<_> = same().filter(delivers).collect();
         let Some(jid) = wanted.first().map(|subscription| subscription.jid.clone()) else { return Ok(false) };
-        let guarded = matches!(self.node.config.access_model, AccessModel::Presence | AccessModel::Roster);
+        if !self.gates.admit(cx, venue, jid.bare_str()).await? {
+            return Ok(false);
+        }
+        for stop in done {
+            if self.reach.is_some() && stop.tells(cx, venue, &jid).await? {
+                return Ok(false);
+            }
+        }
+        let gathers = |subscription: &&Subscription| self.aside.is_some() && subscription.options.digest.wanted;
+        let (later, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().partition(gathers);
+        for subscription in &later {
+            self.put_aside(cx, subscription).await?;
+        }
+        let wanted: Vec<_> =
+            wanted.into_iter().filter(|subscription| presence::allows(venue, &self.node, subscription)).collect();
+        if wanted.is_empty() {
+            return Ok(!later.is_empty());
+        }
+        let guarded = self.reach.is_none_or(|reach| reach.is_own())
+            && matches!(self.node.config.access_model, AccessModel::Presence | AccessModel::Roster);
         let mut seen = false;
         if guarded || self.letter.publisher.is_some() {
             let relation = venue.relation(cx, &self.node, jid.bare_str()).await?;
@@ -154,12 +307,21 @@ impl Stop {
             }
             seen = relation.presence;
         }
-        let subids: Vec<&CompactString> = wanted.iter().map(|subscription| &subscription.subid).collect();
+        let several = same().nth(1).is_some();
+        let subids: Vec<&CompactString> =
+            wanted.iter().filter(|_| several).map(|subscription| &subscription.subid).collect();
         // Section 12.8: one of several that asks for it is enough.
         let with_body = wanted.iter().any(|subscription| subscription.options.include_body);
         let stanza = self.letter.to(&jid, &subids, Form { with_publisher: seen, with_body });
         venue.send(cx, stanza);
         Ok(true)
+    }
+
+    /// Keeps for later what has happened, once for all, and has the subscription wait for it.
+    async fn put_aside(&mut self, cx: &mut Cx<'_>, subscription: &Subscription) -> Result<(), StoreError> {
+        let Some(aside) = &mut self.aside else { return Ok(()) };
+        let since = aside.keep(cx, &self.node, self.interest).await?;
+        digest::put_aside(cx, &self.node, subscription, since).await
     }
 
     /// Tells somebody who is interested, may see it, and has not been told as a subscriber.
@@ -173,7 +335,8 @@ impl Stop {
         let (who, now) = (listener.bare_str(), cx.clock.now());
         let affiliation = self.node.affiliation(cx.store, who).await?;
         let relation = venue.relation(cx, &self.node, who).await?;
-        if !matches!(enter(&self.node.config, affiliation, &relation), Ok(Entry::Free)) {
+        let free = matches!(enter(&self.node.config, affiliation, &relation), Ok(Entry::Free));
+        if !free || !self.gates.admit(cx, venue, who).await? {
             return Ok(());
         }
         if some_told {
@@ -197,7 +360,7 @@ struct Letter {
     publisher: Option<Element>,
     /// What people are to read whose client does not understand the payload.
     body: Option<Element>,
-    /// The collection by way of which it comes (XEP-0248 section 5.3.1).
+    /// The collection by way of which it comes (XEP-0248 section 5.3.1); the root has no name.
     collection: Option<String>,
     /// As it goes to all who get the same. Each is made when the first of them is told.
     made: Vec<(Form, Stanza)>,
@@ -225,17 +388,22 @@ impl Letter {
 
     /// The same for subscribers to a collection.
     fn by_way_of(&self, cx: &Cx<'_>, collection: &Node) -> Letter {
-        let bare = self.bare.clone().with_id(notify::message_id(cx, collection));
-        let (body, collection) = (self.body.clone(), Some(collection.name.clone()));
-        Letter { bare, publisher: None, body, collection, made: Vec::new() }
+        let name = collection.known_as().map(str::to_owned);
+        Letter { collection: name, ..self.for_subscribers_of(cx, collection) }
     }
 
-    /// `subids`: of the subscriptions that are answered with it (sections 6.1.6 and 7.1.2.4). The publisher is for those who may
-    /// see its presence.
+    /// The same for subscribers to a node on which this one depends.
+    fn for_subscribers_of(&self, cx: &Cx<'_>, node: &Node) -> Letter {
+        let bare = self.bare.clone().with_id(notify::message_id(cx, node));
+        Letter { bare, publisher: None, body: self.body.clone(), collection: None, made: Vec::new() }
+    }
+
+    /// `subids`: of the subscriptions that are answered with it, if the address has several (sections 6.1.6 and 7.1.2.4). The
+    /// publisher is for those who may see its presence.
     fn to(&mut self, jid: &Jid, subids: &[&CompactString], form: Form) -> Stanza {
         let with_publisher = form.with_publisher && self.publisher.is_some();
         let form = Form { with_publisher, with_body: form.with_body && self.body.is_some() };
-        if subids.len() > 1 {
+        if !subids.is_empty() {
             return self.make(subids, form).with_to(jid.clone());
         }
         if let Some((_, stanza)) = self.made.iter().find(|(made, _)| *made == form) {
@@ -256,7 +424,7 @@ impl Letter {
 }
 
 /// XEP-0131.
-fn headers(collection: Option<&str>, subids: &[&CompactString]) -> Element {
+pub(super) fn headers(collection: Option<&str>, subids: &[&CompactString]) -> Element {
     let header = |name: &str, text: &str| Element::new("header", SHIM).with_attr("name", name).with_text(text);
     Element::new("headers", SHIM)
         .maybe_child(collection.map(|name| header("Collection", name)))

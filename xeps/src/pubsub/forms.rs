@@ -2,8 +2,10 @@
 
 use super::config::{BadValue, FIELDS, FieldType, NodeConfig, NodeType, Refused};
 use super::fault::{fault, unsupported};
+use super::lineage::DEEPEST;
 use super::node::Node;
 use super::rules::Rules;
+use super::{extent, relation};
 use crate::feature::Halt;
 use crate::form::{Field, Form, FormType};
 use wire::datetime::Timestamp;
@@ -12,7 +14,7 @@ use wire::xml::Element;
 
 const NODE_CONFIG: &str = "http://jabber.org/protocol/pubsub#node_config";
 const PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
-const META_DATA: &str = "http://jabber.org/protocol/pubsub#meta-data";
+pub const META_DATA: &str = "http://jabber.org/protocol/pubsub#meta-data";
 
 /// The prefix of fields.
 pub const PREFIX: &str = "pubsub#";
@@ -48,11 +50,10 @@ fn applies(name: &str, config: &NodeConfig, rules: &Rules) -> bool {
 
 fn shown(field: &FieldType, config: &NodeConfig, rules: &Rules) -> Field {
     let options = match field.name {
-        "send_last_published_item" => rules.send_last,
         "node_type" if rules.children == 0 => &["leaf"],
         _ => field.options,
     };
-    let mut shown = Field::new(&format!("{PREFIX}{}", field.name)).kind(field.kind).label(field.label);
+    let mut shown = Field::new(&var(field.name)).kind(field.kind).label(field.label);
     shown.options = options.iter().map(|option| (None, (*option).to_owned())).collect();
     config.values(field.name).into_iter().fold(shown, Field::value)
 }
@@ -89,8 +90,8 @@ pub fn submitted(element: &Element, config: &NodeConfig, rules: &Rules) -> Resul
 fn refusal(refused: &Refused) -> Halt {
     match refused {
         Refused::Value("access_model") => fault(Condition::NotAcceptable, "unsupported-access-model"),
-        Refused::Value(name) => say(Condition::NotAcceptable, format!("{PREFIX}{name} cannot have this value")),
-        Refused::Unknown(name) => say(Condition::NotAcceptable, format!("there is no {PREFIX}{name}")),
+        Refused::Value(name) => say(Condition::NotAcceptable, format!("{} cannot have this value", var(name))),
+        Refused::Unknown(name) => say(Condition::NotAcceptable, format!("there is no {}", var(name))),
     }
 }
 
@@ -130,12 +131,12 @@ fn publish_options(options: &Element) -> Result<Form, Halt> {
 fn not_met(name: &str) -> Halt {
     let detail = Element::new("precondition-not-met", super::ERRORS);
     let error = StanzaError::new(Condition::Conflict).with_extra(detail);
-    error.with_text(format!("{PREFIX}{name} is different at this node")).into()
+    error.with_text(format!("{} is different at this node", var(name))).into()
 }
 
 fn unusable(refused: &Refused) -> Halt {
     match refused {
-        Refused::Unknown(name) => say(Condition::BadRequest, format!("there is no {PREFIX}{name}")),
+        Refused::Unknown(name) => say(Condition::BadRequest, format!("there is no {}", var(name))),
         Refused::Value(_) => refusal(refused),
     }
 }
@@ -148,17 +149,33 @@ fn say(condition: Condition, text: String) -> Halt {
 fn fields(form: &Form) -> impl Iterator<Item = (&str, &[String])> {
     form.fields.iter().filter_map(|field| {
         let var = field.var.as_deref()?;
-        Some((var.strip_prefix(PREFIX)?, field.values.as_slice()))
+        let name = var.strip_prefix(PREFIX).or_else(|| is_relation(var).then_some(var))?;
+        Some((name, field.values.as_slice()))
     })
 }
 
-/// What everybody who may know of the node is told about it (sections 5.4 and 16.4.3).
+/// The name of a field in forms. Those of XEP-0496 have their namespace in it.
+fn var(name: &str) -> String {
+    if is_relation(name) { name.to_owned() } else { format!("{PREFIX}{name}") }
+}
+
+fn is_relation(name: &str) -> bool {
+    matches!(name, relation::LINK | relation::PARENT)
+}
+
+/// Whether a form that is sent says on which nodes its node depends.
+pub fn names_relations(form: &Element) -> bool {
+    Form::parse(form).is_some_and(|form| fields(&form).any(|(name, _)| is_relation(name)))
+}
+
+/// What everybody who may know of the node is told about it (sections 5.4 and 16.4.3); its parent is to be
+/// [known](Node::learn_parent).
 pub fn metadata(node: &Node, subscribers: Option<usize>) -> Form {
     let config = &node.config;
     let mut form = Form::new(FormType::Result, META_DATA);
     let mut add = |name: &str, kind: &'static str, values: Vec<String>| {
         if !values.is_empty() {
-            let field = Field::new(&format!("{PREFIX}{name}")).kind(kind);
+            let field = Field::new(&var(name)).kind(kind);
             form.fields.push(values.into_iter().fold(field, Field::value));
         }
     };
@@ -170,7 +187,10 @@ pub fn metadata(node: &Node, subscribers: Option<usize>) -> Form {
     add("creation_date", "text-single", vec![Timestamp::format(node.created).to_string()]);
     add("owner", "jid-multi", node.owners.iter().map(ToString::to_string).collect());
     add("num_subscribers", "text-single", subscribers.iter().map(usize::to_string).collect());
-    form
+    for name in [relation::LINK, relation::PARENT] {
+        add(name, "text-single", config.values(name));
+    }
+    form.field(Field::new(extent::MAX_DEPTH).kind("text-single").value(DEEPEST.to_string()))
 }
 
 /// A boolean field of a form; None when it has none of that name.

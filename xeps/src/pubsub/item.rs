@@ -4,6 +4,7 @@ use super::node::Node;
 use super::rsm::Page;
 use crate::store::{Batch, Direction, Entry, LogKey, LogQuery, Seq, Store, StoreError};
 use crate::stored::{element_from_bytes, element_to_bytes};
+use std::collections::HashSet;
 use std::time::Duration;
 use wire::datetime::Timestamp;
 use wire::xml::Element;
@@ -13,7 +14,7 @@ const KIND: &str = "pubsub-item";
 pub const LONGEST_ID: usize = 1023;
 
 /// Bytes of items in one answer: more than the stanza limit of other servers would be lost on the way.
-const ANSWER: usize = 1 << 20;
+pub const ANSWER: usize = 1 << 20;
 /// Entries that are read at once.
 const CHUNK: usize = 100;
 
@@ -48,6 +49,8 @@ impl Item {
 pub struct Items {
     pub items: Vec<Item>,
     pub count: u64,
+    /// Bytes of these items in the store.
+    pub bytes: usize,
 }
 
 impl Node {
@@ -72,6 +75,22 @@ impl Node {
     pub async fn item(&self, store: &dyn Store, id: &str) -> Result<Option<Item>, StoreError> {
         let entries = store.read(self.log(&self.kind(KIND)), LogQuery::backward(1).tag(id)).await?;
         entries.first().map(decode).transpose()
+    }
+
+    /// The items with these ids, each once, as far as there are any. None when they are too much for one answer.
+    pub async fn named(&self, store: &dyn Store, ids: &[&str]) -> Result<Option<Vec<Item>>, StoreError> {
+        let (kind, mut seen) = (self.kind(KIND), HashSet::new());
+        let (mut items, mut bytes) = (Vec::new(), 0_usize);
+        for id in ids.iter().filter(|id| seen.insert(**id)) {
+            let entries = store.read(self.log(&kind), LogQuery::backward(1).tag(id)).await?;
+            let Some(entry) = entries.first() else { continue };
+            bytes = bytes.saturating_add(entry.value.len());
+            if bytes > ANSWER && !items.is_empty() {
+                return Ok(None);
+            }
+            items.push(decode(entry)?);
+        }
+        Ok(Some(items))
     }
 
     /// The item that was published last.
@@ -116,24 +135,29 @@ impl Node {
                 None => return Ok(None),
             },
         };
-        let mut items = self.read(store, &kind, query).await?;
+        let (mut items, bytes) = self.read(store, &kind, query).await?;
         if query.direction == Direction::Backward {
             items.reverse();
         }
-        Ok(Some(Items { items, count }))
+        Ok(Some(Items { items, count, bytes }))
     }
 
-    /// Reads as many of the wanted items as fit into one answer; at least one, if there is any.
-    async fn read(&self, store: &dyn Store, kind: &str, mut query: LogQuery<'_>) -> Result<Vec<Item>, StoreError> {
+    /// Reads as many of the wanted items as fit into one answer, and says how many bytes they are; at least one, if there is any.
+    async fn read(
+        &self,
+        store: &dyn Store,
+        kind: &str,
+        mut query: LogQuery<'_>,
+    ) -> Result<(Vec<Item>, usize), StoreError> {
         let (mut items, mut bytes, mut left) = (Vec::new(), 0_usize, query.limit);
         while left > 0 {
             query.limit = left.min(CHUNK);
             let entries = store.read(self.log(kind), query).await?;
             for entry in &entries {
-                bytes = bytes.saturating_add(entry.value.len());
-                if bytes > ANSWER && !items.is_empty() {
-                    return Ok(items);
+                if bytes.saturating_add(entry.value.len()) > ANSWER && !items.is_empty() {
+                    return Ok((items, bytes));
                 }
+                bytes = bytes.saturating_add(entry.value.len());
                 items.push(decode(entry)?);
             }
             let Some(last) = entries.last().filter(|_| entries.len() == query.limit) else { break };
@@ -143,7 +167,7 @@ impl Node {
             };
             left -= entries.len();
         }
-        Ok(items)
+        Ok((items, bytes))
     }
 
     /// Adds an item as the newest.

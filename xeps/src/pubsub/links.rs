@@ -28,6 +28,8 @@ pub fn is_link(field: &str) -> bool {
 pub struct Above {
     pub collection: Node,
     pub depth: u32,
+    /// It is in no collection itself.
+    pub is_top: bool,
 }
 
 /// What has become of the graph, for those who are to hear of it.
@@ -71,8 +73,10 @@ impl Node {
                 if seen.insert(name.clone())
                     && let Some(collection) = Node::load(store, &self.at, &name, rules).await?
                 {
-                    next.extend(collection.parents(store).await?);
-                    found.push(Above { collection, depth });
+                    let parents = collection.parents(store).await?;
+                    let is_top = parents.is_empty();
+                    next.extend(parents);
+                    found.push(Above { collection, depth, is_top });
                 }
             }
             (depth, names) = (depth + 1, next);
@@ -189,7 +193,8 @@ impl Node {
         Node::load(store, &self.at, name, rules).await?.ok_or_else(|| Condition::ItemNotFound.into())
     }
 
-    async fn linked(
+    /// The names in the records of a kind that belong to this node, each of another node.
+    pub(super) async fn linked(
         &self,
         store: &dyn Store,
         kind: &str,
@@ -202,6 +207,11 @@ impl Node {
 }
 
 impl Change {
+    /// Whether one of the two nodes has this name.
+    pub fn touches(&self, name: &str) -> bool {
+        self.collection.name == name || self.node.name == name
+    }
+
     /// The edge, at both ends. Of the two nodes, `saved` is saved by who calls; that the other one is as it was is made certain.
     fn write(&self, saved: &Node, batch: &mut Batch) {
         let Change { collection, node, is_in } = self;

@@ -4,9 +4,14 @@
 //! pubsub.example.org / pubsub                 / princely_musings               -> the node
 //! pubsub.example.org / pubsub-affiliate:uid   / juliet@example.org             -> her affiliation
 //! pubsub.example.org / pubsub-subscriber:uid  / juliet@example.org US subid    -> one subscription
+//! pubsub.example.org / pubsub-extended:uid    / juliet@example.org US subid    -> the same, if it reaches beyond the node's items
 //! pubsub.example.org / pubsub-parent:uid          / blogs                          -> it is in that collection
 //! pubsub.example.org / pubsub-child:uid           / kingly_ravings                 -> that node is in it
+//! pubsub.example.org / pubsub-below:uid           / kingly_ravings/comments -> that node has it as its parent (XEP-0496)
+//! pubsub.example.org / pubsub-linking:uid         / kingly_ravings/likes    -> that node is linked to it
 //! pubsub.example.org / pubsub-item:uid                                         -> log of items, tagged with their ids
+//! pubsub.example.org / pubsub-news:uid, pubsub-digest:uid                      -> what waits to be told together
+//! pubsub.example.org / pubsub-watched, pubsub-presence                          -> whose presence matters, see [`super::presence`]
 //! pubsub.example.org / pubsub-affiliations    / juliet@example.org US node     -> what she is there
 //! pubsub.example.org / pubsub-subscriptions   / juliet@example.org US node     -> she, or a resource, has subscribed there
 //! ```
@@ -136,20 +141,31 @@ impl Node {
         for owner in &self.owners {
             node.push(Element::new("owner", NS).with_text(owner.as_str()));
         }
-        for field in super::config::FIELDS.iter().filter(|field| !super::links::is_link(field.name)) {
-            let mut element = Element::new("field", NS).with_attr("name", field.name);
-            for value in self.config.values(field.name) {
-                element.push(Element::new("value", NS).with_text(value));
+        for field in super::config::FIELDS.iter().filter(|field| self.records(field.name)) {
+            let values = self.config.values(field.name);
+            if !values.is_empty() {
+                let values = values.into_iter().map(|value| Element::new("value", NS).with_text(value));
+                node.push(Element::new("field", NS).with_attr("name", field.name).with_children(values));
             }
-            node.push(element);
         }
         batch.put(Key::new(self.at.as_str(), KIND, &self.name), element_to_bytes(&node), expect);
+    }
+
+    /// Whether a field of the configuration is in the record: what the graph of collections tells is not, nor is the parent that a
+    /// node has by way of its link.
+    fn records(&self, field: &str) -> bool {
+        !super::links::is_link(field) && !(field == super::relation::PARENT && self.config.relations.link.is_some())
     }
 
     /// Removes the node's own record. The commit fails if that is not the one that was loaded.
     pub fn erase(&self, batch: &mut Batch) {
         let expect = self.version.map_or(Expect::Absent, Expect::Version);
         batch.delete(Key::new(self.at.as_str(), KIND, &self.name), expect);
+    }
+
+    /// It has never been saved.
+    pub fn is_new(&self) -> bool {
+        self.version.is_none()
     }
 
     /// Not deleted.
@@ -179,8 +195,7 @@ impl Node {
 fn parse(at: &BareJid, name: &str, element: &Element, rules: &Rules) -> Option<Node> {
     let mut config = rules.defaults.clone();
     // What an operator has lowered since stays as it is until somebody changes it.
-    let (send_last, children) = (super::config::SendLast::NAMES, usize::MAX);
-    let anything = Bounds { max_items: u32::MAX, max_payload: usize::MAX, send_last, children };
+    let anything = Bounds { max_items: u32::MAX, max_payload: usize::MAX, children: usize::MAX };
     for field in element.children_named("field", NS) {
         let values: Vec<String> = field.children_named("value", NS).map(Element::text).collect();
         if !values.is_empty() {

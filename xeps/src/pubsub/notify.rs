@@ -1,11 +1,13 @@
 //! Notifications (XEP-0060 sections 7.1.2, 12.3 and 12.4): what they say. Who is told is the affair of [`FanOut`].
 
+use super::access::enter;
 use super::config::SendLast;
 use super::errand::Errand;
 use super::fanout::FanOut;
 use super::item::Item;
 use super::links::Change;
 use super::node::{Node, UNIT};
+use super::presence::{Why, is_watched};
 use super::subscription::{State, Subscription};
 use super::venue::Venue;
 use super::{EVENT, NS};
@@ -29,12 +31,16 @@ pub struct News<'a> {
     pub publisher: Option<&'a Jid>,
 }
 
-/// What of a node it is about: subscribers of a collection choose (XEP-0248 section 6.1).
+/// What of a node it is about: subscribers choose, as far as they have a choice (XEP-0248 section 6.1, XEP-0497 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
     Items,
     /// The node itself.
     Node,
+    /// That the node is deleted.
+    End,
+    /// What the node says about itself (XEP-0497).
+    Metadata,
     /// What is in the node, which is a collection.
     Child,
 }
@@ -47,6 +53,10 @@ impl<'a> News<'a> {
     pub fn of_node(body: Element) -> News<'a> {
         News { body, about: About::Node, publisher: None }
     }
+
+    pub fn of_end(body: Element) -> News<'a> {
+        News { body, about: About::End, publisher: None }
+    }
 }
 
 /// Tells everybody who is to be told, a page of subscribers at a time.
@@ -58,13 +68,48 @@ pub async fn announce(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, news:
 }
 
 /// Ends subscriptions.
-pub async fn end(cx: &mut Cx<'_>, node: &Node, subscriptions: &[Subscription]) -> Result<(), StoreError> {
+pub async fn end(
+    cx: &mut Cx<'_>,
+    venue: &mut dyn Venue,
+    node: &Node,
+    subscriptions: &[Subscription],
+) -> Result<(), StoreError> {
     for subscription in subscriptions {
         let of = node.subscriptions_of(cx.store, subscription.jid.bare_str(), cx.clock.now()).await?;
         let last = !of.iter().any(|other| other.subid != subscription.subid);
         let mut batch = Batch::new();
         node.drop_subscription(&mut batch, subscription, last);
+        node.cease_waiting(cx, &mut batch, &subscription.name()).await?;
         cx.commit(batch).await?;
+        if is_watched(node, subscription) {
+            venue.attend(cx, &subscription.jid.to_bare(), Why::Change).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a subscriber still gets at the node.
+pub async fn reads(
+    cx: &Cx<'_>,
+    venue: &mut dyn Venue,
+    node: &Node,
+    subscription: &Subscription,
+) -> Result<bool, StoreError> {
+    let who = subscription.jid.bare_str();
+    let relation = venue.relation(cx, node, who).await?;
+    Ok(enter(&node.config, node.affiliation(cx.store, who).await?, &relation).is_ok())
+}
+
+/// Ends the subscriptions of those who have lost access, and tells them (section 12.14).
+pub async fn lost(
+    cx: &mut Cx<'_>,
+    venue: &mut dyn Venue,
+    node: &Node,
+    subscriptions: &[Subscription],
+) -> Result<(), StoreError> {
+    end(cx, venue, node, subscriptions).await?;
+    for subscription in subscriptions {
+        state(cx, node, subscription, None, &subscription.jid);
     }
     Ok(())
 }
@@ -113,8 +158,13 @@ pub async fn last_item(cx: &mut Cx<'_>, node: &Node) -> Result<Option<Stanza>, S
 
 /// `<items/>` of an event, as this node shows items.
 pub fn items<'a>(node: &Node, items: impl IntoIterator<Item = &'a Item>) -> Element {
-    let show = |item: &Item| item.to_element(EVENT, node.config.deliver_payloads, node.shows_publisher());
-    Element::new("items", EVENT).with_attr("node", &node.name).with_children(items.into_iter().map(show))
+    let items = items.into_iter().map(|item| shown(node, item));
+    Element::new("items", EVENT).with_attr("node", &node.name).with_children(items)
+}
+
+/// An item in an event of this node.
+pub fn shown(node: &Node, item: &Item) -> Element {
+    item.to_element(EVENT, node.config.deliver_payloads, node.shows_publisher())
 }
 
 /// `<items/>` of an event that tells which items are gone.

@@ -3,6 +3,7 @@
 use super::config::{
     AccessModel, Association, Bounds, ItemReply, Limit, NodeConfig, NodeType, PublishModel, SendLast, Style, WhenFull,
 };
+use super::relation::Relations;
 use std::num::NonZeroU32;
 
 /// What an operator chooses for the service, or for all accounts.
@@ -34,8 +35,6 @@ pub struct Rules {
     pub auto_create: bool,
     /// Whether one address may subscribe more than once (section 6.1.6).
     pub multi_subscribe: bool,
-    /// When the last item can be sent.
-    pub send_last: &'static [&'static str],
     /// Nodes that may be in a collection (XEP-0248); zero: there are no collections.
     pub children: usize,
 }
@@ -44,7 +43,7 @@ pub struct Rules {
 const CHILDREN: usize = 1000;
 
 impl Rules {
-    /// Of a service with a domain of its own. It sees nobody's presence.
+    /// Of a service with a domain of its own.
     pub fn service(config: &Config) -> Rules {
         let defaults = NodeConfig {
             access_model: AccessModel::Open,
@@ -53,15 +52,7 @@ impl Rules {
             max_items: number(20),
             ..common(config)
         };
-        let send_last = &["never", "on_sub"];
-        Rules {
-            config: config.clone(),
-            defaults,
-            auto_create: false,
-            multi_subscribe: true,
-            send_last,
-            children: CHILDREN,
-        }
+        Rules { config: config.clone(), defaults, auto_create: false, multi_subscribe: true, children: CHILDREN }
     }
 
     /// Of the nodes of an account (XEP-0163 section 5).
@@ -73,13 +64,12 @@ impl Rules {
             max_items: number(1),
             ..common(config)
         };
-        let send_last = SendLast::NAMES;
-        Rules { config: config.clone(), defaults, auto_create: true, multi_subscribe: false, send_last, children: 0 }
+        Rules { config: config.clone(), defaults, auto_create: true, multi_subscribe: false, children: 0 }
     }
 
     pub fn bounds(&self) -> Bounds {
         let Config { max_items, max_payload, .. } = self.config;
-        Bounds { max_items, max_payload, send_last: self.send_last, children: self.children }
+        Bounds { max_items, max_payload, children: self.children }
     }
 
     /// The items that a node keeps.
@@ -115,10 +105,13 @@ fn common(config: &Config) -> NodeConfig {
         notify_retract: true,
         notify_sub: false,
         send_last: SendLast::Never,
+        presence_based: false,
+        temporary: false,
         style: Style::Headline,
         item_reply: ItemReply::Owner,
         when_full: WhenFull::RetractOldest,
         subscribe: true,
+        relations: Relations::default(),
     }
 }
 

@@ -4,14 +4,18 @@
 //! notification that has not reached all subscribers.
 
 use super::access::Relation;
+use super::discover_tree::{self, Wish};
 use super::errand::Errand;
 use super::node::Node;
 use super::pending::{self, GET_PENDING};
+use super::presence::attend::{attend, heard};
+use super::presence::{RollCall, Seen, Show, Why};
 use super::rules::{Config, Rules};
 use super::subscription::nodes_of;
 use super::venue::Venue;
-use super::{NS, OWNER, discover, notify, serve};
+use super::{NS, OWNER, digest, discover, extent, notify, relation, serve};
 use crate::account::Account;
+use crate::agenda::Appointment;
 use crate::context::Cx;
 use crate::feature::{About, Answer, Coverage, Halt, Outcome, Xep};
 use crate::info::{self, Info};
@@ -22,7 +26,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use wire::jid::{BareJid, Jid};
 use wire::ns;
-use wire::stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
+use wire::stanza::{Condition, IqType, Kind, MessageType, Stanza};
 use wire::xml::Element;
 
 const ITEMS: &str = "http://jabber.org/protocol/disco#items";
@@ -33,13 +37,11 @@ pub static ABOUT: About = About {
     name: "pubsub",
     xeps: &[
         Xep { number: 59, version: "1.0", coverage: Coverage::Partial, note: "no jumping to an index" },
-        Xep {
-            number: 60,
-            version: "1.30.0",
-            coverage: Coverage::Partial,
-            note: "all of it but digests, payments, and options that depend on the presence of subscribers",
-        },
-        Xep { number: 248, version: "0.5.0", coverage: Coverage::Partial, note: "no subscriptions to the root" },
+        Xep { number: 60, version: "1.30.0", coverage: Coverage::Partial, note: "all of it but payments" },
+        Xep { number: 248, version: "0.5.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 496, version: "0.1.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 497, version: "0.1.0", coverage: Coverage::Complete, note: "" },
+        Xep { number: 499, version: "0.1.0", coverage: Coverage::Complete, note: "" },
     ],
     ..About::NOTHING
 };
@@ -75,9 +77,13 @@ pub const COMMON: &[&str] = &[
     "retrieve-subscriptions",
     "rsm",
     "subscribe",
+    "subscription-notifications",
     "subscription-options",
     "config-node-max",
 ];
+
+/// Features of nodes with a namespace of their own (XEP-0496, XEP-0497 and XEP-0499).
+pub const RELATIONS: &[&str] = &[relation::NS, extent::NS, discover_tree::NS];
 
 const OF_SERVICE: &[&str] = &[
     "access-authorize",
@@ -89,6 +95,7 @@ const OF_SERVICE: &[&str] = &[
     "get-pending",
     "multi-collections",
     "multi-subscribe",
+    "presence-notifications",
 ];
 
 /// The service of a host.
@@ -101,11 +108,12 @@ pub struct Settings {
 /// The service.
 pub struct PubSub {
     rules: Arc<Rules>,
+    seen: Arc<Seen>,
 }
 
 impl PubSub {
     pub fn new(config: &Config) -> Self {
-        PubSub { rules: Arc::new(Rules::service(config)) }
+        PubSub { rules: Arc::new(Rules::service(config)), seen: Arc::default() }
     }
 }
 
@@ -120,7 +128,12 @@ impl Service for PubSub {
     }
 
     fn wake(&self, address: &BareJid) -> Box<dyn Resident> {
-        Box::new(Hall { at: address.clone(), rules: self.rules.clone(), errands: VecDeque::new() })
+        Box::new(Hall {
+            at: address.clone(),
+            rules: self.rules.clone(),
+            seen: self.seen.clone(),
+            errands: VecDeque::new(),
+        })
     }
 
     /// By the node that a stanza is about.
@@ -135,12 +148,18 @@ impl Service for PubSub {
         }
         .map_or(0, |node| notify::lane_of(&node))
     }
+
+    fn lane_of(&self, appointment: &Appointment) -> u64 {
+        digest::node_of(appointment).map_or(0, |node| notify::lane_of(&node))
+    }
 }
 
 /// The service as a resident of its domain: what it is for one node, or for what is about none.
 struct Hall {
     at: BareJid,
     rules: Arc<Rules>,
+    /// Subscribers who are available; all lanes share it.
+    seen: Arc<Seen>,
     /// What is under way, in its order.
     errands: VecDeque<Errand>,
 }
@@ -172,6 +191,14 @@ impl Venue for Hall {
         Ok(relation)
     }
 
+    fn seen(&mut self, jid: &Jid) -> Vec<Show> {
+        self.seen.of(jid)
+    }
+
+    async fn attend(&mut self, cx: &mut Cx<'_>, who: &BareJid, why: Why) -> Result<(), StoreError> {
+        attend(cx, &self.at, &self.seen, who, why).await
+    }
+
     async fn carry_out(&mut self, _: &mut Cx<'_>, errand: Errand) -> Result<(), Halt> {
         self.errands.push_back(errand);
         Ok(())
@@ -195,9 +222,20 @@ impl Resident for Hall {
             Kind::Message(_) if pending::is_decision(&stanza) => pending::decided(cx, self, &stanza).await,
             Kind::Message(MessageType::Headline) => Err(Halt::Silent("a headline for the service")),
             Kind::Message(_) => Err(Condition::ServiceUnavailable.into()),
-            Kind::Presence(PresenceType::Subscribe) => Err(Condition::NotAllowed.into()),
-            Kind::Presence(_) => Err(Halt::Silent("the service looks at nobody's presence")),
+            Kind::Presence(_) => {
+                let seen = self.seen.clone();
+                heard(cx, self, &seen, &stanza).await
+            }
         }
+    }
+
+    async fn starting(&mut self, _: &mut Cx<'_>) -> Outcome {
+        self.errands.push_back(Errand::RollCall(RollCall::default()));
+        Ok(())
+    }
+
+    async fn due(&mut self, cx: &mut Cx<'_>, appointment: &Appointment) -> Outcome {
+        digest::due(cx, self, appointment).await
     }
 
     fn has_more(&self) -> bool {
@@ -258,6 +296,12 @@ impl Hall {
 
     async fn discover(&mut self, cx: &mut Cx<'_>, from: &Jid, query: &Element) -> Result<Element, Halt> {
         let set = query.child("set", super::rsm::NS);
+        if query.ns() == ITEMS
+            && query.attr("node") != Some(COMMANDS)
+            && let Some(wish) = Wish::of(query)?
+        {
+            return discover_tree::discover(cx, self, from, query, &wish).await;
+        }
         match (query.ns(), query.attr("node")) {
             (info::NS, None) => Ok(description().to_element(None)),
             (info::NS, Some(GET_PENDING)) => {
@@ -291,11 +335,11 @@ impl Hall {
             return Err(Halt::Silent("a notification that may yet be delivered"));
         }
         for name in nodes_of(cx.store, &self.at, from.bare_str(), 1000).await? {
-            let Some(node) = Node::load(cx.store, &self.at, &name, &self.rules).await? else { continue };
+            let Some(node) = Node::load_or_root(cx.store, &self.at, &name, &self.rules).await? else { continue };
             if notify::sent_by(&node, id) {
                 let mut over = node.subscriptions_of(cx.store, from.bare_str(), cx.clock.now()).await?;
                 over.retain(|subscription| subscription.jid == *from);
-                notify::end(cx, &node, &over).await?;
+                notify::end(cx, self, &node, &over).await?;
             }
         }
         Ok(())
@@ -304,7 +348,7 @@ impl Hall {
 
 fn description() -> Info {
     let mut info = Info::default().identity("pubsub", "service", Some("Publish-Subscribe"));
-    for feature in [info::NS, ITEMS, NS, COMMANDS, PING, super::rsm::NS] {
+    for feature in [info::NS, ITEMS, NS, COMMANDS, PING, super::rsm::NS].iter().chain(RELATIONS) {
         info.add_feature(feature);
     }
     COMMON.iter().chain(OF_SERVICE).for_each(|name| info.add_feature(&format!("{NS}#{name}")));

@@ -2,9 +2,12 @@
 
 use super::body;
 use super::config::{BadValue, NodeConfig, NodeType, choice, flag};
+use super::digest;
+use super::extent::Extent;
 use super::fault::fault;
 use super::forms::PREFIX;
 use super::node::{NS, Node, UNIT};
+use super::presence;
 use crate::feature::Halt;
 use crate::form::{Field, Form, FormType};
 use crate::store::{Batch, Expect, Key, Store, StoreError};
@@ -18,6 +21,8 @@ use wire::stanza::Condition;
 use wire::xml::Element;
 
 const BY_NODE: &str = "pubsub-subscriber";
+/// Those of them that reach beyond the items of their node.
+const EXTENDED: &str = "pubsub-extended";
 const BY_WHOM: &str = "pubsub-subscriptions";
 const OPTIONS: &str = "http://jabber.org/protocol/pubsub#subscribe_options";
 
@@ -50,11 +55,26 @@ pub struct Options {
     pub scope: Scope,
     /// How far below a collection.
     pub depth: Depth,
+    /// What of the node, and how far below it (XEP-0497).
+    pub extent: Extent,
+    /// Whether notifications are gathered.
+    pub digest: digest::Choice,
+    /// What depends on the subscriber's presence.
+    pub presence: presence::Choice,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { deliver: true, expire: None, include_body: false, scope: Scope::Nodes, depth: Depth::Levels(1) }
+        Options {
+            deliver: true,
+            expire: None,
+            include_body: false,
+            scope: Scope::Nodes,
+            depth: Depth::Levels(1),
+            extent: Extent::default(),
+            digest: digest::Choice::default(),
+            presence: presence::Choice::default(),
+        }
     }
 }
 
@@ -128,7 +148,7 @@ impl Subscription {
         self.state == State::Subscribed && self.options.deliver && !self.is_over(now)
     }
 
-    /// `<subscription/>` as answers and events have it. `node`: named here and not by the parent.
+    /// `<subscription/>` as answers and events have it. `node`: named here and not by the parent; the root has no name.
     pub fn to_element(&self, ns: &'static str, node: Option<&str>) -> Element {
         let expiry = self.options.expire.map(Timestamp::format);
         Element::new("subscription", ns)
@@ -139,7 +159,8 @@ impl Subscription {
             .maybe_attr("expiry", expiry)
     }
 
-    fn name(&self) -> String {
+    /// Its name in the store.
+    pub fn name(&self) -> String {
         format!("{}{UNIT}{}", self.jid, self.subid)
     }
 }
@@ -151,20 +172,25 @@ impl Options {
             let field = Field::new(&format!("{PREFIX}{name}")).kind("boolean").label(label);
             field.value(if on { "1" } else { "0" })
         };
-        let expire = Field::new(&format!("{PREFIX}expire"))
-            .kind("text-single")
-            .label("When the subscription ends, as a date and time of XEP-0082, or never");
-        let expires = self.expire.map_or_else(|| "never".to_owned(), |expire| expire.format().to_string());
+        let expire = Field::new(&format!("{PREFIX}expire")).kind("text-single").label(
+            "When the subscription ends, as a date and time of XEP-0082, with the subscriber's presence, or never",
+        );
+        let expires = match self.expire {
+            Some(expire) => expire.format().to_string(),
+            None if self.presence.temporary => "presence".to_owned(),
+            None => "never".to_owned(),
+        };
         let mut form = Form::new(kind, OPTIONS)
             .field(flag("deliver", "Whether to be notified", self.deliver))
             .field(expire.value(expires));
+        form = self.presence.show(self.digest.show(form));
         if body::is_offered(node) {
             form = form.field(flag("include_body", "Whether to be told in words as well", self.include_body));
         }
-        match node.node_type {
-            NodeType::Leaf => form.to_element(),
-            NodeType::Collection => form.field(self.scope_field()).field(self.depth_field()).to_element(),
+        if node.node_type == NodeType::Collection {
+            form = form.field(self.scope_field()).field(self.depth_field());
         }
+        self.extent.fields().into_iter().fold(form, Form::field).to_element()
     }
 
     fn scope_field(&self) -> Field {
@@ -179,8 +205,8 @@ impl Options {
     }
 
     /// Reads a submitted form over these options. A cancelled form changes nothing (section 6.3.6). What subscribers to such a
-    /// node are not offered (digests, say, or delivery by presence) is left as it is, as XEP-0004 section 3.2 has it: the form
-    /// that is shown afterwards says what there is.
+    /// node are not offered is left as it is, as XEP-0004 section 3.2 has it: the form that is shown afterwards says what
+    /// there is.
     pub fn submitted(&self, element: &Element, node: &NodeConfig) -> Result<Options, Halt> {
         let invalid = || fault(Condition::BadRequest, "invalid-options");
         let form = Form::parse(element).ok_or_else(invalid)?;
@@ -189,19 +215,35 @@ impl Options {
             return Ok(options);
         }
         for field in &form.fields {
-            let Some(name) = field.var.as_deref().and_then(|var| var.strip_prefix(PREFIX)) else { continue };
+            let Some(var) = field.var.as_deref() else { continue };
+            if let Some(read) = options.extend(var, &field.values) {
+                read.map_err(|_| invalid())?;
+                continue;
+            }
+            let Some(name) = var.strip_prefix(PREFIX) else { continue };
+            if name == "show-values" {
+                options.presence.take(&field.values).map_err(|_| invalid())?;
+                continue;
+            }
             let value = field.values.first().map(|value| value.trim()).ok_or_else(invalid)?;
             match name {
                 "deliver" => options.deliver = flag(value).map_err(|_| invalid())?,
-                // Section 12.5 would need the presence of subscribers: nobody is to rely on it.
-                "expire" if value == "never" => options.expire = None,
-                "expire" => options.expire = Some(Timestamp::parse(value).map_err(|_| invalid())?),
+                "expire" => {
+                    // Section 12.5.
+                    options.presence.temporary = value == "presence";
+                    options.expire = match value {
+                        "never" | "presence" => None,
+                        date => Some(Timestamp::parse(date).map_err(|_| invalid())?),
+                    };
+                }
                 "include_body" if body::is_offered(node) => {
                     options.include_body = flag(value).map_err(|_| invalid())?;
                 }
                 "subscription_type" => options.scope = value.parse().map_err(|_| invalid())?,
                 "subscription_depth" => options.depth = value.parse().map_err(|_| invalid())?,
-                _ => {}
+                _ => {
+                    options.digest.take(name, value).map_err(|_| invalid())?;
+                }
             }
         }
         Ok(options)
@@ -241,6 +283,12 @@ impl Node {
         }
     }
 
+    /// The subscription that has this name in the store.
+    pub async fn subscription(&self, store: &dyn Store, name: &str) -> Result<Option<Subscription>, StoreError> {
+        let record = store.get(Key::new(self.at.as_str(), &self.kind(BY_NODE), name)).await?;
+        record.map(|record| decode(&record.value)).transpose()
+    }
+
     /// Up to `limit` subscriptions in the order of their addresses, each with its name in the store to go on from.
     pub async fn subscriptions(
         &self,
@@ -249,6 +297,17 @@ impl Node {
         limit: usize,
     ) -> Result<Vec<(String, Subscription)>, StoreError> {
         let page = store.list(self.at.as_str(), &self.kind(BY_NODE), after, limit).await?;
+        page.into_iter().map(|(name, record)| Ok((name, decode(&record.value)?))).collect()
+    }
+
+    /// The same of those that reach beyond the items of the node (XEP-0497).
+    pub async fn extended_subscriptions(
+        &self,
+        store: &dyn Store,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Subscription)>, StoreError> {
+        let page = store.list(self.at.as_str(), &self.kind(EXTENDED), after, limit).await?;
         page.into_iter().map(|(name, record)| Ok((name, decode(&record.value)?))).collect()
     }
 
@@ -262,6 +321,7 @@ impl Node {
     /// Makes or changes a subscription.
     pub fn keep(&self, batch: &mut Batch, subscription: &Subscription) {
         let (kind, place) = (self.kind(BY_NODE), self.place(&subscription.jid.to_bare()));
+        let extent = Some(&subscription.options.extent).filter(|extent| !extent.is_usual());
         let element = Element::new("subscription", NS)
             .with_attr("jid", subscription.jid.as_str())
             .with_attr("subid", &subscription.subid)
@@ -270,16 +330,27 @@ impl Node {
             .maybe_attr("expire", subscription.options.expire.map(Timestamp::format))
             .maybe_attr("body", subscription.options.include_body.then_some("1"))
             .with_attr("type", subscription.options.scope.name())
-            .with_attr("depth", subscription.options.depth.to_string());
-        let name = subscription.name();
-        batch.put(Key::new(self.at.as_str(), &kind, &name), element_to_bytes(&element), Expect::Any);
+            .with_attr("depth", subscription.options.depth.to_string())
+            .maybe_attr("extent", extent.map(|extent| extent.types().join(",")))
+            .maybe_attr("levels", extent.map(Extent::levels));
+        let element = subscription.options.presence.write(subscription.options.digest.write(element));
+        let (name, value) = (subscription.name(), element_to_bytes(&element));
+        let (extended, at) = (self.kind(EXTENDED), self.at.as_str());
+        match extent {
+            Some(_) => batch.put(Key::new(at, &extended, &name), value.clone(), Expect::Any),
+            None => batch.delete(Key::new(at, &extended, &name), Expect::Any),
+        };
+        batch.put(Key::new(at, &kind, &name), value, Expect::Any);
         batch.put(Key::new(self.at.as_str(), BY_WHOM, &place), Vec::new(), Expect::Any);
+        self.watch(batch, subscription);
     }
 
     /// Removes a subscription; `last`: the account and its resources have no other one at this node.
     pub fn drop_subscription(&self, batch: &mut Batch, subscription: &Subscription, last: bool) {
-        let kind = self.kind(BY_NODE);
-        batch.delete(Key::new(self.at.as_str(), &kind, &subscription.name()), Expect::Any);
+        for kind in [BY_NODE, EXTENDED] {
+            batch.delete(Key::new(self.at.as_str(), &self.kind(kind), &subscription.name()), Expect::Any);
+        }
+        self.unwatch(batch, subscription);
         if last {
             let place = self.place(&subscription.jid.to_bare());
             batch.delete(Key::new(self.at.as_str(), BY_WHOM, &place), Expect::Any);
@@ -294,7 +365,8 @@ impl Node {
 /// The names of the nodes to which somebody has subscribed (section 5.6), up to `limit` of them.
 pub async fn nodes_of(store: &dyn Store, at: &BareJid, who: &str, limit: usize) -> Result<Vec<String>, StoreError> {
     let prefix = format!("{who}{UNIT}");
-    let page = store.list(at.as_str(), BY_WHOM, Some(&prefix), limit).await?;
+    // The root has no name: its place is the prefix itself, which comes right behind the bare address.
+    let page = store.list(at.as_str(), BY_WHOM, Some(who), limit).await?;
     Ok(page.iter().map_while(|(name, _)| name.strip_prefix(&prefix).map(str::to_owned)).collect())
 }
 
@@ -311,11 +383,16 @@ fn parse(element: &Element) -> Option<Subscription> {
     };
     let expire = element.attr("expire").map(Timestamp::parse).transpose().ok()?;
     let (scope, depth) = (element.attr("type").map(str::parse), element.attr("depth").map(str::parse));
-    let include_body = element.attr("body").is_some();
-    let mut options = Options { deliver: element.attr("deliver")? == "1", expire, include_body, ..Options::default() };
+    let (include_body, digest) = (element.attr("body").is_some(), digest::Choice::read(element)?);
+    let (deliver, presence) = (element.attr("deliver")? == "1", presence::Choice::read(element)?);
+    let mut options = Options { deliver, expire, include_body, digest, presence, ..Options::default() };
     // Older records do not have them.
     options.scope = scope.transpose().ok()?.unwrap_or(options.scope);
     options.depth = depth.transpose().ok()?.unwrap_or(options.depth);
+    if let (Some(types), Some(levels)) = (element.attr("extent"), element.attr("levels")) {
+        options.extent.set_types(types.split(',')).ok()?;
+        options.extent.set_levels(levels).ok()?;
+    }
     Some(Subscription {
         jid: Jid::parse(element.attr("jid")?).ok()?,
         subid: element.attr("subid")?.into(),

@@ -4,6 +4,7 @@ use super::access::Relation;
 use super::config::NodeConfig;
 use super::errand::Errand;
 use super::node::Node;
+use super::presence::{Show, Why};
 use super::rules::Rules;
 use crate::context::Cx;
 use crate::feature::Halt;
@@ -36,6 +37,12 @@ pub trait Venue: Send {
     fn listeners(&mut self, _node: &Node) -> Vec<Jid> {
         Vec::new()
     }
+
+    /// In which states somebody is available who has subscribed by this address, as far as this place knows (section 12.6).
+    fn seen(&mut self, jid: &Jid) -> Vec<Show>;
+
+    /// Begins to look at somebody's presence, or ceases to, after a subscription has been made, changed or ended.
+    async fn attend(&mut self, cx: &mut Cx<'_>, who: &BareJid, why: Why) -> Result<(), StoreError>;
 
     /// Takes over an errand, after those that it has taken over before: what is left of it is done when what went before has been sent.
     async fn carry_out(&mut self, cx: &mut Cx<'_>, errand: Errand) -> Result<(), Halt>;

@@ -2,8 +2,9 @@
 
 use super::written::{canonical_stanza, error_of};
 use super::{CheapPasswords, DOMAIN, StillClock, now_or_never, stanza};
+use crate::agenda::{self, Appointment};
 use crate::context::{Act, Cx, Host};
-use crate::feature::Halt;
+use crate::feature::{Halt, Outcome};
 use crate::registry::Registry;
 use crate::service::{Resident, Service};
 use crate::spoken::RoomSpoke;
@@ -13,6 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use wire::jid::BareJid;
 use wire::stanza::Stanza;
+
+/// Why a resident is visited.
+enum Visit<'a> {
+    Stanza(Stanza),
+    Starting,
+    Due(&'a Appointment),
+}
 
 /// A service of the host [`DOMAIN`] with its residents.
 pub struct Hosted {
@@ -54,9 +62,21 @@ impl Hosted {
     /// The same page by page, as the engine sends them on: each is what the service holds at a time.
     pub fn takes_by_page(&mut self, stanza: Stanza, mut page: impl FnMut(Vec<Stanza>)) {
         let address = stanza.to.as_ref().expect("the stanza has a recipient").to_bare();
-        let resident = self.awake.entry(address.clone()).or_insert_with(|| self.service.wake(&address));
+        let outcome = self.visit(&address, Visit::Stanza(stanza.clone()), &mut page);
+        match outcome {
+            Ok(()) | Err(Halt::Silent(_)) => {}
+            Err(halt) => page(stanza.error(&error_of(halt)).into_iter().collect()),
+        }
+    }
+
+    fn visit(&mut self, address: &BareJid, visit: Visit<'_>, page: &mut dyn FnMut(Vec<Stanza>)) -> Outcome {
+        let resident = self.awake.entry(address.clone()).or_insert_with(|| self.service.wake(address));
         let mut cx = Cx::new(&self.host, &self.store, &*self.clock, &CheapPasswords);
-        let outcome = now_or_never(resident.receive(&mut cx, stanza.clone()));
+        let outcome = match visit {
+            Visit::Stanza(stanza) => now_or_never(resident.receive(&mut cx, stanza)),
+            Visit::Starting => now_or_never(resident.starting(&mut cx)),
+            Visit::Due(appointment) => now_or_never(resident.due(&mut cx, appointment)),
+        };
         let told = &mut self.told;
         let mut routed = |act| match act {
             Act::Route(stanza) | Act::RoutePast(stanza) => Some(stanza),
@@ -73,12 +93,28 @@ impl Hosted {
         }
         now_or_never(cx.commit_staged()).expect("what is staged can be committed");
         if resident.is_idle() {
-            self.awake.remove(&address);
+            self.awake.remove(address);
         }
-        match outcome {
-            Ok(()) | Err(Halt::Silent(_)) => {}
-            Err(halt) => page(stanza.error(&error_of(halt)).into_iter().collect()),
+        outcome
+    }
+
+    /// Keeps the appointments that are due, as the engine does; what the service sends.
+    pub fn keeps_appointments(&mut self) -> Vec<String> {
+        let mut sent = Vec::new();
+        let due = agenda::due(&self.store, &self.host.domain, self.clock.time(), None, usize::MAX);
+        for appointment in now_or_never(due).expect("the agenda can be read") {
+            let mut page = |page: Vec<Stanza>| sent.extend(page.iter().map(canonical_stanza));
+            self.visit(&appointment.at, Visit::Due(&appointment), &mut page).expect("an appointment can be kept");
         }
+        sent
+    }
+
+    /// The server has started: what the service says first.
+    pub fn starts(&mut self, domain: &str) -> Vec<String> {
+        let (mut sent, domain) = (Vec::new(), BareJid::parse(domain).unwrap());
+        let mut page = |page: Vec<Stanza>| sent.extend(page.iter().map(canonical_stanza));
+        self.visit(&domain, Visit::Starting, &mut page).expect("the service can begin");
+        sent
     }
 
     /// The server is about to stop: what residents say last.
@@ -97,6 +133,12 @@ impl Hosted {
     /// The server is stopped and started: what is not in the store is gone.
     pub fn restarts(&mut self) {
         self.awake.clear();
+    }
+
+    /// The same where the service itself remembers something: another one takes its place.
+    pub fn restarts_with(&mut self, service: Box<dyn Service>) {
+        self.awake.clear();
+        self.service = service;
     }
 
     /// How many residents are awake.

@@ -2,6 +2,7 @@
 
 use super::written::{canonical_stanza, reason_of};
 use super::{World, jid, now_or_never, stanza};
+use crate::agenda;
 use crate::delivery::{Delivery, Incoming};
 use crate::feature::{Hook, Outcome};
 use crate::spoken::RoomSpoke;
@@ -121,6 +122,17 @@ impl World {
         let outcome =
             self.hook(Hook::Answered, &user, async |feature, cx, account| feature.answered(cx, account, &stanza).await);
         outcome.expect("no hook stops an answer");
+    }
+
+    /// Keeps the appointments that are due, as the engine does.
+    pub fn keeps_appointments(&mut self) {
+        let due = agenda::due(&self.store, &self.host.domain, self.clock.time(), None, usize::MAX);
+        for appointment in now_or_never(due).expect("the agenda can be read") {
+            let outcome = self.hook(Hook::Due, appointment.at.as_str(), async |feature, cx, account| {
+                feature.due(cx, account, &appointment).await
+            });
+            outcome.expect("an appointment can be kept");
+        }
     }
 
     /// A room has an account hear what was said in it.

@@ -8,13 +8,11 @@ pub mod endpoint;
 pub mod revoked;
 
 use crate::context::Cx;
-use crate::desk::{self, Desk, ITEMS};
+use crate::desk::{Clerk, ITEMS, Office};
 use crate::feature::{About, Halt, Outcome};
 use crate::info::{self, Info};
-use crate::service::{Resident, Service};
 use async_trait::async_trait;
 use endpoint::{Digest, Endpoint, Secret};
-use std::sync::Arc;
 use std::time::Duration;
 use wire::jid::{BareJid, Jid};
 use wire::stanza::{Condition, IqType, Stanza, StanzaError};
@@ -42,18 +40,19 @@ pub struct Config {
     pub expiry: Duration,
 }
 
-/// The service.
+/// The service that gives out endpoints.
 pub struct UnifiedPush {
-    clerk: Arc<Clerk>,
+    config: Config,
 }
 
 impl UnifiedPush {
-    pub fn new(config: Config) -> Self {
-        UnifiedPush { clerk: Arc::new(Clerk { config }) }
+    pub fn new(config: Config) -> Office<UnifiedPush> {
+        Office::new(UnifiedPush { config })
     }
 }
 
-impl Service for UnifiedPush {
+#[async_trait]
+impl Clerk for UnifiedPush {
     fn about(&self) -> &'static About {
         &ABOUT
     }
@@ -62,18 +61,10 @@ impl Service for UnifiedPush {
         "UnifiedPush"
     }
 
-    fn wake(&self, address: &BareJid) -> Box<dyn Resident> {
-        Box::new(Desk::new(self.clerk.clone(), *address == self.clerk.config.domain))
+    fn domain(&self) -> &BareJid {
+        &self.config.domain
     }
-}
 
-/// Who gives out endpoints.
-struct Clerk {
-    config: Config,
-}
-
-#[async_trait]
-impl desk::Clerk for Clerk {
     fn info(&self) -> Info {
         let mut info = Info::default().identity("component", "generic", Some("UnifiedPush"));
         [NS, info::NS, ITEMS].iter().for_each(|feature| info.add_feature(feature));
@@ -104,7 +95,7 @@ impl desk::Clerk for Clerk {
     }
 }
 
-impl Clerk {
+impl UnifiedPush {
     /// A distributor wants an endpoint for an app.
     fn register(&self, cx: &Cx<'_>, stanza: &Stanza, register: &Element) -> Result<Element, Halt> {
         let ours = |from: &Jid| from.is_full() && from.local().is_some() && from.domain() == cx.host.domain.as_str();

@@ -8,14 +8,12 @@ pub mod slot;
 pub use quota::{Full, Quota, Used};
 
 use crate::context::Cx;
-use crate::desk::{self, Desk, ITEMS};
+use crate::desk::{Clerk, ITEMS, Office};
 use crate::feature::{About, Coverage, Halt, Xep};
 use crate::form::{Field, Form, FormType};
 use crate::info::{self, Info};
-use crate::service::{Resident, Service};
 use async_trait::async_trait;
 use slot::{Secret, Slot};
-use std::sync::Arc;
 use std::time::Duration;
 use wire::jid::BareJid;
 use wire::stanza::{Condition, ErrorType, IqType, Stanza, StanzaError};
@@ -53,19 +51,19 @@ pub struct Config {
 /// How long a slot may be used. The upload must have begun by then.
 const SLOT_LASTS: Duration = Duration::from_secs(300);
 
-/// The service.
+/// The service that gives out slots.
 pub struct Upload {
-    clerk: Arc<Clerk>,
+    config: Config,
 }
 
 impl Upload {
-    pub fn new(config: Config) -> Self {
-        Upload { clerk: Arc::new(Clerk { config }) }
+    pub fn new(config: Config) -> Office<Upload> {
+        Office::new(Upload { config })
     }
 }
 
 #[async_trait]
-impl Service for Upload {
+impl Clerk for Upload {
     fn about(&self) -> &'static About {
         &ABOUT
     }
@@ -74,18 +72,10 @@ impl Service for Upload {
         "HTTP File Upload"
     }
 
-    fn wake(&self, address: &BareJid) -> Box<dyn Resident> {
-        Box::new(Desk::new(self.clerk.clone(), *address == self.clerk.config.domain))
+    fn domain(&self) -> &BareJid {
+        &self.config.domain
     }
-}
 
-/// Who gives out slots.
-struct Clerk {
-    config: Config,
-}
-
-#[async_trait]
-impl desk::Clerk for Clerk {
     fn info(&self) -> Info {
         let mut info = Info::default().identity("store", "file", Some("HTTP File Upload"));
         [NS, info::NS, ITEMS].iter().for_each(|feature| info.add_feature(feature));
@@ -102,7 +92,7 @@ impl desk::Clerk for Clerk {
     }
 }
 
-impl Clerk {
+impl Upload {
     /// Sections 4 and 6.
     async fn slot(&self, cx: &mut Cx<'_>, stanza: &Stanza, request: &Element) -> Result<Element, Halt> {
         let config = &self.config;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{BAD_COLON, Binding, Open, Reader};
 use crate::ns;
 use crate::xml::chars::{may_be_uri, split_qname};
+use crate::xml::limits::NAMESPACE_BYTES;
 use crate::xml::{QName, XmlError};
 
 impl<'a> Reader<'a> {
@@ -14,6 +15,9 @@ impl<'a> Reader<'a> {
         let most = usize::from(self.limits.declarations);
         if own.len() >= most || self.bindings.len() >= most * 4 {
             return Err(XmlError::over("too many namespace declarations", at));
+        }
+        if binding.uri.len() > NAMESPACE_BYTES {
+            return Err(XmlError::over("a namespace name that is too long", at));
         }
         if own.iter().any(|b| b.prefix == binding.prefix) {
             return Err(XmlError::malformed("a namespace declared twice", at));

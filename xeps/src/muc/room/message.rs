@@ -7,7 +7,7 @@ use super::show::{is_the_rooms, occupant_id};
 use super::subject;
 use crate::mam;
 use crate::muc::effects::Effects;
-use crate::muc::history::{Origin, Past, is_stamped};
+use crate::muc::history::{BYTES, Origin, Past, is_stamped};
 use crate::muc::ns;
 use crate::muc::privileges::{Privilege, may};
 use crate::muc::records::{ACTIVITY, archive};
@@ -109,8 +109,11 @@ impl Room {
             fx.changes.append_at(archive(&self.address), fx.seq, &tags, mam::encode(message));
         } else if let Share::Said(origin) = share {
             self.recent.push_back(Past { seq: fx.seq, message: message.clone(), origin });
-            while self.recent.len() > self.options.max_history as usize {
-                self.recent.pop_front();
+            // What nobody would be sent need not be remembered.
+            let mut bytes: usize = self.recent.iter().map(|past| past.message.weight()).sum();
+            while self.recent.len() > self.options.max_history as usize || (bytes > BYTES && self.recent.len() > 1) {
+                let forgotten = self.recent.pop_front().map_or(0, |past| past.message.weight());
+                bytes = bytes.saturating_sub(forgotten);
             }
         }
     }

@@ -76,10 +76,7 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
             || (*affiliation == Affiliation::None && node.config.access_model == AccessModel::Whitelist);
         if lost {
             let subscriptions = node.subscriptions_of(cx.store, who.as_str(), cx.clock.now()).await?;
-            notify::end(cx, &node, &subscriptions).await?;
-            for subscription in &subscriptions {
-                notify::state(cx, &node, subscription, None, &subscription.jid);
-            }
+            notify::lost(cx, venue, &node, &subscriptions).await?;
         }
     }
     Ok(Answer::Done)

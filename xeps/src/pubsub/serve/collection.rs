@@ -2,12 +2,12 @@
 //! (section 6.2).
 
 use super::super::fault::{node_required, unsupported};
-use super::super::item::Item;
+use super::super::item::{ANSWER, Item};
 use super::super::node::Node;
 use super::super::notify;
 use super::super::rsm::{self, Page};
 use super::super::venue::Venue;
-use super::super::{NS, OWNER};
+use super::super::{NS, OWNER, gate};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
@@ -54,10 +54,17 @@ pub async fn items(cx: &Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, node: &Nod
     if leaves.len() > LEAVES || ask.root.child("set", rsm::NS).is_some() {
         return Err(unsupported("collections"));
     }
-    let mut root = Element::new("pubsub", NS);
+    let (mut root, mut bytes) = (Element::new("pubsub", NS), 0_usize);
     for leaf in leaves {
+        if !gate::admits_above(cx, venue, &leaf, ask.from.bare_str()).await? {
+            continue;
+        }
         leaf.expire(cx.store, cx.clock.now()).await?;
         let found = leaf.items(cx.store, &Page::Last(ITEMS)).await?.unwrap_or_default();
+        bytes = bytes.saturating_add(found.bytes);
+        if bytes > ANSWER {
+            return Err(super::items::too_much().into());
+        }
         let show = |item: &Item| item.to_element(NS, true, leaf.shows_publisher());
         let items = Element::new("items", NS).with_attr("node", &leaf.name);
         root.push(items.with_children(found.items.iter().map(show)));

@@ -3,14 +3,14 @@
 
 use super::super::affiliation::Affiliation;
 use super::super::config::NodeConfig;
-use super::super::errand::{Errand, Removal, clear_all};
-use super::super::fanout::FanOut;
+use super::super::errand::{Errand, Removal};
 use super::super::fault::fault;
 use super::super::forms::{Submission, submitted};
 use super::super::node::Node;
 use super::super::notify::{News, announce, announce_changes, answer};
+use super::super::relation::{self, Relations};
 use super::super::venue::Venue;
-use super::super::{EVENT, NS, affiliates};
+use super::super::{EVENT, NS, affiliates, metadata};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
@@ -33,14 +33,17 @@ pub async fn create(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Re
         return Err(Condition::Conflict.into());
     }
     let mut batch = Batch::new();
-    let node = make(cx, venue, ask.from, name.clone(), config, &mut batch).await?;
+    let mut node = make(cx, venue, ask.from, name.clone(), config, &mut batch).await?;
     let mut changes = node.link(cx, venue.rules(), ask.from, (&[], &[]), &mut batch).await?;
+    let nowhere = Relations::default();
+    relation::settle(cx, venue, (&mut node, &nowhere), ask.from, &changes, &mut batch).await?;
     cx.commit(batch).await?;
     let body = Element::new("create", EVENT).with_attr("node", &name);
     announce(cx, venue, &node, News::of_node(body)).await?;
     // That it is new in its own collections has just been said.
     changes.retain(|change| change.node.name != name);
     announce_changes(cx, venue, &changes).await?;
+    metadata::appeared(cx, venue, &node).await?;
     match given {
         Some(_) => Ok(Answer::Done),
         None => Ok(Answer::Result(answer(Element::new("create", NS).with_attr("node", name)))),
@@ -81,7 +84,7 @@ pub async fn make(
     let (at, uid, created) = (venue.at().clone(), cx.clock.id(), cx.clock.now());
     if let Some(remains) = Node::remains(cx.store, &at, &name, venue.rules()).await? {
         // Of an earlier node of that name, whose removal something has cut short.
-        clear_all(cx, &remains).await?;
+        Errand::Remove(Removal::of_remains(remains)).finish(cx, venue).await?;
     }
     let mut node = Node::new(at, name, uid, creator.clone(), created, config);
     node.affiliate(batch, &creator, Affiliation::Owner);
@@ -100,17 +103,8 @@ pub async fn delete(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Re
         let uri = redirect.attr("uri").ok_or(Condition::BadRequest)?;
         body.push(Element::new("redirect", EVENT).with_attr("uri", uri));
     }
-    let telling = match node.config.notify_delete {
-        true => FanOut::new(cx, venue.rules(), &node, News::of_node(body)).await?,
-        false => None,
-    };
-    let mut batch = Batch::new();
-    node.unlink(cx.store, &mut batch).await?;
-    node.forget_owners(&mut batch);
-    node.bury(&mut batch);
-    cx.commit(batch).await?;
-    if let Some(remains) = Node::remains(cx.store, &node.at, &node.name, venue.rules()).await? {
-        venue.carry_out(cx, Errand::Remove(Removal::new(remains, telling))).await?;
+    if let Some(removal) = Removal::begin(cx, venue.rules(), &node, body).await? {
+        venue.carry_out(cx, Errand::Remove(removal)).await?;
     }
     Ok(Answer::Done)
 }

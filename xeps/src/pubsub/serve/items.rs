@@ -7,11 +7,11 @@ use super::super::node::Node;
 use super::super::rsm::{self, Page};
 use super::super::subscription::Subscription;
 use super::super::venue::Venue;
-use super::super::{NS, access};
+use super::super::{NS, access, gate};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
-use wire::stanza::Condition;
+use wire::stanza::{Condition, StanzaError};
 use wire::xml::Element;
 
 pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
@@ -28,11 +28,8 @@ pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
     let wanted: Vec<&str> = ask.what.children_named("item", NS).filter_map(|item| item.attr("id")).collect();
     let set = ask.root.child("set", rsm::NS);
     if !wanted.is_empty() {
-        let mut found = Vec::new();
-        for id in wanted {
-            found.extend(node.item(cx.store, id).await?);
-        }
-        return Ok(answer(&node, &Items { items: found, count: 0 }, false));
+        let items = node.named(cx.store, &wanted).await?.ok_or_else(too_much)?;
+        return Ok(answer(&node, &Items { items, ..Items::default() }, false));
     }
     let newest = ask.what.attr("max_items").map(|max| max.parse::<usize>().map_err(|_| Condition::BadRequest));
     let page = match (set, newest.transpose()?) {
@@ -42,6 +39,12 @@ pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
     let found = node.items(cx.store, &page).await?.ok_or(Condition::ItemNotFound)?;
     let complete = found.items.len() as u64 == found.count || newest_only(&page, &found, ask);
     Ok(answer(&node, &found, set.is_some() || !complete))
+}
+
+/// More than an answer may have, of what was asked for by name.
+pub fn too_much() -> StanzaError {
+    let error = StanzaError::new(Condition::ResourceConstraint);
+    error.with_text("these items are too large to be sent at once: ask for some of them")
 }
 
 /// Whether these are as many as `max_items` has asked for.
@@ -55,6 +58,7 @@ async fn admit(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, node: &Nod
     let by_subscription = node.config.access_model == AccessModel::Authorize;
     let subscribed = by_subscription && ask.is_subscribed(cx, node).await?;
     access::retrieve(&node.config, affiliation, &relation, subscribed)?;
+    gate::enter_above(cx, venue, node, ask.from.bare_str()).await?;
     let subid = ask.what.attr("subid");
     if subid.is_none() && !venue.rules().multi_subscribe {
         return Ok(());

@@ -115,6 +115,15 @@ impl Ask<'_> {
         node.ok_or_else(|| Condition::ItemNotFound.into())
     }
 
+    /// The node to which a subscription is: the root, if none is named.
+    async fn followed(&self, cx: &Cx<'_>, venue: &mut dyn Venue) -> Result<Node, Halt> {
+        let root = self.what.attr("node").is_none_or(str::is_empty);
+        match Node::root(venue.at(), venue.rules()).filter(|_| root) {
+            Some(root) => Ok(root),
+            None => self.node(cx, venue).await,
+        }
+    }
+
     /// The node, which the asker must own.
     async fn own_node(&self, cx: &Cx<'_>, venue: &mut dyn Venue) -> Result<Node, Halt> {
         let node = self.node(cx, venue).await?;
@@ -139,9 +148,12 @@ impl Ask<'_> {
 
     /// Whether the asker has an approved subscription.
     async fn is_subscribed(&self, cx: &Cx<'_>, node: &Node) -> Result<bool, StoreError> {
-        let now = cx.clock.now();
-        let own = node.subscriptions_of(cx.store, self.from.bare_str(), now).await?;
-        Ok(own.iter().any(|subscription| subscription.state == super::subscription::State::Subscribed))
+        super::gate::is_subscribed(cx, node, self.from.bare_str()).await
+    }
+
+    /// Whether the host itself speaks, for its operator.
+    fn is_of_host(&self, cx: &Cx<'_>) -> bool {
+        self.from.as_str() == cx.host.domain.as_str()
     }
 
     /// The address that a request about a subscription names.

@@ -1,8 +1,11 @@
 //! The options of a subscription (XEP-0060 sections 6.3 and 6.4).
 
 use super::super::NS;
+use super::super::digest::Digest;
+use super::super::errand::Errand;
 use super::super::node::Node;
 use super::super::notify::answer;
+use super::super::presence::Why;
 use super::super::subscription::{Options, Subscription};
 use super::super::venue::Venue;
 use super::Ask;
@@ -17,7 +20,7 @@ use wire::xml::Element;
 pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let (node, subscription) = meant(cx, venue, ask).await?;
     let options = Element::new("options", NS)
-        .with_attr("node", &node.name)
+        .maybe_attr("node", node.known_as())
         .with_attr("jid", subscription.jid.as_str())
         .with_attr("subid", &subscription.subid)
         .with_child(subscription.options.form(FormType::Form, &node.config));
@@ -31,16 +34,24 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
     }
     let (node, mut subscription) = meant(cx, venue, ask).await?;
     let form = ask.what.children().next().ok_or(Condition::BadRequest)?;
-    subscription.options = subscription.options.submitted(form, &node.config)?;
+    let options = subscription.options.submitted(form, &node.config)?;
+    let before = std::mem::replace(&mut subscription.options, options);
     let mut batch = Batch::new();
     node.keep(&mut batch, &subscription);
     cx.commit(batch).await?;
+    if subscription.options.presence != before.presence {
+        venue.attend(cx, &subscription.jid.to_bare(), Why::Choice).await?;
+    }
+    if subscription.options.digest != before.digest {
+        // What waits has waited for what was chosen before.
+        venue.carry_out(cx, Errand::Digest(Digest::new(node, subscription.name()))).await?;
+    }
     Ok(Answer::Done)
 }
 
 async fn meant(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<(Node, Subscription), Halt> {
     let jid = ask.subscriber()?;
-    let node = ask.node(cx, venue).await?;
+    let node = ask.followed(cx, venue).await?;
     if jid.bare_str() != ask.from.bare_str() {
         return Err(Condition::Forbidden.into());
     }

@@ -7,8 +7,9 @@ use super::super::forms::{meets, preconditions};
 use super::super::item::{Item, LONGEST_ID};
 use super::super::node::Node;
 use super::super::notify::{self, News, announce, answer};
+use super::super::relation::{self, Relations};
 use super::super::venue::Venue;
-use super::super::{NS, access};
+use super::super::{NS, access, gate, metadata};
 use super::Ask;
 use super::create::make;
 use crate::context::Cx;
@@ -40,6 +41,9 @@ pub async fn publish(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> R
         node.publish(&mut batch, &item.id, &item.publisher, item.payload.as_ref());
     }
     cx.commit(batch).await?;
+    if node.is_new() {
+        metadata::appeared(cx, venue, &node).await?;
+    }
 
     if node.config.notify_retract && !gone.is_empty() {
         let body = notify::retraction(&node, gone.iter().map(String::as_str));
@@ -69,21 +73,27 @@ async fn node_for(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, batch: 
         if let Some(options) = options {
             config = preconditions(options, &config, venue.rules())?;
         }
-        return make(cx, venue, ask.from, name.to_owned(), config, batch).await;
+        let (mut node, nowhere) =
+            (make(cx, venue, ask.from, name.to_owned(), config, batch).await?, Relations::default());
+        relation::settle(cx, venue, (&mut node, &nowhere), ask.from, &[], batch).await?;
+        return Ok(node);
     };
     if node.config.node_type == NodeType::Collection {
         return Err(unsupported("publish"));
     }
-    let affiliation = match ask.from.as_str() == cx.host.domain.as_str() {
-        // The host itself speaks for its operator.
+    let affiliation = match ask.is_of_host(cx) {
         true => Affiliation::Publisher,
         false => node.affiliation(cx.store, ask.from.bare_str()).await?,
     };
     let by_subscription = node.config.publish_model == PublishModel::Subscribers && !affiliation.publishes();
     let subscribed = by_subscription && ask.is_subscribed(cx, &node).await?;
     access::publish(&node.config, affiliation, subscribed)?;
+    if !ask.is_of_host(cx) {
+        gate::publish_above(cx, venue, &node, ask.from.bare_str()).await?;
+    }
     if let Some(options) = options {
         node.load_links(cx.store).await?;
+        node.learn_parent(cx.store, venue.rules()).await?;
         meets(options, &node.config, venue.rules())?;
     }
     Ok(node)

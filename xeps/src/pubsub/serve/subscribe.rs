@@ -1,14 +1,15 @@
 //! Subscribing and unsubscribing (XEP-0060 sections 6.1 and 6.2).
 
-use super::super::NS;
 use super::super::access::{self, Entry};
 use super::super::config::NodeType;
 use super::super::fault::fault;
 use super::super::node::Node;
 use super::super::notify::{self, answer};
 use super::super::pending;
+use super::super::presence::{Why, is_watched};
 use super::super::subscription::{Options, State, Subscription};
 use super::super::venue::Venue;
+use super::super::{NS, gate};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
@@ -28,7 +29,7 @@ pub async fn subscribe(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) ->
         // Section 6.3.7: it comes after `<subscribe/>`, which names both.
         return Err(Condition::BadRequest.into());
     }
-    let node = ask.node(cx, venue).await?;
+    let node = ask.followed(cx, venue).await?;
     let options = match given.and_then(|options| options.children().next()) {
         None => Options::default(),
         Some(form) => Options::default().submitted(form, &node.config)?,
@@ -36,6 +37,7 @@ pub async fn subscribe(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) ->
     let show_options = given.is_some();
     let (affiliation, relation) = ask.standing(cx, venue, &node).await?;
     let entry = access::subscribe(&node.config, affiliation, &relation)?;
+    gate::enter_above(cx, venue, &node, ask.from.bare_str()).await?;
     let now = cx.clock.now();
     let all = node.subscriptions_of(cx.store, jid.bare_str(), now).await?;
     let mut same = all.iter().filter(|subscription| subscription.jid == jid);
@@ -55,14 +57,29 @@ pub async fn subscribe(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) ->
     if all.len() >= venue.rules().config.max_subscriptions {
         return Err(fault(Condition::PolicyViolation, "too-many-subscriptions"));
     }
+    node.has_room(cx.store).await?;
     let approved = entry == Entry::Free || all.iter().any(|old| old.state == State::Subscribed);
     let state = if approved { State::Subscribed } else { State::Pending };
     let subscription = Subscription { jid, subid: cx.clock.id(), state, options };
     let mut batch = Batch::new();
     node.keep(&mut batch, &subscription);
     cx.commit(batch).await?;
+    attend(cx, venue, &node, &subscription).await?;
     follow(cx, venue, &node, &subscription).await?;
     Ok(confirmation(&node, &subscription, show_options))
+}
+
+/// Sees to it that the presence of a new subscriber is known, if it matters.
+pub async fn attend(
+    cx: &mut Cx<'_>,
+    venue: &mut dyn Venue,
+    node: &Node,
+    subscription: &Subscription,
+) -> Result<(), Halt> {
+    if is_watched(node, subscription) {
+        venue.attend(cx, &subscription.jid.to_bare(), Why::Choice).await?;
+    }
+    Ok(())
 }
 
 /// Who is told of a new subscription: the subscriber what it has missed, the owners that they are asked.
@@ -76,7 +93,10 @@ pub async fn follow(
     match subscription.state {
         State::Pending => pending::ask_owners(cx, node, subscription),
         State::Subscribed => {
-            if let Some(last) = notify::last_item(cx, node).await? {
+            let who = subscription.jid.bare_str();
+            if gate::admits_above(cx, venue, node, who).await?
+                && let Some(last) = notify::last_item(cx, node).await?
+            {
                 venue.send(cx, last.with_to(subscription.jid.clone()));
             }
         }
@@ -85,7 +105,7 @@ pub async fn follow(
 }
 
 fn confirmation(node: &Node, subscription: &Subscription, with_options: bool) -> Answer {
-    let mut root = answer(subscription.to_element(NS, Some(&node.name)));
+    let mut root = answer(subscription.to_element(NS, node.known_as()));
     if with_options {
         let form = subscription.options.form(FormType::Result, &node.config);
         root.push(Element::new("options", NS).with_child(form));
@@ -95,14 +115,14 @@ fn confirmation(node: &Node, subscription: &Subscription, with_options: bool) ->
 
 pub async fn unsubscribe(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let jid = ask.subscriber()?;
-    let node = ask.node(cx, venue).await?;
+    let node = ask.followed(cx, venue).await?;
     if jid.bare_str() != ask.from.bare_str() {
         return Err(Condition::Forbidden.into());
     }
     let subscription = one(cx, &node, &jid, ask.what.attr("subid")).await?;
-    notify::end(cx, &node, std::slice::from_ref(&subscription)).await?;
+    notify::end(cx, venue, &node, std::slice::from_ref(&subscription)).await?;
     notify::to_owners(cx, &node, &subscription, None);
-    let mut gone = subscription.to_element(NS, Some(&node.name));
+    let mut gone = subscription.to_element(NS, node.known_as());
     gone.set_attr("subscription", "none");
     Ok(Answer::Result(answer(gone)))
 }

@@ -8,7 +8,7 @@ use super::super::rsm::{self, Page};
 use super::super::subscription::{Options, State, Subscription};
 use super::super::venue::Venue;
 use super::Ask;
-use super::subscribe::follow;
+use super::subscribe::{attend, follow};
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
 use crate::store::Batch;
@@ -55,8 +55,7 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
         });
         match state {
             None => {
-                notify::end(cx, &node, &old).await?;
-                old.iter().for_each(|subscription| notify::state(cx, &node, subscription, None, &subscription.jid));
+                notify::lost(cx, venue, &node, &old).await?;
             }
             Some(state) => {
                 if old.is_empty() {
@@ -81,12 +80,13 @@ pub async fn decide(
     state: Option<State>,
 ) -> Result<(), Halt> {
     match state {
-        None => notify::end(cx, node, std::slice::from_ref(&subscription)).await?,
+        None => notify::end(cx, venue, node, std::slice::from_ref(&subscription)).await?,
         Some(state) => {
             subscription.state = state;
             let mut batch = Batch::new();
             node.keep(&mut batch, &subscription);
             cx.commit(batch).await?;
+            attend(cx, venue, node, &subscription).await?;
         }
     }
     notify::state(cx, node, &subscription, state, &subscription.jid.clone());

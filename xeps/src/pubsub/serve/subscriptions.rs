@@ -1,10 +1,10 @@
 //! The subscriptions of who asks (XEP-0060 section 5.6).
 
-use super::super::NS;
 use super::super::node::Node;
 use super::super::notify::answer;
 use super::super::subscription::nodes_of;
 use super::super::venue::Venue;
+use super::super::{NS, gate};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
@@ -22,9 +22,12 @@ pub async fn of_asker(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> 
     };
     let mut list = Element::new("subscriptions", NS).maybe_attr("node", one);
     for name in names {
-        let Some(node) = Node::load(cx.store, &at, &name, venue.rules()).await? else { continue };
-        let own = node.subscriptions_of(cx.store, who, cx.clock.now()).await?;
-        list = list.with_children(own.iter().map(|subscription| subscription.to_element(NS, Some(&name))));
+        let Some(node) = Node::load_or_root(cx.store, &at, &name, venue.rules()).await? else { continue };
+        // What is above the node hides it from those who do not get past.
+        if gate::admits_above(cx, venue, &node, who).await? {
+            let own = node.subscriptions_of(cx.store, who, cx.clock.now()).await?;
+            list = list.with_children(own.iter().map(|subscription| subscription.to_element(NS, node.known_as())));
+        }
     }
     Ok(Answer::Result(answer(list)))
 }
