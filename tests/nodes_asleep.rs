@@ -15,14 +15,14 @@ mod measure;
 use async_trait::async_trait;
 use compact_str::{CompactString, format_compact};
 use measure::{Spent, print_heads, resident, size};
-use oriole::engine::{Binding, Client, Domains, Engine, Limits};
+use oriole::engine::{Binding, Client, Domains, Engine, Limits, Secrets};
 use oriole::store::{self, Database, EngineKind, Options};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 use wire::datetime::Timestamp;
 use wire::jid::BareJid;
-use wire::sasl::Credentials;
+use wire::sasl::{Credentials, TokenKey};
 use wire::stanza::{IqType, Stanza, TopLevel, UNLIMITED, content_scope};
 use wire::xml::Element;
 use xeps::accounts::{BadPassword, Passwords};
@@ -187,7 +187,8 @@ impl House {
         let host = Host::new(DOMAIN.parse().unwrap(), registry, &[1; 32]);
         let domains = Domains::new([(host, services)], []);
         let limits = Limits { outbox_bytes: 1 << 20, sessions_per_account: 5, resumption: Duration::ZERO };
-        let engine = Engine::new(domains, store.clone(), Arc::new(Now), Arc::new(Nobody), limits);
+        let secrets = Secrets { tokens: TokenKey::new([1; 32]), random: |octets| octets.fill(1) };
+        let engine = Engine::new(domains, store.clone(), Arc::new(Now), Arc::new(Nobody), secrets, limits);
         House { engine, store, database }
     }
 
