@@ -17,7 +17,7 @@ pub(super) const ITEMS: &str = "http://jabber.org/protocol/disco#items";
 /// Nodes, or items, in one answer.
 pub(super) const PAGE: usize = 500;
 /// Nodes that are looked at for one answer.
-pub(super) const MOST_SEEN: usize = 5000;
+const MOST_SEEN: usize = 5000;
 
 /// disco#items of the place: its nodes, page by page when there are many.
 pub async fn nodes(

@@ -6,7 +6,7 @@
 //! over with all that is below.
 
 use super::config::flag;
-use super::discover::{ITEMS, MOST_SEEN, PAGE, forward, item_of, known, may_know};
+use super::discover::{ITEMS, PAGE, forward, item_of, known, may_know};
 use super::forms::{META_DATA, metadata};
 use super::lineage::DEEPEST;
 use super::node::Node;
@@ -22,6 +22,10 @@ use wire::xml::Element;
 
 /// What a service that can do this advertises (section 5), and the type of the form.
 pub const NS: &str = "urn:xmpp:pubsub-ext-disco:0";
+
+/// The effort of one answer, in nodes that are passed over without a look at who asks; one that is looked at costs as much as ten.
+const EFFORT: usize = 10_000;
+const LOOK: usize = 10;
 
 /// What is wanted (section 3.1).
 pub struct Wish {
@@ -76,7 +80,7 @@ pub async fn discover(
     };
     let mut walk = match after {
         Some(after) => Walk::resume(cx, venue, (from, wish), start, &after).await?,
-        None => Walk { wish, from, stack: vec![Frame::new(start, wish.depth)], seen: 0 },
+        None => Walk { wish, from, stack: vec![Frame::new(start, wish.depth)], effort: 0 },
     };
     let mut found: Vec<Found> = Vec::new();
     while found.len() <= max && walk.goes_on() {
@@ -102,7 +106,7 @@ struct Walk<'a> {
     from: &'a Jid,
     /// The way from where it has started to where it is.
     stack: Vec<Frame>,
-    seen: usize,
+    effort: usize,
 }
 
 /// A node on the way; None for the place itself.
@@ -139,7 +143,7 @@ impl Frame {
 
 impl<'a> Walk<'a> {
     fn goes_on(&self) -> bool {
-        !self.stack.is_empty() && self.seen < MOST_SEEN
+        !self.stack.is_empty() && self.effort < EFFORT
     }
 
     /// One step further, which shows up to `limit` things.
@@ -198,7 +202,7 @@ impl<'a> Walk<'a> {
         node: Option<Node>,
         room: u32,
     ) -> Result<Vec<Found>, Halt> {
-        self.seen += 1;
+        self.effort += if node.is_some() { LOOK } else { 1 };
         let Some(mut node) = node else { return Ok(Vec::new()) };
         if !may_know(cx, venue, &node, self.from).await? {
             return Ok(Vec::new());
@@ -256,7 +260,7 @@ impl<'a> Walk<'a> {
             }
             stack.push(frame);
         }
-        Ok(Walk { wish, from, stack, seen: 0 })
+        Ok(Walk { wish, from, stack, effort: 0 })
     }
 }
 

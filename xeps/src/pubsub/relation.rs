@@ -178,7 +178,7 @@ async fn check_place(cx: &Cx<'_>, rules: &Rules, node: &Node, target: &Node, abo
     if target.name == node.name || above.nodes().any(|other| other.name == node.name) {
         return Err(refused("nodes cannot depend on each other in a circle"));
     }
-    let deep = || refused("there may be 16 nodes above a node at most");
+    let deep = || refused(&format!("there may be {DEEPEST} nodes above a node at most"));
     let room = DEEPEST.checked_sub(above.nodes().count().saturating_add(1)).ok_or_else(deep)?;
     if !node.is_new() && node.height(cx.store, rules, room).await?.is_none() {
         return Err(deep());
