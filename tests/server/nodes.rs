@@ -124,7 +124,7 @@ fn a_tree_of_nodes_is_found_followed_and_deleted() {
 
     let wish = form("urn:xmpp:pubsub-ext-disco:0", &[("depth", "2"), ("type", "nodes")]);
     let query = format!("<query xmlns='http://jabber.org/protocol/disco#items' node='plays'>{wish}</query>");
-    let mut found = |who: &mut Client| {
+    let found = |who: &mut Client| {
         let answer = who.iq("get", Some(&service()), &query);
         let nodes = answer.children().next().map(|query| query.children().filter_map(|item| item.attr("node")));
         nodes.expect("there is a query").map(str::to_owned).collect::<Vec<String>>()

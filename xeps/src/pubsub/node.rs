@@ -154,7 +154,7 @@ impl Node {
     /// Whether a field of the configuration is in the record: what the graph of collections tells is not, nor is the parent that a
     /// node has by way of its link.
     fn records(&self, field: &str) -> bool {
-        !super::links::is_link(field) && !(field == super::relation::PARENT && self.config.relations.link.is_some())
+        !(super::links::is_link(field) || field == super::relation::PARENT && self.config.relations.link.is_some())
     }
 
     /// Removes the node's own record. The commit fails if that is not the one that was loaded.
