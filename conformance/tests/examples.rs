@@ -45,7 +45,6 @@ const WITHOUT_NODES: [(u16, u16, &str); 26] = [
     (210, 210, "for services that tell of new affiliations"),
     (212, 213, "shown by xep0163-4.3.3-initial-presence"),
     (214, 215, "shown by xep0163-4-contact"),
-    (216, 217, "for services that see the presence of subscribers"),
     (222, 222, "for services that remind of the end of a lease"),
     (224, 225, "a fiction of the specification, which defines no such filter"),
     (227, 231, "how a link is written and read; nothing is asked of a server"),

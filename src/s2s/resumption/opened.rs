@@ -118,8 +118,8 @@ mod tests {
     async fn what_cannot_be_read_is_removed() {
         let store = Memory::at(0);
         let mut batch = Record::new(&pair("b.example")).update("1", 7);
-        RECORDS.put_stream(&mut batch, "no pair", vec![FORMAT, b'1']);
-        RECORDS.put_count(&mut batch, "no pair", 0);
+        RECORDS.put_stream(&mut batch, "alone", vec![FORMAT, b'1']);
+        RECORDS.put_count(&mut batch, "alone", 0);
         RECORDS.put_stream(&mut batch, "d.example e.example", vec![FORMAT + 1, b'1']);
         RECORDS.put_count(&mut batch, "d.example e.example", 0);
         RECORDS.put_stream(&mut batch, "f.example g.example", vec![FORMAT, b'1']);

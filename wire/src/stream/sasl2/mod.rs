@@ -169,6 +169,4 @@ impl Stream {
 }
 
 #[cfg(test)]
-mod instant_tests;
-#[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! A client that logs in by SASL2, played against the machine.
 
+mod instant;
+
 use crate::sasl::{
     ChannelBindings, Credentials, Decoys, Hash, Identity, Iterations, Mechanism, Principal, Salts, SaslError, Token,
     TokenCandidate, TokenMechanism, Verdict,
@@ -12,14 +14,14 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) const OPEN: &str = "<stream:stream to='example.org' from='juliet@example.org' version='1.0' xmlns='jabber:client' \
+const OPEN: &str = "<stream:stream to='example.org' from='juliet@example.org' version='1.0' xmlns='jabber:client' \
                     xmlns:stream='http://etherx.jabber.org/streams'>";
 /// \0juliet\0secret
 const PASSWORD: &str = "<initial-response>AGp1bGlldABzZWNyZXQ=</initial-response>";
 const AGENT: &str =
     "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'><software>AwesomeXMPP</software></user-agent>";
 
-pub(super) struct Play {
+struct Play {
     pub stream: Stream,
     now: Instant,
 }
@@ -78,11 +80,11 @@ impl Play {
     }
 }
 
-pub(super) fn authenticate(mechanism: &str, children: &str) -> String {
+fn authenticate(mechanism: &str, children: &str) -> String {
     format!("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='{mechanism}'>{children}</authenticate>")
 }
 
-pub(super) fn policy() -> Policy {
+fn policy() -> Policy {
     Policy {
         domain: "example.org".parse().unwrap(),
         tls: true,
@@ -106,7 +108,7 @@ pub(super) fn policy() -> Policy {
     }
 }
 
-pub(super) fn juliet(bound: Option<&str>) -> Welcome {
+fn juliet(bound: Option<&str>) -> Welcome {
     let session = match bound {
         Some(jid) => bound_to(jid, None),
         None => Session::Unbound,
@@ -114,7 +116,7 @@ pub(super) fn juliet(bound: Option<&str>) -> Welcome {
     Welcome { user: "juliet@example.org".parse().unwrap(), session, children: Vec::new() }
 }
 
-pub(super) fn bound_to(jid: &str, managed: Option<Option<Grant>>) -> Session {
+fn bound_to(jid: &str, managed: Option<Option<Grant>>) -> Session {
     Session::Bound { jid: jid.parse().unwrap(), bound: Element::new("bound", BIND2), managed }
 }
 
@@ -125,7 +127,7 @@ fn ended(event: Option<Event>) -> StreamCondition {
     }
 }
 
-pub(super) fn failed(event: Option<Event>) -> &'static str {
+fn failed(event: Option<Event>) -> &'static str {
     match event {
         Some(Event::AuthenticationFailed { condition, .. }) => condition,
         other => panic!("{other:?}"),

@@ -1,6 +1,6 @@
 //! A client that wants its broken stream back at once (XEP-0397), played against the machine.
 
-use super::tests::{OPEN, Play, authenticate, bound_to, failed, juliet, policy};
+use super::{OPEN, Play, authenticate, bound_to, failed, juliet, policy};
 use crate::sasl::{ChannelBindings, Mechanism, SaslError, Token, TokenCandidate, TokenMechanism};
 use crate::stanza::{Condition, MessageType};
 use crate::stream::management::{Enable, Failed, Grant, Suspended};
