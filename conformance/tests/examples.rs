@@ -24,7 +24,7 @@ const WITHOUT: [(u16, &str); 9] = [
 const OF_NODES: std::ops::RangeInclusive<u16> = 1..=236;
 
 /// Those that no play of XEP-0060 shows, from the one to the other, and why.
-const WITHOUT_NODES: [(u16, u16, &str); 26] = [
+const WITHOUT_NODES: [(u16, u16, &str); 25] = [
     (4, 6, "how a node is addressed: a choice of the service"),
     (31, 31, "shown by xep0163-4.1-stranger-detail"),
     (32, 32, "shown by xep0163-5-roster-detail"),
