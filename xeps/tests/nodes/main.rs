@@ -1,5 +1,6 @@
 //! Nodes of publish-subscribe (XEP-0060 and what builds on it), at a service and at accounts in memory.
 
+mod departure;
 mod digests;
 mod large;
 mod presence;
