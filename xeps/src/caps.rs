@@ -115,8 +115,10 @@ impl Caps {
 /// The nodes of whose events an answer wants to be notified (XEP-0060 section 9.2), in order.
 pub fn interests(query: &Element) -> Vec<Box<str>> {
     let features = query.children_named("feature", info::NS).filter_map(|feature| feature.attr("var"));
-    let mut nodes: Vec<Box<str>> =
-        features.filter_map(|var| var.strip_suffix("+notify")).take(MOST_INTERESTS).map(Box::from).collect();
+    let wanted = features.filter_map(|var| var.strip_suffix("+notify")).take(MOST_INTERESTS);
+    let mut room = LONGEST_INTERESTS;
+    let fits = |node: &&str| room.checked_sub(node.len()).map(|left| room = left).is_some();
+    let mut nodes: Vec<Box<str>> = wanted.take_while(fits).map(Box::from).collect();
     nodes.sort_unstable();
     nodes.dedup();
     nodes
@@ -124,6 +126,8 @@ pub fn interests(query: &Element) -> Vec<Box<str>> {
 
 /// Nodes that one client may be interested in.
 const MOST_INTERESTS: usize = 200;
+/// Bytes of their names together: they are remembered for as long as anybody announces the hash.
+const LONGEST_INTERESTS: usize = 16 << 10;
 
 /// XEP-0115 section 5.1. None when the answer is ill-formed (section 5.4, step 3).
 fn classic_text(query: &Element) -> Option<String> {
@@ -333,5 +337,15 @@ mod tests {
              <feature var='a+notify'/><feature var='b+notify'/></query>",
         );
         assert_eq!(interests(&query), ["a".into(), "b".into()] as [Box<str>; 2]);
+    }
+
+    #[test]
+    fn only_so_much_is_remembered_of_what_a_client_wants() {
+        let want = |var: String| Element::new("feature", info::NS).with_attr("var", format!("{var}+notify"));
+        let query = Element::new("query", info::NS).with_children((0..300).map(|number| want(number.to_string())));
+        assert_eq!(interests(&query).len(), MOST_INTERESTS);
+        let query =
+            Element::new("query", info::NS).with_children((0..150).map(|number| want(format!("{number:01000}"))));
+        assert_eq!(interests(&query).len(), LONGEST_INTERESTS / 1000);
     }
 }
