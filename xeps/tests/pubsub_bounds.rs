@@ -6,6 +6,7 @@ use nodes::*;
 use wire::jid::BareJid;
 use xeps::pubsub::node::Node;
 use xeps::pubsub::{Config, PubSub, Rules};
+use xeps::store::Store;
 use xeps::testing::{Hosted, now_or_never};
 
 const BERNARDO_BARE: &str = "bernardo@example.net";
@@ -100,9 +101,12 @@ fn an_operator_who_allows_less_than_before_is_obeyed_step_by_step() {
 
 /// How many items there are.
 fn stored(service: &Hosted, node: &str) -> u64 {
+    now_or_never(load(service, node).item_count(&service.store)).unwrap()
+}
+
+fn load(service: &Hosted, node: &str) -> Node {
     let (at, rules) = (BareJid::parse(SERVICE).unwrap(), Rules::service(&Default::default()));
-    let node = now_or_never(Node::load(&service.store, &at, node, &rules)).unwrap().unwrap();
-    now_or_never(node.item_count(&service.store)).unwrap()
+    now_or_never(Node::load(&service.store, &at, node, &rules)).unwrap().unwrap()
 }
 
 #[test]
@@ -128,4 +132,25 @@ fn a_form_that_comes_back_as_it_was_shown_changes_nothing() {
     let again = format!("<configure node='blog'><x xmlns='jabber:x:data' type='submit'>{fields}</x></configure>");
     assert_eq!(brings(&mut service, FRANCISCO, OWNER, &again)[0], "result");
     assert_eq!(configured(&mut service, "blog", "pubsub#title").as_deref(), Some("Blog"));
+}
+
+#[test]
+fn subscriptions_that_are_over_do_not_pile_up() {
+    let mut service = service();
+    create(&mut service, "blog", &[("access_model", "open")]);
+    let node = load(&service, "blog");
+    let kinds = ["pubsub-subscriber", "pubsub-digest"];
+    for _ in 0..30 {
+        let options = [("expire", "1970-01-01T00:00:00Z"), ("digest", "1")];
+        assert_eq!(subscribe(&mut service, BERNARDO, "blog", &options)[0], "result");
+        let kept = kinds.map(|kind| {
+            let kind = format!("{kind}:{}", node.uid);
+            now_or_never(service.store.list(SERVICE, &kind, None, 100)).unwrap().len()
+        });
+        assert_eq!(kept, [1, 0]);
+    }
+    subscribe(&mut service, BERNARDO, "blog", &[]);
+    assert_eq!(subscriptions(&mut service, "blog"), 1);
+    let own = asks(&mut service, BERNARDO, "get", NS, "<subscriptions/>").remove(0);
+    assert_eq!(own.matches("<subscription ").count(), 1, "{own}");
 }
