@@ -1,11 +1,9 @@
 //! Items that go with who has published them (`pubsub#purge_offline`, XEP-0060 section 16.4.4), at a service and at an account.
 
-mod nodes;
-
-use nodes::*;
+use crate::stage::*;
 use std::time::Duration;
 use xeps::pubsub::{Config, PubSub};
-use xeps::testing::{Hosted, World};
+use xeps::testing::Hosted;
 
 const BERNARDO_BARE: &str = "bernardo@example.net";
 const WATCH: &str = "bernardo@example.net/watch";
@@ -134,8 +132,7 @@ fn a_restart_forgets_nobody_and_a_deleted_node_asks_for_nothing() {
 /// The account's own devices, without anybody being asked for presence.
 #[test]
 fn an_account_that_goes_takes_its_items_along() {
-    let features = xeps::features(xeps::Settings::new(wire::datetime::Timestamp::UNIX_EPOCH));
-    let mut world = World::new(features).with_account("hamlet", "x").with_session(HAMLET);
+    let mut world = account();
     let phone = "hamlet@example.org/phone";
     let mut world = {
         world.becomes_available(HAMLET, 0);
