@@ -1,8 +1,6 @@
 //! What one address can make a service keep, and what it takes for one answer.
 
-mod nodes;
-
-use nodes::*;
+use crate::stage::*;
 use wire::jid::BareJid;
 use xeps::pubsub::node::Node;
 use xeps::pubsub::{Config, PubSub, Rules};

@@ -1,8 +1,6 @@
 //! A server that is killed while it removes a node: nothing that was deleted stays.
 
-mod nodes;
-
-use nodes::*;
+use crate::stage::*;
 use std::time::Duration;
 use xeps::pubsub::Rules;
 use xeps::pubsub::node::Node;

@@ -1,8 +1,6 @@
 //! What people learn of nodes at a service who may not read them, and of those who own them.
 
-mod nodes;
-
-use nodes::*;
+use crate::stage::*;
 use std::time::Duration;
 use wire::datetime::Timestamp;
 use xeps::store::{Batch, Expect, Key, Store};
