@@ -115,8 +115,10 @@ impl Caps {
 /// The nodes of whose events an answer wants to be notified (XEP-0060 section 9.2), in order.
 pub fn interests(query: &Element) -> Vec<Box<str>> {
     let features = query.children_named("feature", info::NS).filter_map(|feature| feature.attr("var"));
-    let mut nodes: Vec<Box<str>> =
-        features.filter_map(|var| var.strip_suffix("+notify")).take(MOST_INTERESTS).map(Box::from).collect();
+    let wanted = features.filter_map(|var| var.strip_suffix(NOTIFY)).take(MOST_INTERESTS);
+    let mut room = LONGEST_INTERESTS;
+    let fits = |node: &&str| room.checked_sub(node.len()).map(|left| room = left).is_some();
+    let mut nodes: Vec<Box<str>> = wanted.take_while(fits).map(Box::from).collect();
     nodes.sort_unstable();
     nodes.dedup();
     nodes
@@ -124,16 +126,29 @@ pub fn interests(query: &Element) -> Vec<Box<str>> {
 
 /// Nodes that one client may be interested in.
 const MOST_INTERESTS: usize = 200;
+/// Bytes of their names together: they are remembered for as long as anybody announces the hash.
+const LONGEST_INTERESTS: usize = 16 << 10;
 
-/// XEP-0115 section 5.1. None when the answer is ill-formed (section 5.4, step 3).
+/// The end of the features that are interests.
+const NOTIFY: &str = "+notify";
+
+/// XEP-0115 section 5.1. None when the answer is ill-formed (section 5.4, step 3), or made to have the hash of another one (section
+/// 9.3): the text says where a part ends and not what it is a part of, so that two answers can have the same one. What counts here are
+/// interests; with no `<` in any part, and none of them hidden in a part that is no feature, they are the same in both.
 fn classic_text(query: &Element) -> Option<String> {
     let mut text = String::new();
     let identities: Vec<[&str; 4]> = query.children_named("identity", info::NS).map(classic_identity).collect();
+    if identities.iter().flatten().any(|part| part.contains('<') || part.contains(NOTIFY)) {
+        return None;
+    }
     for [category, kind, lang, name] in sorted_without_repeats(identities)? {
         text.push_str(&format!("{category}/{kind}/{lang}/{name}<"));
     }
     let features = query.children_named("feature", info::NS);
     for feature in sorted_without_repeats(features.map(|feature| feature.attr("var")).collect::<Option<Vec<_>>>()?)? {
+        if feature.contains('<') {
+            return None;
+        }
         text.push_str(feature);
         text.push('<');
     }
@@ -168,6 +183,10 @@ fn classic_form(x: &Element) -> Option<Option<(String, String)>> {
     let Some(name) = kind.values.first().filter(|_| kind.kind == Some("hidden")) else { return Some(None) };
     let mut fields: Vec<&form::Field> = form.fields.iter().filter(|field| !is_type(field)).collect();
     fields.sort_by_key(|field| field.var.as_deref().unwrap_or_default());
+    let parts = || form.fields.iter().flat_map(|field| field.var.iter().chain(&field.values));
+    if parts().any(|part| part.contains('<') || part.contains(NOTIFY)) {
+        return None;
+    }
     let mut text = format!("{name}<");
     for field in fields {
         let mut values: Vec<&str> = field.values.iter().map(String::as_str).collect();
@@ -286,6 +305,35 @@ mod tests {
         assert_eq!(modern_text(&element(&odd)), None);
     }
 
+    /// XEP-0115 section 9.3: answers that have the hash of what another client is, and hide what that is interested in.
+    #[test]
+    fn nobody_speaks_for_another_client_with_an_answer_that_has_its_hash() {
+        let info = |inside: &str| {
+            let client = "<identity category='client' type='pc'/><feature var='a:b'/>";
+            element(&format!("<query xmlns='http://jabber.org/protocol/disco#info'>{client}{inside}</query>"))
+        };
+        let honest = info("<feature var='m+notify'/><feature var='n+notify'/>");
+        let caps = classic(&Algorithm::Sha1.digest(b"client/pc//<a:b<m+notify<n+notify<"));
+        assert!(caps.verify(&honest) && interests(&honest).len() == 2);
+        let form = |kind: &str, field: &str| {
+            format!(
+                "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'><value>{kind}</value></field>{field}</x>"
+            )
+        };
+        for lie in [
+            info("<feature var='m+notify&lt;n+notify'/>"),
+            info(&form("m+notify", "<field var='n+notify'/>")),
+            info(&format!("<feature var='m+notify'/>{}", form("n+notify", ""))),
+            info(&form("m+notify&lt;n+notify", "")),
+            element(
+                "<query xmlns='http://jabber.org/protocol/disco#info'>
+                 <identity category='client' type='pc' name='&lt;a:b&lt;m+notify&lt;n+notify'/></query>",
+            ),
+        ] {
+            assert!(!caps.verify(&lie), "{lie:?}");
+        }
+    }
+
     /// XEP-0390 section 4.5.1.
     #[test]
     fn the_simple_example_of_xep_0390_verifies() {
@@ -333,5 +381,15 @@ mod tests {
              <feature var='a+notify'/><feature var='b+notify'/></query>",
         );
         assert_eq!(interests(&query), ["a".into(), "b".into()] as [Box<str>; 2]);
+    }
+
+    #[test]
+    fn only_so_much_is_remembered_of_what_a_client_wants() {
+        let want = |var: String| Element::new("feature", info::NS).with_attr("var", format!("{var}+notify"));
+        let query = Element::new("query", info::NS).with_children((0..300).map(|number| want(number.to_string())));
+        assert_eq!(interests(&query).len(), MOST_INTERESTS);
+        let query =
+            Element::new("query", info::NS).with_children((0..150).map(|number| want(format!("{number:01000}"))));
+        assert_eq!(interests(&query).len(), LONGEST_INTERESTS / 1000);
     }
 }

@@ -9,9 +9,13 @@ use wire::xml::Element;
 
 /// The namespace of vCards.
 pub const NS: &str = "vcard-temp";
+/// The node with the images of which a photo may be a copy (XEP-0084).
+pub const AVATAR: &str = "urn:xmpp:avatar:data";
 const KIND: &str = "vcard";
 /// The record with the hash of the photo beside the card, so that nobody has to read the card for it.
 const PHOTO: &str = "photo";
+/// The record with the hash of the last photo that was copied from the nodes of the account (XEP-0398 section 3.1).
+const COPY: &str = "copy";
 
 /// A photo.
 pub struct Photo {
@@ -68,6 +72,17 @@ pub async fn get(store: &dyn Store, user: &str) -> Result<Option<Element>, Store
 pub async fn photo_hash(store: &dyn Store, user: &str) -> Result<Option<String>, StoreError> {
     let record = store.get(Key::new(user, KIND, PHOTO)).await?;
     Ok(record.map(|record| String::from_utf8_lossy(&record.value).into_owned()))
+}
+
+/// Notes that the photo of that hash is a copy of what is published at nodes, and not for those who may not read it there.
+pub fn note_copy(batch: &mut Batch, user: &str, hash: &str) {
+    batch.put(Key::new(user, KIND, COPY), hash.to_owned(), Expect::Any);
+}
+
+/// Whether the photo that the card has now is such a copy.
+pub async fn is_copy(store: &dyn Store, user: &str) -> Result<bool, StoreError> {
+    let Some(copy) = store.get(Key::new(user, KIND, COPY)).await? else { return Ok(false) };
+    Ok(photo_hash(store, user).await?.is_some_and(|hash| hash.as_bytes() == copy.value.as_ref()))
 }
 
 /// Replaces the card; one without content is deleted. Returns the bytes it takes.

@@ -6,9 +6,10 @@ use crate::account::Account;
 use crate::card::{self, NS};
 use crate::context::Cx;
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Request, Scope, Xep};
-use crate::store::{Batch, Store};
+use crate::pubsub::reading::may_read;
+use crate::store::{Batch, StoreError};
 use async_trait::async_trait;
-use wire::jid::BareJid;
+use wire::jid::Jid;
 use wire::stanza::{Condition, StanzaError};
 use wire::xml::Element;
 
@@ -81,16 +82,27 @@ impl Feature for VCard {
     async fn iq(&self, cx: &mut Cx<'_>, at: At<'_>, request: &Request<'_>) -> Result<Answer, Halt> {
         match at {
             At::Own(account) if request.is_set() => self.set(cx, account, &request.element()?).await,
-            At::Own(account) => get(cx.store, &account.user, Condition::ItemNotFound).await,
+            At::Own(account) => {
+                let card = card::get(cx.store, account.user.as_str()).await?;
+                card.map(Answer::Result).ok_or_else(|| Condition::ItemNotFound.into())
+            }
             // Section 3.3: as for an account that does not exist.
             At::Other(account) if !request.is_set() => {
-                get(cx.store, &account.user, Condition::ServiceUnavailable).await
+                let card = shown(cx, account, request.stanza.from.as_ref()).await?;
+                card.map(Answer::Result).ok_or_else(|| Condition::ServiceUnavailable.into())
             }
             _ => Err(Condition::Forbidden.into()),
         }
     }
 }
 
-async fn get(store: &dyn Store, user: &BareJid, missing: Condition) -> Result<Answer, Halt> {
-    card::get(store, user.as_str()).await?.map(Answer::Result).ok_or_else(|| missing.into())
+/// The card as others see it. A photo that is a copy of what the account has published at its nodes is for those who may read it
+/// there (XEP-0398 section 7).
+async fn shown(cx: &Cx<'_>, account: &Account, asker: Option<&Jid>) -> Result<Option<Element>, StoreError> {
+    let user = account.user.as_str();
+    let Some(mut card) = card::get(cx.store, user).await? else { return Ok(None) };
+    if card::is_copy(cx.store, user).await? && !may_read(cx.store, account, asker, card::AVATAR).await? {
+        card.retain_children(|child| !child.is("PHOTO", NS));
+    }
+    Ok(Some(card).filter(|card| !card.nodes().is_empty()))
 }

@@ -16,7 +16,7 @@ use wire::stanza::Stanza;
 use wire::xml::Element;
 
 pub const METADATA: &str = "urn:xmpp:avatar:metadata";
-const DATA: &str = "urn:xmpp:avatar:data";
+const DATA: &str = card::AVATAR;
 const UPDATE: &str = "vcard-temp:x:update";
 const DELAY: &str = "urn:xmpp:delay";
 
@@ -46,10 +46,11 @@ impl Pep {
         };
         let mut own = card::get(cx.store, user.as_str()).await?.unwrap_or_else(|| Element::new("vCard", card::NS));
         own.retain_children(|child| !child.is("PHOTO", card::NS));
+        let mut batch = Batch::new();
         if let Some(photo) = &photo {
             own.push(photo.to_element());
+            card::note_copy(&mut batch, user.as_str(), &photo.hash());
         }
-        let mut batch = Batch::new();
         card::put(&mut batch, user.as_str(), &own);
         cx.commit(batch).await.map_err(Halt::from)?;
         show_anew(cx, account, photo.map(|photo| photo.hash())).await

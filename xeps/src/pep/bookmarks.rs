@@ -11,6 +11,7 @@ use crate::pubsub::config::AccessModel;
 use crate::pubsub::node::Node;
 use crate::pubsub::rsm::Page;
 use crate::store::Batch;
+use std::collections::{HashMap, HashSet};
 use wire::xml::{Element, Ns};
 
 /// XEP-0402: the node, and the namespace of its payloads.
@@ -33,7 +34,7 @@ impl Pep {
         let mut batch = Batch::new();
         pieces::put(&mut batch, user.as_str(), &after);
         cx.commit(batch).await?;
-        publish(cx, &mut self.home(account), Publication { node: STORAGE, id: "current", payload: after }).await
+        self.put_together(cx, account, after).await
     }
 
     /// A client has stored all bookmarks as one element, at the node of XEP-0048 or in private XML.
@@ -43,23 +44,16 @@ impl Pep {
         let mut batch = Batch::new();
         pieces::put(&mut batch, user.as_str(), storage);
         cx.commit(batch).await?;
-        if let Some(node) = Node::load(cx.store, &user, STORAGE, &self.rules).await? {
-            let last = node.last(cx.store).await?.and_then(|item| item.payload);
-            if node.config.access_model == AccessModel::Whitelist && last.as_ref() != Some(storage) {
-                let payload = storage.clone();
-                publish(cx, &mut self.home(account), Publication { node: STORAGE, id: "current", payload }).await?;
-            }
-        } else {
-            let payload = storage.clone();
-            publish(cx, &mut self.home(account), Publication { node: STORAGE, id: "current", payload }).await?;
-        }
+        self.put_together(cx, account, storage.clone()).await?;
         let after = split(storage);
-        for (id, _) in before.iter().filter(|(id, _)| !after.iter().any(|(kept, _)| kept == id)) {
+        let kept: HashSet<&str> = after.iter().map(|(id, _)| id.as_str()).collect();
+        for (id, _) in before.iter().filter(|(id, _)| !kept.contains(id.as_str())) {
             retract(cx, &mut self.home(account), NATIVE, id).await?;
         }
+        let before: HashMap<&str, &Element> = before.iter().map(|(id, old)| (id.as_str(), old)).collect();
         for (id, conference) in after {
             // What only newer clients know of a room stays as it was.
-            let old = before.iter().find(|(same, _)| *same == id).map(|(_, conference)| conference);
+            let old = before.get(id.as_str()).copied();
             let extensions = old.and_then(|old| old.child("extensions", NATIVE)).cloned();
             let known = conference.child("extensions", NATIVE).is_some();
             let payload = conference.maybe_child(extensions.filter(|_| !known));
@@ -68,6 +62,17 @@ impl Pep {
             }
         }
         Ok(())
+    }
+
+    /// Publishes all bookmarks as one element at the node of XEP-0048, unless others may read what is there, or it is there already.
+    async fn put_together(&self, cx: &mut Cx<'_>, account: &mut Account, payload: Element) -> Outcome {
+        if let Some(node) = Node::load(cx.store, &account.user, STORAGE, &self.rules).await? {
+            let last = node.last(cx.store).await?.and_then(|item| item.payload);
+            if node.config.access_model != AccessModel::Whitelist || last.as_ref() == Some(&payload) {
+                return Ok(());
+            }
+        }
+        publish(cx, &mut self.home(account), Publication { node: STORAGE, id: "current", payload }).await
     }
 
     /// The bookmarks of XEP-0402 by room. None: the node is open to others, so that nothing private may go there (XEP-0411
@@ -101,13 +106,13 @@ fn collate(items: &[(String, Element)], before: Option<&Element>) -> Element {
 
 /// The rooms of one element as items, each with its id.
 fn split(storage: &Element) -> Vec<(String, Element)> {
-    let mut items: Vec<(String, Element)> = Vec::new();
+    let (mut items, mut known) = (Vec::new(), HashSet::new());
     for child in storage.children_named("conference", STORAGE) {
         let Some(jid) = child.attr("jid").map(str::to_owned).filter(|jid| !jid.is_empty()) else { continue };
         let mut conference = child.clone();
         conference.remove_attr("jid");
         conference.rename_ns(STORAGE, &Ns::new(NATIVE));
-        if !items.iter().any(|(known, _)| *known == jid) {
+        if known.insert(jid.clone()) {
             items.push((jid, conference));
         }
     }

@@ -1,8 +1,8 @@
 //! Clients that come, go and say what they are interested in (XEP-0163 sections 4.3.2 to 4.3.4).
 
 use super::Pep;
-use super::home::Clients;
-use super::watch::{Asking, Interests};
+use super::home::{Clients, Whose};
+use super::watch::{Answered, Asking, Inquiry, Interests};
 use crate::account::{Account, SessionId};
 use crate::caps::Caps;
 use crate::context::Cx;
@@ -34,7 +34,8 @@ impl Pep {
         presence: &Stanza,
     ) -> Outcome {
         let caps = Caps::of(presence);
-        let changed = account.states.of::<Clients>().came(&self.watch, jid, Show::of(presence), caps.clone());
+        let (clients, show) = (account.states.of::<Clients>(), Show::of(presence));
+        let changed = clients.came(&self.watch, jid, Whose::Friends, show, caps.clone());
         self.learn(cx, account, jid, caps, changed).await
     }
 
@@ -93,10 +94,12 @@ impl Pep {
         if !from.is_full() || presence.has_child("x", OCCUPANT) {
             return Ok(());
         }
-        let caps = Caps::of(presence);
-        let changed = account.states.of::<Clients>().came(&self.watch, from, Show::of(presence), caps.clone());
+        let (caps, subscription) = (Caps::of(presence), account.subscription(cx.store, from.bare_str()).await?);
+        let whose = if subscription.from || subscription.to { Whose::Friends } else { Whose::Strangers };
+        let (clients, show) = (account.states.of::<Clients>(), Show::of(presence));
+        let changed = clients.came(&self.watch, from, whose, show, caps.clone());
         // Strangers are not asked: the question would tell them that the account is in use.
-        match account.subscription(cx.store, from.bare_str()).await?.from {
+        match subscription.from {
             true => self.learn(cx, account, from, caps, changed).await,
             false => Ok(()),
         }
@@ -137,10 +140,15 @@ impl Pep {
         let result = stanza.kind == Kind::Iq(IqType::Result);
         let query = stanza.child("query", info::NS).filter(|_| result).and_then(|query| query.element());
         let user = account.user.clone();
-        if let Some(accounts) = self.watch.answered(&user, from, id, query.as_ref()) {
-            // The others hear of it the same way, so that each does its own part.
-            let others = accounts.into_iter().filter(|other| *other != user);
-            others.for_each(|other| cx.route(stanza.clone().with_to(other)));
+        let (now, again) = (cx.clock.now(), cx.clock.id());
+        match self.watch.answered(&user, from, (id, query.as_ref()), now, again) {
+            Some(Answered::Learnt(accounts)) => {
+                // The others hear of it the same way, so that each does its own part.
+                let others = accounts.into_iter().filter(|other| *other != user);
+                others.for_each(|other| cx.route(stanza.clone().with_to(other)));
+            }
+            Some(Answered::Failed(Some(inquiry))) => self.inquire(cx, account, &inquiry),
+            Some(Answered::Failed(None)) | None => {}
         }
         for client in self.watch.due(&user) {
             let known = account.states.of::<Clients>().interests(&self.watch, &client);
@@ -167,9 +175,18 @@ impl Pep {
         let (now, id) = (cx.clock.now(), cx.clock.id());
         let asking = self.watch.wonder(caps, &account.user, client, greet, now, id);
         if let Asking::Ask(id) = asking {
-            let question = Stanza::new(IqType::Get).with_from(account.user.clone()).with_to(client.clone());
-            let question = question.with_id(id).with_child(&caps.question());
-            self.home(account).send(cx, question);
+            let (by, client, caps) = (account.user.clone(), client.clone(), caps.clone());
+            self.inquire(cx, account, &Inquiry { id, by, client, caps });
+        }
+    }
+
+    /// Asks a question, perhaps in the name of another account to which its client has announced something.
+    fn inquire(&self, cx: &mut Cx<'_>, account: &mut Account, inquiry: &Inquiry) {
+        let question = Stanza::new(IqType::Get).with_from(inquiry.by.clone()).with_to(inquiry.client.clone());
+        let question = question.with_id(inquiry.id.clone()).with_child(&inquiry.caps.question());
+        match inquiry.by == account.user {
+            true => self.home(account).send(cx, question),
+            false => cx.route(question),
         }
     }
 

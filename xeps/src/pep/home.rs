@@ -10,6 +10,7 @@ use crate::pubsub::access::Relation;
 use crate::pubsub::config::NodeConfig;
 use crate::pubsub::node::Node;
 use crate::pubsub::presence::{self, Show, Why};
+use crate::pubsub::reading::relation;
 use crate::pubsub::rules::Rules;
 use crate::pubsub::venue::Venue;
 use crate::store::StoreError;
@@ -18,12 +19,30 @@ use std::collections::{HashMap, VecDeque};
 use wire::jid::{BareJid, Jid};
 use wire::stanza::Stanza;
 
-/// Clients of contacts, and of others who have sent presence, that are remembered for one account.
+/// Clients that are remembered for one account.
 const MOST: usize = 10_000;
+/// Of these, clients of people with whom the account has no subscription: anybody can send presence, and must not take the place
+/// of contacts.
+const STRANGERS: usize = 200;
 
 /// The clients that are available to an account, as far as they have said what they are interested in.
 #[derive(Default)]
-pub struct Clients(HashMap<Jid, (Client, Show)>);
+pub struct Clients(HashMap<Jid, Present>);
+
+/// A client that is available.
+struct Present {
+    client: Client,
+    show: Show,
+    whose: Whose,
+}
+
+/// Whose client it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The account's own, or a contact's.
+    Friends,
+    Strangers,
+}
 
 /// What is known of a client.
 enum Client {
@@ -36,30 +55,30 @@ enum Client {
 
 impl Clients {
     /// A client is available and announces what it is. True if it was here before and has announced something else.
-    pub fn came(&mut self, watch: &Watch, jid: &Jid, show: Show, caps: Option<Caps>) -> bool {
-        if let Some((_, before)) = self.0.get_mut(jid) {
-            *before = show;
-        }
-        let before = self.0.get(jid).map(|(client, _)| client);
-        if before.is_none() && self.0.len() >= MOST {
+    pub fn came(&mut self, watch: &Watch, jid: &Jid, whose: Whose, show: Show, caps: Option<Caps>) -> bool {
+        let known = self.0.get_mut(jid).map(|before| {
+            (before.show, before.whose) = (show, whose);
+            match &before.client {
+                Client::Told(old, _) | Client::Announced(old) => Some(old) == caps.as_ref(),
+                Client::Silent => caps.is_none(),
+            }
+        });
+        if known == Some(true) || (known.is_none() && !self.has_room(whose)) {
             return false;
         }
-        let same = match before {
-            Some(Client::Told(old, _) | Client::Announced(old)) => Some(old) == caps.as_ref(),
-            Some(Client::Silent) => caps.is_none(),
-            None => false,
-        };
-        if same {
-            return false;
-        }
-        let changed = before.is_some() && caps.is_some();
+        let changed = known.is_some() && caps.is_some();
         let client = match caps.map(|caps| (watch.known(&caps), caps)) {
             None => Client::Silent,
             Some((Some(interests), caps)) => Client::Told(caps, interests),
             Some((None, caps)) => Client::Announced(caps),
         };
-        self.0.insert(jid.clone(), (client, show));
+        self.0.insert(jid.clone(), Present { client, show, whose });
         changed
+    }
+
+    fn has_room(&self, whose: Whose) -> bool {
+        let strangers = || self.0.values().filter(|present| present.whose == Whose::Strangers).count();
+        self.0.len() < MOST && (whose == Whose::Friends || strangers() < STRANGERS)
     }
 
     pub fn went(&mut self, jid: &Jid) {
@@ -72,7 +91,7 @@ impl Clients {
 
     /// What a client is interested in, if that is known by now.
     pub fn interests(&mut self, watch: &Watch, jid: &Jid) -> Option<Interests> {
-        let (client, _) = self.0.get_mut(jid)?;
+        let client = &mut self.0.get_mut(jid)?.client;
         client.learn(watch);
         match client {
             Client::Told(_, interests) => Some(interests.clone()),
@@ -82,7 +101,7 @@ impl Clients {
 
     /// What a client has announced that is not understood yet.
     pub fn announced(&self, jid: &Jid) -> Option<Caps> {
-        match &self.0.get(jid)?.0 {
+        match &self.0.get(jid)?.client {
             Client::Announced(caps) => Some(caps.clone()),
             Client::Told(..) | Client::Silent => None,
         }
@@ -91,10 +110,10 @@ impl Clients {
     /// In which states an address is available: a client, or all clients of a bare address.
     fn shows(&self, jid: &Jid) -> Vec<Show> {
         if jid.is_full() {
-            return self.0.get(jid).map(|(_, show)| *show).into_iter().collect();
+            return self.0.get(jid).map(|present| present.show).into_iter().collect();
         }
         let own = self.0.iter().filter(|(client, _)| client.bare_str() == jid.as_str());
-        own.map(|(_, (_, show))| *show).collect()
+        own.map(|(_, present)| present.show).collect()
     }
 
     /// The clients that are interested in a node.
@@ -103,7 +122,7 @@ impl Clients {
             client.learn(watch);
             matches!(client, Client::Told(_, interests) if includes(interests, node))
         };
-        self.0.iter_mut().filter_map(|(jid, (client, _))| wants(client).then(|| jid.clone())).collect()
+        self.0.iter_mut().filter_map(|(jid, present)| wants(&mut present.client).then(|| jid.clone())).collect()
     }
 }
 
@@ -155,13 +174,7 @@ impl Venue for Home<'_> {
     }
 
     async fn relation(&mut self, cx: &Cx<'_>, _: &Node, who: &str) -> Result<Relation, StoreError> {
-        if who == self.account.user.as_str() {
-            return Ok(Relation { presence: true, groups: Vec::new() });
-        }
-        let Ok(who) = BareJid::parse(who) else { return Ok(Relation::default()) };
-        let contact = self.account.known(cx.store, &who).await?;
-        let groups = contact.groups.iter().map(|group| group.to_string()).collect();
-        Ok(Relation { presence: contact.subscription.from, groups })
+        relation(cx.store, self.account, who).await
     }
 
     fn listeners(&mut self, node: &Node) -> Vec<Jid> {

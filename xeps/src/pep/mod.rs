@@ -28,7 +28,7 @@ use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Ou
 use crate::info::Info;
 use crate::pubsub::discover_tree::{self, Wish};
 use crate::pubsub::rules::{Config, Rules};
-use crate::pubsub::{NS, OWNER, digest, discover, pending, serve, service};
+use crate::pubsub::{NS, OWNER, discover, due, pending, serve, service};
 use async_trait::async_trait;
 use home::Home;
 use watch::Watch;
@@ -135,7 +135,9 @@ impl Pep {
         let payload = || what.child("item", NS).and_then(|item| item.children().next());
         match (what.name(), what.attr("node"), payload()) {
             ("publish", Some(avatar::METADATA), Some(metadata)) => self.avatar_published(cx, account, metadata).await,
-            ("publish", Some(bookmarks::STORAGE), Some(storage)) => self.storage_changed(cx, account, storage).await,
+            ("publish", Some(bookmarks::STORAGE), Some(storage)) if storage.is("storage", bookmarks::STORAGE) => {
+                self.storage_changed(cx, account, storage).await
+            }
             ("publish" | "retract" | "purge", Some(bookmarks::NATIVE), _) => self.bookmarks_changed(cx, account).await,
             _ => Ok(()),
         }
@@ -163,8 +165,14 @@ impl Feature for Pep {
                 }
                 Ok(answer)
             }
-            // As for an account that has no such node.
-            At::Nobody => Err(Condition::ItemNotFound.into()),
+            // As for an account that has no nodes: nobody learns from the answer whether there is one.
+            At::Nobody => {
+                let user = request.stanza.to.as_ref().ok_or(Condition::BadRequest)?.to_bare();
+                if request.stanza.from.as_ref().is_none_or(|from| from.bare_str() == user.as_str()) {
+                    return Err(Condition::ItemNotFound.into());
+                }
+                serve::serve(cx, &mut self.home(&mut Account::new(user)), request.stanza).await
+            }
             At::Stream(_) | At::Server(_) => Err(Condition::ServiceUnavailable.into()),
         }
     }
@@ -247,7 +255,7 @@ impl Feature for Pep {
     }
 
     async fn due(&self, cx: &mut Cx<'_>, account: &mut Account, appointment: &Appointment) -> Outcome {
-        digest::due(cx, &mut self.home(account), appointment).await
+        due::due(cx, &mut self.home(account), appointment).await
     }
 
     async fn go_on(&self, cx: &mut Cx<'_>, account: &mut Account) -> Outcome {

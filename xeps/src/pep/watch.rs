@@ -17,7 +17,7 @@ pub type Interests = Arc<[Box<str>]>;
 const KNOWN: usize = 10_000;
 /// Questions that may be out at a time.
 const QUESTIONS: usize = 10_000;
-/// Accounts that may wait for one answer.
+/// Clients that have announced the same and may wait for one answer.
 const WAITING: usize = 1000;
 /// Clients that were last seen by accounts that are asleep.
 const SEEN: usize = 50_000;
@@ -43,8 +43,36 @@ struct Question {
     by: BareJid,
     asked: Jid,
     at: Timestamp,
-    /// Which account wants to greet whom when the answer is there.
-    waiting: Vec<(BareJid, Jid)>,
+    /// All who have announced that since, the one that is asked among them.
+    waiting: Vec<Candidate>,
+}
+
+/// A client that has announced something, and could be asked what is behind it.
+#[derive(Debug, PartialEq, Eq)]
+struct Candidate {
+    /// To whom.
+    account: BareJid,
+    client: Jid,
+    /// Whether the account wants to greet it when the answer is there.
+    greet: bool,
+}
+
+/// A question to be asked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Inquiry {
+    pub id: CompactString,
+    pub by: BareJid,
+    pub client: Jid,
+    pub caps: Caps,
+}
+
+/// What has become of a question.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It is known now, and these accounts have something to do.
+    Learnt(Vec<BareJid>),
+    /// Nothing has been learnt. Somebody else who has announced the same is to be asked, if there is anybody.
+    Failed(Option<Inquiry>),
 }
 
 /// Whether a question has to be asked.
@@ -77,42 +105,57 @@ impl Watch {
             tables.questions.retain(|_, question| now.since(question.at) < PATIENCE);
         }
         let full = tables.questions.len() >= QUESTIONS;
+        let candidate = Candidate { account: by.clone(), client: client.clone(), greet };
         let mut waiting = match tables.questions.get_mut(caps) {
             Some(question) if now.since(question.at) < PATIENCE => {
-                if greet && question.waiting.len() < WAITING {
-                    question.waiting.push((by.clone(), client.clone()));
-                }
+                question.join(candidate);
                 return Asking::Wait;
             }
             Some(question) => std::mem::take(&mut question.waiting),
             None if full => return Asking::Wait,
             None => Vec::new(),
         };
-        if greet {
-            waiting.push((by.clone(), client.clone()));
-        }
+        // Whoever has not answered is not asked again for others.
+        waiting.retain(|waiting| waiting.client != *client);
+        waiting.truncate(WAITING - 1);
+        waiting.push(candidate);
         let question = Question { id: id.clone(), by: by.clone(), asked: client.clone(), at: now, waiting };
         tables.questions.insert(caps.clone(), question);
         Asking::Ask(id)
     }
 
-    /// An account has got an answer. Returns the accounts that have something to do now; None if nobody has asked that.
-    /// An answer that is not what was announced teaches nothing.
-    pub fn answered(&self, by: &BareJid, from: &Jid, id: &str, query: Option<&Element>) -> Option<Vec<BareJid>> {
+    /// An account has got an answer. None if nobody has asked that. An answer that is not what was announced teaches nothing, and
+    /// neither does an error: the next one of those who have announced it is asked, with the id `again`.
+    pub fn answered(
+        &self,
+        by: &BareJid,
+        from: &Jid,
+        answer: (&str, Option<&Element>),
+        now: Timestamp,
+        again: CompactString,
+    ) -> Option<Answered> {
+        let (id, query) = answer;
         let mut tables = self.tables();
         let asked = |question: &Question| question.id == id && question.by == *by && question.asked == *from;
         let caps = tables.questions.iter().find(|(_, question)| asked(question)).map(|(caps, _)| caps.clone())?;
-        let question = tables.questions.remove(&caps)?;
-        let Some(query) = query.filter(|query| caps.verify(query)) else { return Some(Vec::new()) };
+        let mut question = tables.questions.remove(&caps)?;
+        let Some(query) = query.filter(|query| caps.verify(query)) else {
+            question.waiting.retain(|waiting| waiting.client != *from);
+            let Some(next) = question.waiting.first() else { return Some(Answered::Failed(None)) };
+            let (by, client) = (next.account.clone(), next.client.clone());
+            question = Question { id: again.clone(), by: by.clone(), asked: client.clone(), at: now, ..question };
+            tables.questions.insert(caps.clone(), question);
+            return Some(Answered::Failed(Some(Inquiry { id: again, by, client, caps })));
+        };
         tables.known.put(caps, interests(query).into(), KNOWN);
         let mut accounts: Vec<BareJid> = Vec::new();
-        for (account, client) in question.waiting {
+        for Candidate { account, client, .. } in question.waiting.into_iter().filter(|waiting| waiting.greet) {
             if !accounts.contains(&account) {
                 accounts.push(account.clone());
             }
             tables.due.entry(account).or_default().push(client);
         }
-        Some(accounts)
+        Some(Answered::Learnt(accounts))
     }
 
     /// Whom an account is to greet now that their interests are known.
@@ -132,6 +175,19 @@ impl Watch {
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Question {
+    /// One more has announced it.
+    fn join(&mut self, candidate: Candidate) {
+        let same =
+            |waiting: &&mut Candidate| waiting.client == candidate.client && waiting.account == candidate.account;
+        if let Some(waiting) = self.waiting.iter_mut().find(same) {
+            waiting.greet |= candidate.greet;
+        } else if self.waiting.len() < WAITING {
+            self.waiting.push(candidate);
+        }
     }
 }
 

@@ -24,19 +24,26 @@ impl Node {
         }
     }
 
-    /// Everybody's, owners first.
-    pub async fn affiliates(&self, store: &dyn Store) -> Result<Vec<(String, Affiliation)>, StoreError> {
-        let mut all: Vec<_> = self.owners.iter().map(|owner| (owner.to_string(), Affiliation::Owner)).collect();
-        let mut after: Option<String> = None;
-        loop {
-            let page = self.affiliates_after(store, after.as_deref()).await?;
-            let complete = page.len() < PAGE;
-            after = page.last().map(|(name, _)| name.clone());
-            all.extend(page);
-            if complete {
-                return Ok(all);
-            }
+    /// Up to `limit` affiliations after the one of that address: those of owners first.
+    pub async fn affiliates(
+        &self,
+        store: &dyn Store,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Affiliation)>, StoreError> {
+        let place = after.and_then(|after| self.owners.iter().position(|owner| owner.as_str() == after));
+        let (passed, after) = match (after, place) {
+            (None, _) => (0, None),
+            (_, Some(place)) => (place.saturating_add(1), None),
+            (_, None) => (self.owners.len(), after),
+        };
+        let owners = self.owners.iter().skip(passed).take(limit);
+        let mut all: Vec<_> = owners.map(|owner| (owner.to_string(), Affiliation::Owner)).collect();
+        let room = limit.saturating_sub(all.len());
+        if room > 0 {
+            all.extend(self.affiliates_after(store, after, room).await?);
         }
+        Ok(all)
     }
 
     /// Whether anybody but its owners is something to it.
@@ -49,8 +56,9 @@ impl Node {
         &self,
         store: &dyn Store,
         after: Option<&str>,
+        limit: usize,
     ) -> Result<Vec<(String, Affiliation)>, StoreError> {
-        let page = store.list(self.at.as_str(), &self.kind(BY_NODE), after, PAGE).await?;
+        let page = store.list(self.at.as_str(), &self.kind(BY_NODE), after, limit).await?;
         page.into_iter().map(|(who, record)| Ok((who, decode(&record.value)?))).collect()
     }
 
@@ -78,7 +86,7 @@ impl Node {
     pub async fn forget_affiliates(&self, cx: &mut Cx<'_>) -> Result<(), StoreError> {
         let kind = self.kind(BY_NODE);
         loop {
-            let page = self.affiliates_after(cx.store, None).await?;
+            let page = self.affiliates_after(cx.store, None, PAGE).await?;
             let mut batch = Batch::new();
             for (who, _) in &page {
                 batch.delete(Key::new(self.at.as_str(), &kind, who), Expect::Any);

@@ -281,14 +281,19 @@ fn one_name(values: &[String]) -> Result<Option<String>, BadValue> {
 
 fn groups(values: &[String]) -> Result<Vec<String>, BadValue> {
     let fits = values.len() <= MOST && values.iter().all(|group| group.len() <= LONGEST);
-    if fits { Ok(values.to_vec()) } else { Err(BadValue) }
+    if fits { Ok(filled(values).cloned().collect()) } else { Err(BadValue) }
 }
 
 fn contacts(values: &[String]) -> Result<Vec<Jid>, BadValue> {
     if values.len() > MOST {
         return Err(BadValue);
     }
-    values.iter().map(|jid| Jid::parse(jid).map_err(|_| BadValue)).collect()
+    filled(values).map(|jid| Jid::parse(jid).map_err(|_| BadValue)).collect()
+}
+
+/// Clients send a field back with one empty value where it was shown with none.
+fn filled(values: &[String]) -> impl Iterator<Item = &String> {
+    values.iter().filter(|value| !value.is_empty())
 }
 
 fn at_most(limit: Limit, most: u32) -> Result<Limit, BadValue> {

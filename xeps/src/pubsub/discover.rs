@@ -130,6 +130,10 @@ pub async fn items(
     if node.config.node_type == NodeType::Collection {
         return children(cx, venue, from, &node, set).await;
     }
+    // One may know of a node, to ask for a subscription or to publish there, and yet not of what is in it.
+    if !gate::reads(cx, venue, &node, from.bare_str()).await? {
+        return Ok(Element::new("query", ITEMS).with_attr("node", name));
+    }
     node.expire(cx.store, cx.clock.now()).await?;
     let page = set.map_or(Ok(Page::Last(PAGE)), |set| Page::parse(set, PAGE))?;
     let found = node.items(cx.store, &page).await?.ok_or(Condition::ItemNotFound)?;

@@ -8,6 +8,7 @@
 use super::config::flag;
 use super::discover::{ITEMS, PAGE, forward, item_of, known, may_know};
 use super::forms::{META_DATA, metadata};
+use super::gate;
 use super::lineage::DEEPEST;
 use super::node::Node;
 use super::relation::{LINK, PARENT, Tie};
@@ -23,7 +24,8 @@ use wire::xml::Element;
 /// What a service that can do this advertises (section 5), and the type of the form.
 pub const NS: &str = "urn:xmpp:pubsub-ext-disco:0";
 
-/// The effort of one answer, in nodes that are passed over without a look at who asks; one that is looked at costs as much as ten.
+/// The effort of one answer, in nodes that are passed over without a look at who asks; one that is looked at costs as much as ten,
+/// and so do a hundred of its subscribers that are counted.
 const EFFORT: usize = 10_000;
 const LOOK: usize = 10;
 
@@ -156,6 +158,10 @@ impl<'a> Walk<'a> {
                 Ok(Vec::new())
             }
             (Phase::Items, Some(node)) if wish.items && node.config.keeps_items() => {
+                if !gate::reads(cx, venue, node, self.from.bare_str()).await? {
+                    frame.turn();
+                    return Ok(Vec::new());
+                }
                 let (found, more) = items(cx, node, frame.after.take(), limit).await?;
                 match more {
                     Some(last) => frame.after = Some(last),
@@ -210,7 +216,14 @@ impl<'a> Walk<'a> {
         node.learn_parent(cx.store, venue.rules()).await?;
         let mut found = Vec::new();
         if self.wish.nodes {
-            let form = describe(cx, &node, self.wish.full_metadata).await?;
+            let form = match self.wish.full_metadata {
+                true => {
+                    let subscribers = node.count_subscriptions(cx.store).await?;
+                    self.effort += subscribers.map_or(EFFORT / LOOK, |counted| counted / LOOK);
+                    metadata(&node, subscribers)
+                }
+                false => describe(&node),
+            };
             found.push(Found { id: id_of(&node.name, ""), item: item_of(&node).with_child(form.to_element()) });
         }
         self.stack.push(Frame::new(Some(node), room));
@@ -301,14 +314,11 @@ async fn items(
 }
 
 /// The form that says that it is a node, and on which others it depends.
-async fn describe(cx: &Cx<'_>, node: &Node, full: bool) -> Result<Form, Halt> {
-    if full {
-        return Ok(metadata(node, node.count_subscriptions(cx.store).await?));
-    }
+fn describe(node: &Node) -> Form {
     let relations = &node.config.relations;
     let fields = [(LINK, &relations.link), (PARENT, &relations.parent)].into_iter();
     let fields = fields.filter_map(|(var, name)| Some(Field::new(var).kind("text-single").value(name.as_ref()?)));
-    Ok(fields.fold(Form::new(FormType::Result, META_DATA), Form::field))
+    fields.fold(Form::new(FormType::Result, META_DATA), Form::field)
 }
 
 /// What is shown has one name in result sets: of its node, and of the item if it is one.

@@ -2,7 +2,6 @@
 //! it, ending the subscriptions of those who have lost access; and what a subscriber is sent in several messages. Between two
 //! pages what has been sent leaves, so that no more than a page is held, however many there are.
 
-use super::EVENT;
 use super::access::enter;
 use super::digest::Digest;
 use super::fanout::FanOut;
@@ -14,6 +13,8 @@ use super::presence::{Review, RollCall, Why, is_watched};
 use super::relation::Tie;
 use super::rules::Rules;
 use super::venue::Venue;
+use super::{EVENT, remains};
+use crate::agenda;
 use crate::context::Cx;
 use crate::feature::Halt;
 use crate::store::{Batch, Seq, StoreError};
@@ -47,6 +48,8 @@ struct Dying {
     telling: Option<FanOut>,
     remains: Node,
     lineage: Lineage,
+    /// The name of the appointment for what is left if this is cut short.
+    appointment: Option<String>,
 }
 
 /// A node that has become harder to get at.
@@ -89,9 +92,11 @@ impl Removal {
         Ok(dying.map(|dying| Removal { dying: vec![dying], aloud: true }))
     }
 
-    /// Removes what is left of a node, without a word to anybody.
-    pub fn of_remains(remains: Node) -> Removal {
-        Removal { dying: vec![Dying { telling: None, remains, lineage: Lineage::default() }], aloud: false }
+    /// Removes what is left of a node, without a word to anybody: nobody knows who has been told. `appointment`: the name of that for
+    /// what is left then.
+    pub fn of_remains(remains: Node, appointment: Option<String>) -> Removal {
+        let dying = Dying { telling: None, remains, lineage: Lineage::default(), appointment };
+        Removal { dying: vec![dying], aloud: false }
     }
 
     async fn step(&mut self, cx: &mut Cx<'_>, venue: &mut dyn Venue) -> Result<bool, Halt> {
@@ -106,7 +111,7 @@ impl Removal {
             Dependent::Dying(next) => self.dying.push(*next),
             Dependent::Gone => {}
             Dependent::None => {
-                if clear(cx, venue, &last.remains, PAGE).await? {
+                if clear(cx, venue, last, PAGE).await? {
                     self.dying.pop();
                 }
             }
@@ -141,9 +146,10 @@ impl Dying {
         node.untie(cx.store, &mut batch).await?;
         node.forget_owners(&mut batch);
         node.bury(&mut batch);
+        let appointment = Some(remains::look_later(cx, &mut batch, node));
         cx.commit(batch).await?;
         let remains = Node::remains(cx.store, &node.at, &node.name, rules).await?;
-        Ok(remains.map(|remains| Dying { telling, remains, lineage }))
+        Ok(remains.map(|remains| Dying { telling, remains, lineage, appointment }))
     }
 
     /// Deletes the first of those that depend on this one.
@@ -171,7 +177,8 @@ impl Dying {
 }
 
 /// Removes up to `limit` subscriptions; with the last one everything else. Whether nothing is left.
-async fn clear(cx: &mut Cx<'_>, venue: &mut dyn Venue, remains: &Node, limit: usize) -> Result<bool, StoreError> {
+async fn clear(cx: &mut Cx<'_>, venue: &mut dyn Venue, dying: &Dying, limit: usize) -> Result<bool, StoreError> {
+    let Dying { remains, appointment, .. } = dying;
     let page = remains.subscriptions(cx.store, None, limit).await?;
     let mut batch = Batch::new();
     for (_, subscription) in &page {
@@ -192,6 +199,9 @@ async fn clear(cx: &mut Cx<'_>, venue: &mut dyn Venue, remains: &Node, limit: us
     remains.forget_affiliates(cx).await?;
     let mut batch = Batch::new();
     remains.erase(&mut batch);
+    if let Some(appointment) = appointment {
+        agenda::strike(&mut batch, &cx.host.domain, appointment);
+    }
     match cx.commit(batch).await {
         // Somebody else has cleared it meanwhile, and there may be a new node of that name.
         Ok(_) | Err(StoreError::Conflict) => Ok(true),

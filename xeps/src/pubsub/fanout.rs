@@ -294,8 +294,9 @@ impl Stop {
         if wanted.is_empty() {
             return Ok(!later.is_empty());
         }
-        let guarded = self.reach.is_none_or(|reach| reach.is_own())
-            && matches!(self.node.config.access_model, AccessModel::Presence | AccessModel::Roster);
+        let by_affiliation = self.node.config.access_model == AccessModel::Whitelist;
+        let by_roster = matches!(self.node.config.access_model, AccessModel::Presence | AccessModel::Roster);
+        let guarded = self.reach.is_none_or(|reach| reach.is_own()) && (by_affiliation || by_roster);
         let mut seen = false;
         if guarded || self.letter.publisher.is_some() {
             let relation = venue.relation(cx, &self.node, jid.bare_str()).await?;
@@ -346,7 +347,7 @@ impl Stop {
                 return Ok(());
             }
         }
-        let stanza = self.letter.to(listener, &[], Form { with_publisher: true, with_body: false });
+        let stanza = self.letter.to(listener, &[], Form { with_publisher: relation.presence, with_body: false });
         venue.send(cx, stanza);
         Ok(())
     }
@@ -378,7 +379,10 @@ impl Letter {
         let body = body::of(&node.config, &news.body);
         let event = Element::new("event", EVENT).with_child(news.body);
         let bare = notify::message(cx, node, node.config.style.kind()).with_child(&event);
-        let publisher = news.publisher.filter(|_| node.at.local().is_some()).map(|publisher| {
+        // Whose presence the account shows is its own; of others nobody has said who may see theirs.
+        let publisher =
+            news.publisher.filter(|publisher| node.at.local().is_some() && publisher.bare_str() == node.at.as_str());
+        let publisher = publisher.map(|publisher| {
             let address = Element::new("address", ADDRESS).with_attr("type", "replyto");
             let address = address.with_attr("jid", publisher.as_str());
             Element::new("addresses", ADDRESS).with_child(address)

@@ -124,7 +124,9 @@ pub fn meets(options: &Element, config: &NodeConfig, rules: &Rules) -> Result<()
 
 fn publish_options(options: &Element) -> Result<Form, Halt> {
     let form = options.children().find_map(Form::parse).ok_or(Condition::BadRequest)?;
-    let right = form.kind == FormType::Submit && form.form_type() == Some(PUBLISH_OPTIONS);
+    // Each is compared with the whole configuration, so that none is to be there many times.
+    let few = form.fields.len() <= FIELDS.len().saturating_mul(2);
+    let right = few && form.kind == FormType::Submit && form.form_type() == Some(PUBLISH_OPTIONS);
     if right { Ok(form) } else { Err(Condition::BadRequest.into()) }
 }
 

@@ -56,6 +56,11 @@ pub async fn admits_above(cx: &Cx<'_>, venue: &mut dyn Venue, node: &Node, who: 
     yes(enter_above(cx, venue, node, who).await)
 }
 
+/// Whether somebody may read what is published at a node, as far as it is asked alone.
+pub async fn reads(cx: &Cx<'_>, venue: &mut dyn Venue, node: &Node, who: &str) -> Result<bool, Halt> {
+    yes(enter(cx, venue, node, who).await)
+}
+
 /// Whether somebody may publish at all that is above a node.
 pub async fn publish_above(cx: &Cx<'_>, venue: &mut dyn Venue, node: &Node, who: &str) -> Result<(), Halt> {
     let lineage = node.lineage(cx.store, venue.rules()).await?.ok_or(Condition::ItemNotFound)?;

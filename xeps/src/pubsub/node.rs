@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! pubsub.example.org / pubsub                 / princely_musings               -> the node
+//! pubsub.example.org / pubsub-made                / francisco@example.org US node  -> he has made it
 //! pubsub.example.org / pubsub-affiliate:uid   / juliet@example.org             -> her affiliation
 //! pubsub.example.org / pubsub-subscriber:uid  / juliet@example.org US subid    -> one subscription
 //! pubsub.example.org / pubsub-extended:uid    / juliet@example.org US subid    -> the same, if it reaches beyond the node's items
@@ -28,6 +29,8 @@ use wire::jid::BareJid;
 use wire::xml::Element;
 
 const KIND: &str = "pubsub";
+/// What somebody has made, whoever owns it by now.
+const MADE: &str = "pubsub-made";
 /// The namespace of records.
 pub const NS: &str = "urn:oriole:pubsub:1";
 /// Separates the parts of a name in the store.
@@ -128,7 +131,25 @@ impl Node {
     /// Deletes the node: its record only says that it was here, until all that belongs to it is removed. A crash leaves nothing
     /// behind that could not be found.
     pub fn bury(&self, batch: &mut Batch) {
+        batch.delete(Key::new(self.at.as_str(), MADE, &self.made_name()), Expect::Any);
         self.write(batch, true);
+    }
+
+    /// Counts a new node among those that its creator has made.
+    pub fn count_in(&self, batch: &mut Batch) {
+        batch.put(Key::new(self.at.as_str(), MADE, &self.made_name()), Vec::new(), Expect::Any);
+    }
+
+    /// How many nodes that are here somebody has made; `most` if there are more. To whom they have been given since does not matter:
+    /// nobody could make more by giving them away, or hinder others by giving them to those.
+    pub async fn made_by(store: &dyn Store, at: &BareJid, creator: &BareJid, most: usize) -> Result<usize, StoreError> {
+        let prefix = format!("{creator}{UNIT}");
+        let page = store.list(at.as_str(), MADE, Some(&prefix), most).await?;
+        Ok(page.iter().take_while(|(name, _)| name.starts_with(&prefix)).count())
+    }
+
+    fn made_name(&self) -> String {
+        format!("{}{UNIT}{}", self.creator, self.name)
     }
 
     fn write(&self, batch: &mut Batch, buried: bool) {

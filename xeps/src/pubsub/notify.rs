@@ -108,7 +108,35 @@ pub async fn lost(
     subscriptions: &[Subscription],
 ) -> Result<(), StoreError> {
     end(cx, venue, node, subscriptions).await?;
+    subscriptions.iter().for_each(|subscription| state(cx, node, subscription, None, &subscription.jid));
+    Ok(())
+}
+
+/// Removes subscriptions with the batch, all that their addresses have here. When it is committed, [`tell_lost`] is to follow.
+pub async fn drop_all(
+    cx: &Cx<'_>,
+    node: &Node,
+    subscriptions: &[Subscription],
+    batch: &mut Batch,
+) -> Result<(), StoreError> {
     for subscription in subscriptions {
+        node.drop_subscription(batch, subscription, true);
+        node.cease_waiting(cx, batch, &subscription.name()).await?;
+    }
+    Ok(())
+}
+
+/// Tells those who have lost access, and whose subscriptions are removed.
+pub async fn tell_lost(
+    cx: &mut Cx<'_>,
+    venue: &mut dyn Venue,
+    node: &Node,
+    subscriptions: &[Subscription],
+) -> Result<(), StoreError> {
+    for subscription in subscriptions {
+        if is_watched(node, subscription) {
+            venue.attend(cx, &subscription.jid.to_bare(), Why::Change).await?;
+        }
         state(cx, node, subscription, None, &subscription.jid);
     }
     Ok(())

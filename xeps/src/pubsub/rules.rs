@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 /// What an operator chooses for the service, or for all accounts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Nodes that one address may own. The service counts by account, each account counts its own.
+    /// Nodes that one address may have made and that are still there, whoever owns them.
     pub max_nodes: usize,
     /// Items that a node may keep; what `max` means.
     pub max_items: u32,

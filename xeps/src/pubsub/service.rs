@@ -13,7 +13,7 @@ use super::presence::{RollCall, Seen, Show, Why};
 use super::rules::{Config, Rules};
 use super::subscription::nodes_of;
 use super::venue::Venue;
-use super::{NS, OWNER, digest, discover, extent, notify, relation, serve};
+use super::{NS, OWNER, discover, due, extent, notify, relation, serve};
 use crate::account::Account;
 use crate::agenda::Appointment;
 use crate::context::Cx;
@@ -150,7 +150,7 @@ impl Service for PubSub {
     }
 
     fn lane_of(&self, appointment: &Appointment) -> u64 {
-        digest::node_of(appointment).map_or(0, |node| notify::lane_of(&node))
+        due::node_of(appointment).map_or(0, |node| notify::lane_of(&node))
     }
 }
 
@@ -179,14 +179,16 @@ impl Venue for Hall {
         who.domain() == cx.host.domain.as_str() && who.local().is_some()
     }
 
-    /// Owners of this host have a roster here to look into.
+    /// Whoever has made the node, and owns it still, may have a roster here to look into. Other owners have perhaps never been asked
+    /// whether they want to be that; what one could find out by making them owners is in their rosters.
     async fn relation(&mut self, cx: &Cx<'_>, node: &Node, who: &str) -> Result<Relation, StoreError> {
         let mut relation = Relation::default();
         let Ok(who) = BareJid::parse(who) else { return Ok(relation) };
-        for owner in node.owners.iter().filter(|owner| owner.domain() == cx.host.domain.as_str()) {
+        let owner = &node.creator;
+        if owner.domain() == cx.host.domain.as_str() && node.is_owner(owner.as_str()) {
             let contact = Account::new(owner.clone()).known(cx.store, &who).await?;
-            relation.presence |= contact.subscription.from || *owner == who;
-            relation.groups.extend(contact.groups.iter().map(|group| group.to_string()));
+            relation.presence = contact.subscription.from || *owner == who;
+            relation.groups = contact.groups.iter().map(|group| group.to_string()).collect();
         }
         Ok(relation)
     }
@@ -235,7 +237,7 @@ impl Resident for Hall {
     }
 
     async fn due(&mut self, cx: &mut Cx<'_>, appointment: &Appointment) -> Outcome {
-        digest::due(cx, self, appointment).await
+        due::due(cx, self, appointment).await
     }
 
     fn has_more(&self) -> bool {

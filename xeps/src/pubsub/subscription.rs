@@ -259,9 +259,15 @@ impl Node {
         who: &str,
         now: Timestamp,
     ) -> Result<Vec<Subscription>, StoreError> {
+        let mut found = self.all_of(store, who).await?;
+        found.retain(|subscription| !subscription.is_over(now));
+        Ok(found)
+    }
+
+    /// The same with those that are over and have not been removed yet.
+    pub async fn all_of(&self, store: &dyn Store, who: &str) -> Result<Vec<Subscription>, StoreError> {
         let mut found = self.with_prefix(store, &format!("{who}{UNIT}")).await?;
         found.extend(self.with_prefix(store, &format!("{who}/")).await?);
-        found.retain(|subscription| !subscription.is_over(now));
         Ok(found)
     }
 

@@ -98,6 +98,17 @@ impl Hosted {
         outcome
     }
 
+    /// A stanza comes, and the server is killed when it has been taken: what was to be done after that is not done.
+    pub fn is_killed_after(&mut self, text: &str) {
+        let stanza = stanza(text);
+        let address = stanza.to.as_ref().expect("the stanza has a recipient").to_bare();
+        let mut resident = self.service.wake(&address);
+        let mut cx = Cx::new(&self.host, &self.store, &*self.clock, &CheapPasswords);
+        now_or_never(resident.receive(&mut cx, stanza)).expect("the stanza is taken");
+        now_or_never(cx.commit_staged()).expect("what is staged can be committed");
+        self.awake.clear();
+    }
+
     /// Keeps the appointments that are due, as the engine does; what the service sends.
     pub fn keeps_appointments(&mut self) -> Vec<String> {
         let mut sent = Vec::new();

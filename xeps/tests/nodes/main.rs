@@ -1,9 +1,13 @@
 //! Nodes of publish-subscribe (XEP-0060 and what builds on it), at a service and at accounts in memory.
 
+mod bounds;
 mod departure;
 mod digests;
 mod large;
 mod presence;
+mod privacy;
+mod privacy_of_accounts;
+mod remains;
 mod stage;
 mod xep0060_examples;
 mod xep0163_events;

@@ -2,6 +2,7 @@
 //! since it was announced is not announced.
 
 use super::super::EVENT;
+use std::collections::HashMap;
 use wire::xml::Element;
 
 /// Retractions in one message; an id has up to a kilobyte.
@@ -21,8 +22,8 @@ struct Told {
     /// Before all the rest.
     purged: bool,
     /// Before any item.
-    retracted: Vec<String>,
-    items: Vec<(String, Mention)>,
+    retracted: Ids<()>,
+    items: Ids<Mention>,
     /// That something was published there, and nothing more than that.
     touched: bool,
 }
@@ -43,6 +44,42 @@ pub enum Piece {
     Event(Element),
     /// Items of a node, with their ids, that go together as far as they fit.
     Items { node: String, items: Vec<(String, Mention)> },
+}
+
+/// Ids in the order in which they came last, each with something. A digest may have tens of thousands: none is looked for among all.
+struct Ids<T> {
+    places: HashMap<String, usize>,
+    all: Vec<Option<(String, T)>>,
+}
+
+impl<T> Default for Ids<T> {
+    fn default() -> Self {
+        Ids { places: HashMap::new(), all: Vec::new() }
+    }
+}
+
+impl<T> Ids<T> {
+    fn contains(&self, id: &str) -> bool {
+        self.places.contains_key(id)
+    }
+
+    /// Adds one that is not there.
+    fn push(&mut self, id: &str, with: T) {
+        self.places.insert(id.to_owned(), self.all.len());
+        self.all.push(Some((id.to_owned(), with)));
+    }
+
+    fn remove(&mut self, id: &str) {
+        if let Some(place) = self.places.remove(id)
+            && let Some(entry) = self.all.get_mut(place)
+        {
+            *entry = None;
+        }
+    }
+
+    fn into_vec(self) -> Vec<(String, T)> {
+        self.all.into_iter().flatten().collect()
+    }
 }
 
 impl Summary {
@@ -83,25 +120,21 @@ impl Summary {
 
 impl Told {
     fn new(node: &str) -> Told {
-        Told { node: node.to_owned(), purged: false, retracted: Vec::new(), items: Vec::new(), touched: false }
+        Told { node: node.to_owned(), purged: false, retracted: Ids::default(), items: Ids::default(), touched: false }
     }
 
     fn purge(&mut self) {
         (self.purged, self.touched) = (true, false);
-        self.retracted.clear();
-        self.items.clear();
+        (self.retracted, self.items) = (Ids::default(), Ids::default());
     }
 
     fn published(&mut self, body: &Element, kept: bool) {
         for child in body.children() {
             let Some(id) = child.attr("id") else { continue };
-            self.items.retain(|(other, _)| other != id);
+            self.items.remove(id);
             match child.name() {
-                "retract" if !self.retracted.iter().any(|other| other == id) => self.retracted.push(id.to_owned()),
-                "item" => {
-                    let mention = if kept { Mention::Kept } else { Mention::Whole(child.clone()) };
-                    self.items.push((id.to_owned(), mention));
-                }
+                "retract" if !self.retracted.contains(id) => self.retracted.push(id, ()),
+                "item" => self.items.push(id, if kept { Mention::Kept } else { Mention::Whole(child.clone()) }),
                 _ => {}
             }
         }
@@ -113,15 +146,16 @@ impl Told {
         if self.purged {
             pieces.push(Piece::Event(element("purge")));
         }
-        for some in self.retracted.chunks(RETRACTED) {
-            let retract = some.iter().map(|id| Element::new("retract", EVENT).with_attr("id", id));
+        for some in self.retracted.into_vec().chunks(RETRACTED) {
+            let retract = some.iter().map(|(id, ())| Element::new("retract", EVENT).with_attr("id", id));
             pieces.push(Piece::Event(element("items").with_children(retract)));
         }
-        if self.touched && self.items.is_empty() {
+        let items = self.items.into_vec();
+        if self.touched && items.is_empty() {
             pieces.push(Piece::Event(element("items")));
         }
-        if !self.items.is_empty() {
-            pieces.push(Piece::Items { node: self.node, items: self.items });
+        if !items.is_empty() {
+            pieces.push(Piece::Items { node: self.node, items });
         }
     }
 }
@@ -163,6 +197,25 @@ mod tests {
             digest(&[&item("a"), "items node='m'><item id='a'/></items>", "delete node='n'/>"]),
             ["m: a", "delete n"]
         );
+    }
+
+    #[test]
+    fn tens_of_thousands_of_items_are_told_in_the_order_in_which_they_came_last() {
+        let mut summary = Summary::default();
+        let items = |range: std::ops::Range<u32>, name: &'static str| {
+            let inside = range.map(|id| Element::new(name, EVENT).with_attr("id", id.to_string()));
+            Element::new("items", EVENT).with_attr("node", "n").with_children(inside)
+        };
+        for _ in 0..2 {
+            summary.add(&items(0..50_000, "item"), true);
+            summary.add(&items(0..49_998, "retract"), true);
+            summary.add(&items(7..8, "item"), true);
+        }
+        let pieces = summary.into_pieces();
+        assert_eq!(pieces.len(), 501);
+        let Some(Piece::Items { items, .. }) = pieces.last() else { panic!("items come last") };
+        let ids: Vec<&str> = items.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(ids, ["49998", "49999", "7"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::super::affiliation::Affiliation;
 use super::super::config::AccessModel;
 use super::super::node::Node;
 use super::super::notify::{self, answer};
+use super::super::rsm::{self, Page};
 use super::super::venue::Venue;
 use super::super::{NS, OWNER, affiliates};
 use super::Ask;
@@ -15,8 +16,10 @@ use wire::stanza::IqType;
 use wire::stanza::{Condition, Stanza, StanzaError};
 use wire::xml::Element;
 
-/// Nodes at which affiliations are listed, and changes of one request.
+/// Affiliations that are listed at once, and changes of one request.
 const LIMIT: usize = 1000;
+/// Owners of a node: each of them is in its record, and each is asked about every subscription that has to be approved.
+const OWNERS: usize = 100;
 
 pub async fn of_asker(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let (who, one) = (ask.from.bare_str(), ask.what.attr("node"));
@@ -38,8 +41,22 @@ pub async fn of_asker(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> 
 
 pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let node = ask.own_node(cx, venue).await?;
-    let all = node.affiliates(cx.store).await?;
-    Ok(Answer::Result(list(&node, all.iter().map(|(who, affiliation)| (who.as_str(), *affiliation)))))
+    let set = ask.root.child("set", rsm::NS);
+    let (after, max) = match set.map(|set| Page::parse(set, LIMIT)).transpose()? {
+        None => (None, LIMIT),
+        Some(Page::First(max)) => (None, max),
+        Some(Page::After(who, max)) => (Some(who), max),
+        Some(Page::Before(..) | Page::Last(_)) => return Err(Condition::FeatureNotImplemented.into()),
+    };
+    let mut page = node.affiliates(cx.store, after.as_deref(), max.saturating_add(1)).await?;
+    let complete = page.len() <= max;
+    page.truncate(max);
+    let mut root = list(&node, page.iter().map(|(who, affiliation)| (who.as_str(), *affiliation)));
+    if set.is_some() || !complete {
+        let id = |entry: Option<&(String, Affiliation)>| entry.map(|(who, _)| who.clone());
+        root.push(rsm::result(id(page.first()).as_deref(), id(page.last()).as_deref(), None));
+    }
+    Ok(Answer::Result(root))
 }
 
 fn list<'a>(node: &Node, all: impl Iterator<Item = (&'a str, Affiliation)>) -> Element {
@@ -67,18 +84,25 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
         let original = list(&node, owners);
         return refuse(cx, ask.stanza, &original);
     }
+    if node.owners.len() > OWNERS.max(before.len()) {
+        let error = StanzaError::new(Condition::PolicyViolation);
+        return Err(error.with_text(format!("a node may have {OWNERS} owners at most")).into());
+    }
     if node.owners != before {
         node.save(&mut batch);
     }
-    cx.commit(batch).await?;
+    // Whoever loses access loses its subscriptions in the same moment: nothing comes in between.
+    let mut lost = Vec::new();
     for (who, affiliation) in &changes {
-        let lost = affiliation.is_shut_out()
+        let out = affiliation.is_shut_out()
             || (*affiliation == Affiliation::None && node.config.access_model == AccessModel::Whitelist);
-        if lost {
-            let subscriptions = node.subscriptions_of(cx.store, who.as_str(), cx.clock.now()).await?;
-            notify::lost(cx, venue, &node, &subscriptions).await?;
+        if out {
+            lost.extend(node.subscriptions_of(cx.store, who.as_str(), cx.clock.now()).await?);
         }
     }
+    notify::drop_all(cx, &node, &lost, &mut batch).await?;
+    cx.commit(batch).await?;
+    notify::tell_lost(cx, venue, &node, &lost).await?;
     Ok(Answer::Done)
 }
 

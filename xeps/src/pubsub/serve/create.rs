@@ -10,7 +10,7 @@ use super::super::node::Node;
 use super::super::notify::{News, announce, announce_changes, answer};
 use super::super::relation::{self, Relations};
 use super::super::venue::Venue;
-use super::super::{EVENT, NS, affiliates, metadata};
+use super::super::{EVENT, NS, metadata};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
@@ -77,17 +77,17 @@ pub async fn make(
 ) -> Result<Node, Halt> {
     let creator = creator.to_bare();
     let most = venue.rules().config.max_nodes;
-    let own = affiliates::of(cx.store, venue.at(), creator.as_str(), most.saturating_mul(2)).await?;
-    if own.iter().filter(|(_, affiliation)| *affiliation == Affiliation::Owner).count() >= most {
+    if Node::made_by(cx.store, venue.at(), &creator, most).await? >= most {
         return Err(fault(Condition::NotAllowed, "max-nodes-exceeded"));
     }
     let (at, uid, created) = (venue.at().clone(), cx.clock.id(), cx.clock.now());
     if let Some(remains) = Node::remains(cx.store, &at, &name, venue.rules()).await? {
         // Of an earlier node of that name, whose removal something has cut short.
-        Errand::Remove(Removal::of_remains(remains)).finish(cx, venue).await?;
+        Errand::Remove(Removal::of_remains(remains, None)).finish(cx, venue).await?;
     }
     let mut node = Node::new(at, name, uid, creator.clone(), created, config);
     node.affiliate(batch, &creator, Affiliation::Owner);
+    node.count_in(batch);
     node.save(batch);
     Ok(node)
 }

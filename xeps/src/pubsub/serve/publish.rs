@@ -20,6 +20,9 @@ use crate::stored::element_to_bytes;
 use wire::stanza::{Condition, StanzaError};
 use wire::xml::Element;
 
+/// Items that make room for one.
+const AT_ONCE: usize = 100;
+
 pub async fn publish(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let mut batch = Batch::new();
     let node = node_for(cx, venue, ask, &mut batch).await?;
@@ -160,7 +163,8 @@ async fn make_room(
     if node.config.when_full == WhenFull::Reject {
         return Err(fault(Condition::Conflict, "node-full"));
     }
-    let oldest = node.oldest(cx.store, None, usize::try_from(excess).unwrap_or(usize::MAX)).await?;
+    // More than one only where an operator allows fewer than before: the rest goes with the next publications.
+    let oldest = node.oldest(cx.store, None, usize::try_from(excess).unwrap_or(usize::MAX).min(AT_ONCE)).await?;
     oldest.iter().for_each(|item| node.remove(batch, item.seq));
     // Where there is one item only, the new one says that the old one is gone.
     let told = node.config.when_full == WhenFull::RetractOldest && kept > 1;

@@ -39,7 +39,8 @@ pub async fn subscribe(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) ->
     let entry = access::subscribe(&node.config, affiliation, &relation)?;
     gate::enter_above(cx, venue, &node, ask.from.bare_str()).await?;
     let now = cx.clock.now();
-    let all = node.subscriptions_of(cx.store, jid.bare_str(), now).await?;
+    let (over, all): (Vec<_>, Vec<_>) =
+        node.all_of(cx.store, jid.bare_str()).await?.into_iter().partition(|one| one.is_over(now));
     let mut same = all.iter().filter(|subscription| subscription.jid == jid);
     match same.next() {
         Some(old) if old.state == State::Pending => {
@@ -62,6 +63,8 @@ pub async fn subscribe(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) ->
     let state = if approved { State::Subscribed } else { State::Pending };
     let subscription = Subscription { jid, subid: cx.clock.id(), state, options };
     let mut batch = Batch::new();
+    // Those that are over do not count, so they must not stay either: one could make them without end.
+    notify::drop_all(cx, &node, &over, &mut batch).await?;
     node.keep(&mut batch, &subscription);
     cx.commit(batch).await?;
     attend(cx, venue, &node, &subscription).await?;

@@ -1,7 +1,7 @@
 //! The subscriptions of a node, managed by its owner (XEP-0060 sections 8.6 and 8.8).
 
 use super::super::OWNER;
-use super::super::fault::node_required;
+use super::super::fault::{fault, node_required};
 use super::super::node::Node;
 use super::super::notify;
 use super::super::rsm::{self, Page};
@@ -50,6 +50,7 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
     let changes = parse(ask.what)?;
     for (jid, subid, state) in changes {
         let mut old = node.subscriptions_of(cx.store, jid.bare_str(), cx.clock.now()).await?;
+        let full = old.len() >= venue.rules().config.max_subscriptions;
         old.retain(|subscription| {
             subscription.jid == jid && subid.as_ref().is_none_or(|subid| subscription.subid == *subid)
         });
@@ -58,6 +59,9 @@ pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
                 notify::lost(cx, venue, &node, &old).await?;
             }
             Some(state) => {
+                if old.is_empty() && full {
+                    return Err(fault(Condition::PolicyViolation, "too-many-subscriptions"));
+                }
                 if old.is_empty() {
                     let (subid, options) = (cx.clock.id(), Options::default());
                     old.push(Subscription { jid, subid, state: State::Pending, options });
