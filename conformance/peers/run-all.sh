@@ -57,7 +57,7 @@ run() (
         # ejabberd 23.01 now and then answers "Database failure" when several nodes are created at the same time.
         ejabberd)
             options=(--websocket "ws://$addr:5280/ws" --bosh "http://$addr:5280/bosh"
-                --in-turn xep0048,xep0054,xep0060,xep0084,xep0115,xep0153,xep0163,xep0222,xep0223,xep0357,xep0398,xep0402,xep0490)
+                --in-turn xep0048,xep0054,xep0060,xep0084,xep0115,xep0153,xep0163,xep0222,xep0223,xep0248,xep0357,xep0398,xep0402,xep0490)
             port() { echo "535$1"; };;
         oriole)
             options=(--websocket "wss://$addr:5283/xmpp-websocket" --bosh "https://$addr:5283/http-bind");;

@@ -19,6 +19,7 @@ mod limits;
 mod nodes;
 mod object_store;
 mod phone;
+mod publishing;
 mod push;
 mod restart;
 mod resumption;

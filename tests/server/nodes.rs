@@ -1,32 +1,14 @@
 //! Nodes of the publish-subscribe service (XEP-0060) with many who publish and many who read.
 
-use crate::support::{Client, DOMAIN, Server, component, wait};
-use wire::xml::Element;
-
-const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
-const EVENT: &str = "http://jabber.org/protocol/pubsub#event";
-
-fn service() -> String {
-    format!("pubsub.{DOMAIN}")
-}
-
-fn ask(client: &mut Client, what: &str) {
-    let answer = client.iq("set", Some(&service()), &format!("<pubsub xmlns='{PUBSUB}'>{what}</pubsub>"));
-    assert_eq!(answer.attr("type"), Some("result"), "{answer:?}");
-}
-
-fn item(message: &Element) -> Option<String> {
-    let items = message.child("event", EVENT)?.child("items", EVENT)?;
-    items.child("item", EVENT)?.attr("id").map(str::to_owned)
-}
+use crate::publishing::{EVENT, PUBSUB, ask, configure, form, items, next_items, publication, service, subscribe};
+use crate::support::{Client, Server, component, wait};
 
 /// RFC 6120 section 10.1, for what a node sends: whoever of them is handed it first, all subscribers see one order.
 #[test]
 fn all_subscribers_hear_in_the_same_order() {
     const EACH: usize = 60;
     let server = Server::start();
-    let config =
-        "<x xmlns='jabber:x:data' type='submit'><field var='pubsub#publish_model'><value>open</value></field></x>";
+    let open = configure(&[("pubsub#publish_model", "open")]);
     let users = |name: &str, count: usize| -> Vec<Client> {
         (0..count)
             .map(|n| {
@@ -37,22 +19,21 @@ fn all_subscribers_hear_in_the_same_order() {
             .collect()
     };
     let (mut publishers, mut readers) = (users("bard", 3), users("reader", 8));
-    ask(&mut publishers[0], &format!("<create node='news'/><configure>{config}</configure>"));
+    ask(&mut publishers[0], &format!("<create node='news'/>{open}"));
     for reader in &mut readers {
         let jid = reader.jid.clone();
         ask(reader, &format!("<subscribe node='news' jid='{jid}'/>"));
     }
     for (number, publisher) in publishers.iter_mut().enumerate() {
         let publish = |n| {
-            let what = format!("<publish node='news'><item id='{number}-{n}'><e xmlns='urn:e'/></item></publish>");
+            let what = publication("news", &format!("{number}-{n}"));
             format!("<iq type='set' id='p{n}' to='{}'><pubsub xmlns='{PUBSUB}'>{what}</pubsub></iq>", service())
         };
         publisher.send((0..EACH).map(publish).collect::<String>());
     }
-    let mut heard = readers.iter_mut().map(|reader| {
-        let next = |_| item(&reader.find(|stanza| item(stanza).is_some())).unwrap();
-        (0..publishers.len() * EACH).map(next).collect::<Vec<String>>()
-    });
+    let mut heard = readers
+        .iter_mut()
+        .map(|reader| (0..publishers.len() * EACH).flat_map(|_| next_items(reader)).collect::<Vec<String>>());
     let first = heard.next().unwrap();
     assert!(heard.all(|order| order == first));
 }
@@ -84,7 +65,7 @@ fn subscribers_behind_one_stream_are_all_told() {
     ask(&mut bard, &format!("<publish node='news'><item id='one'><e xmlns='urn:e'>{text}</e></item></publish>"));
     let told: std::collections::HashSet<String> = (0..READERS)
         .map(|_| {
-            let message = readers.find(|stanza| item(stanza).is_some());
+            let message = readers.find(|stanza| !items(stanza).is_empty());
             message.attr("to").expect("it has an address").to_owned()
         })
         .collect();
@@ -99,28 +80,14 @@ fn a_tree_of_nodes_is_found_followed_and_deleted() {
         server.add_user(user);
     }
     let (mut bard, mut reader) = (server.log_in("bard", "x"), server.log_in("reader", "x"));
-    let form = |kind: &str, fields: &[(&str, &str)]| {
-        let field = |(var, value): &(&str, &str)| format!("<field var='{var}'><value>{value}</value></field>");
-        let fields: String = fields.iter().map(field).collect();
-        format!(
-            "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>{kind}</value></field>{fields}</x>"
-        )
-    };
-    let create = |name: &str, parent: &str| {
-        let fields = [("{urn:xmpp:pubsub-relationships:0}parent", parent)];
-        format!("<create node='{name}'/><configure>{}</configure>", form(&format!("{PUBSUB}#node_config"), &fields))
-    };
     for (name, parent) in [("plays", ""), ("plays/1597", "plays"), ("plays/1597/drafts", "plays/1597")] {
-        ask(&mut bard, &create(name, parent));
+        let parent = configure(&[("{urn:xmpp:pubsub-relationships:0}parent", parent)]);
+        ask(&mut bard, &format!("<create node='{name}'/>{parent}"));
     }
-    let deep = form(&format!("{PUBSUB}#subscribe_options"), &[("{urn:xmpp:pubsub-ext-sub:0}depth", "-1")]);
     let jid = reader.jid.clone();
-    ask(&mut reader, &format!("<subscribe node='plays' jid='{jid}'/><options>{deep}</options>"));
-    let publish =
-        |id: &str| format!("<publish node='plays/1597/drafts'><item id='{id}'><e xmlns='urn:e'/></item></publish>");
-    ask(&mut bard, &publish("act-1"));
-    let told = reader.find(|stanza| item(stanza).is_some());
-    assert_eq!(item(&told).as_deref(), Some("act-1"));
+    subscribe(&mut reader, "plays", &jid, &[("{urn:xmpp:pubsub-ext-sub:0}depth", "-1")]);
+    ask(&mut bard, &publication("plays/1597/drafts", "act-1"));
+    assert_eq!(next_items(&mut reader), ["act-1"]);
 
     let wish = form("urn:xmpp:pubsub-ext-disco:0", &[("depth", "2"), ("type", "nodes")]);
     let query = format!("<query xmlns='http://jabber.org/protocol/disco#items' node='plays'>{wish}</query>");
@@ -135,7 +102,7 @@ fn a_tree_of_nodes_is_found_followed_and_deleted() {
     let close = form(&format!("{PUBSUB}#node_config"), &[("pubsub#access_model", "whitelist")]);
     let close = own(&format!("<configure node='plays/1597'>{close}</configure>"));
     assert_eq!(bard.iq("set", Some(&service()), &close).attr("type"), Some("result"));
-    ask(&mut bard, &publish("act-2"));
+    ask(&mut bard, &publication("plays/1597/drafts", "act-2"));
     assert_eq!(found(&mut reader), [""; 0]);
 
     let gone = bard.iq("set", Some(&service()), &own("<delete node='plays'/>"));

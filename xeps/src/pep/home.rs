@@ -121,7 +121,7 @@ fn includes(interests: &Interests, node: &str) -> bool {
     interests.binary_search_by(|interest| (**interest).cmp(node)).is_ok()
 }
 
-/// Whether there are subscriptions that end with the presence of the subscriber, once somebody has looked.
+/// Whether there is anything here that ends with somebody's presence, once somebody has looked.
 #[derive(Default)]
 struct Temporary(Option<bool>);
 
@@ -202,17 +202,24 @@ impl Venue for Home<'_> {
 }
 
 impl Home<'_> {
-    /// A client, or all clients of a bare address, have become unavailable: subscriptions may end (XEP-0060 section 12.5).
+    /// A client, or all clients of a bare address, have become unavailable: subscriptions and items may end with that (XEP-0060
+    /// sections 12.5 and 16.4.4).
     pub async fn gone(&mut self, cx: &mut Cx<'_>, from: &Jid) -> Outcome {
         let any = match self.account.states.of::<Temporary>().0 {
             Some(any) => any,
-            None => presence::watch::any(cx.store, &self.account.user).await?,
+            None => {
+                presence::watch::any(cx.store, &self.account.user).await?
+                    || presence::depart::any(cx.store, &self.account.user).await?
+            }
         };
         self.account.states.of::<Temporary>().0 = Some(any);
         if !any {
             return Ok(());
         }
-        let all = self.account.states.of::<Clients>().shows(from.to_bare().as_jid()).is_empty();
+        // What own devices have said of themselves is not remembered over a restart that they survive.
+        let own = from.bare_str() == self.account.user.as_str()
+            && self.account.available().any(|(session, _)| session.jid != *from);
+        let all = !own && self.account.states.of::<Clients>().shows(from.to_bare().as_jid()).is_empty();
         presence::attend::gone(cx, self, from, all).await
     }
 

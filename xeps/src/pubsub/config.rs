@@ -3,160 +3,11 @@
 
 use super::node::Node;
 use super::relation::{self, Relations};
-use std::fmt;
-use std::num::NonZeroU32;
-use std::str::FromStr;
 use wire::jid::Jid;
-use wire::stanza::MessageType;
 
-/// Declares an enum whose values have the names that forms give them.
-macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$inner])* $variant,)* }
-
-        impl $name {
-            pub const NAMES: &'static [&'static str] = &[$($text,)*];
-
-            pub fn name(self) -> &'static str {
-                match self { $($name::$variant => $text,)* }
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = $crate::pubsub::config::BadValue;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match text { $($text => Ok($name::$variant),)* _ => Err($crate::pubsub::config::BadValue) }
-            }
-        }
-    };
-}
-
-pub(super) use choice;
-
-choice! {
-    /// What a node contains (XEP-0248 section 3).
-    NodeType {
-        Leaf "leaf",
-        Collection "collection",
-    }
-}
-
-choice! {
-    /// Who may put nodes into a collection (XEP-0248 section 7.2.1).
-    Association {
-        All "all",
-        Owners "owners",
-        Whitelist "whitelist",
-    }
-}
-
-choice! {
-    /// Who may subscribe and retrieve (section 4.5).
-    AccessModel {
-        Open "open",
-        Presence "presence",
-        Roster "roster",
-        Authorize "authorize",
-        Whitelist "whitelist",
-    }
-}
-
-choice! {
-    /// Who may publish.
-    PublishModel {
-        Publishers "publishers",
-        Subscribers "subscribers",
-        Open "open",
-    }
-}
-
-choice! {
-    /// When a subscriber is sent the last item.
-    SendLast {
-        Never "never",
-        OnSub "on_sub",
-        OnSubAndPresence "on_sub_and_presence",
-    }
-}
-
-choice! {
-    /// Whether items tell who has published them.
-    ItemReply {
-        Owner "owner",
-        Publisher "publisher",
-        Nobody "none",
-    }
-}
-
-choice! {
-    /// What becomes of the oldest item when one more is published than the node keeps (section 7.1.2.5).
-    WhenFull {
-        RetractOldest "retract-oldest",
-        DiscardOldest "discard-oldest",
-        Reject "reject",
-    }
-}
-
-choice! {
-    /// The type of the messages that notify.
-    Style {
-        Normal "normal",
-        Headline "headline",
-    }
-}
-
-impl Style {
-    pub fn kind(self) -> MessageType {
-        match self {
-            Style::Normal => MessageType::Normal,
-            Style::Headline => MessageType::Headline,
-        }
-    }
-}
-
-/// A number, or as many as the service allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    Number(NonZeroU32),
-    Max,
-}
-
-impl Limit {
-    /// The number that it means where no more than `most` are allowed.
-    pub fn within(self, most: u32) -> u32 {
-        match self {
-            Limit::Number(number) => number.get().min(most),
-            Limit::Max => most,
-        }
-    }
-}
-
-impl FromStr for Limit {
-    type Err = BadValue;
-
-    fn from_str(text: &str) -> Result<Self, BadValue> {
-        match text {
-            "max" => Ok(Limit::Max),
-            _ => text.parse().map(Limit::Number).map_err(|_| BadValue),
-        }
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Limit::Number(number) => number.fmt(f),
-            Limit::Max => f.write_str("max"),
-        }
-    }
-}
-
-/// The value is none that the field can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadValue;
+pub use super::choices::{
+    AccessModel, Association, BadValue, ItemReply, Limit, NodeType, PublishModel, SendLast, Style, WhenFull,
+};
 
 /// How a node behaves, and where it belongs.
 #[derive(Clone, Debug, PartialEq)]
@@ -202,6 +53,8 @@ pub struct NodeConfig {
     pub style: Style,
     pub item_reply: ItemReply,
     pub when_full: WhenFull,
+    /// Whether the items of a publisher are removed when it becomes unavailable.
+    pub purge_offline: bool,
     /// Whether anybody may subscribe at all.
     pub subscribe: bool,
     /// The nodes that it depends on (XEP-0496).
@@ -265,6 +118,7 @@ pub const FIELDS: &[FieldType] = &[
     field("max_items", "text-single", "How many items are kept, or max"),
     field("item_expire", "text-single", "Seconds after which items are removed, or max"),
     list("publish_node_full", "What happens when one item too many is published", WhenFull::NAMES),
+    field("purge_offline", "boolean", "Whether the items of a publisher are removed when it goes offline"),
     field("max_payload_size", "text-single", "The largest payload, in bytes"),
     field("deliver_notifications", "boolean", "Whether subscribers are notified"),
     field("deliver_payloads", "boolean", "Whether notifications carry the payload"),
@@ -312,6 +166,7 @@ impl NodeConfig {
             "max_items" => vec![self.max_items.to_string()],
             "item_expire" => vec![self.item_expire.to_string()],
             "publish_node_full" => one(self.when_full.name()),
+            "purge_offline" => flag(self.purge_offline),
             "max_payload_size" => vec![self.max_payload.to_string()],
             "deliver_notifications" => flag(self.deliver_notifications),
             "deliver_payloads" => flag(self.deliver_payloads),
@@ -362,6 +217,7 @@ impl NodeConfig {
             "max_items" => self.max_items = at_most(one()?.parse()?, bounds.max_items)?,
             "item_expire" => self.item_expire = one()?.parse()?,
             "publish_node_full" => self.when_full = one()?.parse()?,
+            "purge_offline" => self.purge_offline = flag(one()?)?,
             "max_payload_size" => self.max_payload = size(one()?, bounds.max_payload)?,
             "deliver_notifications" => self.deliver_notifications = flag(one()?)?,
             "deliver_payloads" => self.deliver_payloads = flag(one()?)?,

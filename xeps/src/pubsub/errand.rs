@@ -9,6 +9,7 @@ use super::fanout::FanOut;
 use super::lineage::Lineage;
 use super::node::Node;
 use super::notify::{self, News};
+use super::presence::depart::{Census, Departure};
 use super::presence::{Review, RollCall, Why, is_watched};
 use super::relation::Tie;
 use super::rules::Rules;
@@ -29,6 +30,8 @@ pub enum Errand {
     Digest(Digest),
     Review(Review),
     RollCall(RollCall),
+    Census(Census),
+    Depart(Departure),
 }
 
 /// A node that exists for nobody any more, with what is left of it, and all that goes with it.
@@ -63,6 +66,8 @@ impl Errand {
             Errand::Digest(digest) => digest.step(cx, venue).await,
             Errand::Review(review) => review.step(cx, venue).await,
             Errand::RollCall(roll_call) => roll_call.step(cx, venue.at()).await,
+            Errand::Census(census) => census.step(cx, venue).await,
+            Errand::Depart(departure) => departure.step(cx, venue).await,
         }
     }
 

@@ -113,9 +113,10 @@ impl Node {
         Ok(())
     }
 
-    /// The oldest `count` items.
-    pub async fn oldest(&self, store: &dyn Store, count: usize) -> Result<Vec<Item>, StoreError> {
-        let entries = store.read(self.log(&self.kind(KIND)), LogQuery::forward(count)).await?;
+    /// The oldest `count` items, or the oldest behind one.
+    pub async fn oldest(&self, store: &dyn Store, after: Option<Seq>, count: usize) -> Result<Vec<Item>, StoreError> {
+        let query = LogQuery { after, ..LogQuery::forward(count) };
+        let entries = store.read(self.log(&self.kind(KIND)), query).await?;
         entries.iter().map(decode).collect()
     }
 

@@ -9,6 +9,7 @@ mod affiliates;
 pub mod affiliation;
 pub mod atom;
 mod body;
+mod choices;
 pub mod config;
 pub mod digest;
 pub mod discover;

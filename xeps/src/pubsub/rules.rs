@@ -110,6 +110,7 @@ fn common(config: &Config) -> NodeConfig {
         style: Style::Headline,
         item_reply: ItemReply::Owner,
         when_full: WhenFull::RetractOldest,
+        purge_offline: false,
         subscribe: true,
         relations: Relations::default(),
     }

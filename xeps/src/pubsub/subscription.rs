@@ -1,7 +1,8 @@
 //! Subscriptions (XEP-0060 sections 4.2, 6.3, 12.19 and 16.4.2): one record each, so that a node may have a million of them.
 
 use super::body;
-use super::config::{BadValue, NodeConfig, NodeType, choice, flag};
+use super::choices::choice;
+use super::config::{BadValue, NodeConfig, NodeType, flag};
 use super::digest;
 use super::extent::Extent;
 use super::fault::fault;

@@ -2,7 +2,7 @@
 //!
 //! The nine states of the appendix are combinations of four facts: the user sees the contact (`to`), the contact sees the
 //! user (`from`), and each may have asked (`pending_out`, `pending_in`). Outbound stanzas move the one side, inbound stanzas
-//! the other, so that each table of the appendix is one rule over these facts. `tests/rfc6121_subscription.rs` holds the
+//! the other, so that each table of the appendix is one rule over these facts. `tests/rfc6121/subscription.rs` holds the
 //! tables themselves against these rules.
 
 use crate::account::Subscription;

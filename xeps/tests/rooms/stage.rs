@@ -1,7 +1,5 @@
 //! A room on a stage: people enter and speak, and everything that the service sends is told to whom it goes.
 
-#![allow(dead_code, reason = "each play uses its part")]
-
 use std::time::Duration;
 use wire::jid::BareJid;
 use wire::ns;

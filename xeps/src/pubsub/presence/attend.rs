@@ -6,6 +6,7 @@ use super::super::node::Node;
 use super::super::notify;
 use super::super::subscription::Subscription;
 use super::super::venue::Venue;
+use super::depart::{self, departed};
 use super::seen::Arrival;
 use super::watch::{Standing, forget, stand, watched};
 use super::{Seen, Show, allows, is_temporary};
@@ -31,7 +32,7 @@ pub enum Why {
     Change,
 }
 
-/// Asks a subscriber for its presence if it matters now, and looks at it no more if it does not.
+/// Asks somebody for its presence if it matters now, and looks at it no more if it does not.
 pub async fn attend(cx: &mut Cx<'_>, at: &BareJid, seen: &Seen, who: &BareJid, why: Why) -> Result<(), StoreError> {
     let standing = Standing::load(cx.store, at, who.as_str()).await?;
     let matters = does_matter(cx, at, who).await?;
@@ -56,7 +57,8 @@ pub async fn attend(cx: &mut Cx<'_>, at: &BareJid, seen: &Seen, who: &BareJid, w
 }
 
 async fn does_matter(cx: &Cx<'_>, at: &BareJid, who: &BareJid) -> Result<bool, StoreError> {
-    Ok(!watched(cx.store, at, who.as_str(), 1).await?.is_empty())
+    let subscribes = !watched(cx.store, at, who.as_str(), 1).await?.is_empty();
+    Ok(subscribes || depart::publishes(cx.store, at, who.as_str()).await?)
 }
 
 async fn ask(cx: &mut Cx<'_>, at: &BareJid, who: &BareJid) -> Result<(), StoreError> {
@@ -95,7 +97,8 @@ pub async fn heard(cx: &mut Cx<'_>, venue: &mut dyn Venue, seen: &Seen, stanza: 
         (PresenceType::Unsubscribed, Some(Standing::Asked | Standing::Here | Standing::Away)) => {
             settle(cx, &at, who, Standing::Refused).await?;
             seen.went(from.to_bare().as_jid());
-            gone(cx, venue, from, true).await
+            // Whether it has gone is not known: what it has published stays.
+            end_temporary(cx, venue, from, true).await
         }
         (PresenceType::Error, _) => {
             seen.went(from);
@@ -123,7 +126,7 @@ async fn came(
 ) -> Outcome {
     let at = venue.at().clone();
     let own = own(cx, venue, from.bare_str()).await?;
-    if own.is_empty() {
+    if own.is_empty() && !depart::publishes(cx.store, &at, from.bare_str()).await? {
         return Err(Halt::Silent("the presence of somebody for whom it does not matter"));
     }
     let arrival = seen.came(from, show);
@@ -155,8 +158,15 @@ async fn came(
     Ok(())
 }
 
-/// Somebody has become unavailable: its temporary subscriptions end (section 12.5). `all`: no client of the address is left.
+/// Somebody has become unavailable: its temporary subscriptions end, and what it has published goes where the node wants that.
+/// `all`: no client of the address is left.
 pub async fn gone(cx: &mut Cx<'_>, venue: &mut dyn Venue, from: &Jid, all: bool) -> Outcome {
+    end_temporary(cx, venue, from, all).await?;
+    if all { departed(cx, venue, from.bare_str()).await } else { Ok(()) }
+}
+
+/// The temporary subscriptions of a client that cannot be seen any more end (section 12.5).
+async fn end_temporary(cx: &mut Cx<'_>, venue: &mut dyn Venue, from: &Jid, all: bool) -> Outcome {
     for (node, subscription) in own(cx, venue, from.bare_str()).await? {
         if is_temporary(&node.config, &subscription.options) && (all || subscription.jid == *from) {
             notify::end(cx, venue, &node, std::slice::from_ref(&subscription)).await?;

@@ -1,7 +1,8 @@
 //! What depends on the presence of a subscriber (XEP-0060 sections 12.5, 12.6 and 16.4.2): what it has chosen, what the node is
 //! like, and what follows.
 
-use super::super::config::{BadValue, NodeConfig, SendLast, choice};
+use super::super::choices::choice;
+use super::super::config::{BadValue, NodeConfig, SendLast};
 use super::super::forms::PREFIX;
 use super::super::subscription::Options;
 use crate::form::{Field, Form};

@@ -5,9 +5,12 @@
 //! for that of subscribers for whom it matters ([`attend`], [`watch`]), and for no longer than it does; whoever does not show it
 //! is not available as far as the service knows. What counts is the subscribed address: of a bare one every client, of a full
 //! one that client.
+//!
+//! Items that go with their publisher ([`depart`]) make the presence of publishers matter in the same way.
 
 pub mod attend;
 mod choice;
+pub mod depart;
 mod seen;
 pub mod watch;
 

@@ -8,6 +8,7 @@ use super::super::metadata::{self, Before};
 use super::super::node::Node;
 use super::super::notify::{self, News, announce};
 use super::super::presence::Review;
+use super::super::presence::depart::Census;
 use super::super::rules::Rules;
 use super::super::venue::Venue;
 use super::super::{EVENT, OWNER, relation};
@@ -97,6 +98,9 @@ async fn follow(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, before: &No
         |config: &NodeConfig| (config.presence_based, config.temporary, config.send_last == SendLast::OnSubAndPresence);
     if presence(before) != presence(&node.config) {
         venue.carry_out(cx, Errand::Review(Review::new(node.clone()))).await?;
+    }
+    if let Some(census) = Census::of(node).filter(|_| !before.purge_offline) {
+        venue.carry_out(cx, Errand::Census(census)).await?;
     }
     Ok(())
 }

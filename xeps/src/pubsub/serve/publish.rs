@@ -7,6 +7,7 @@ use super::super::forms::{meets, preconditions};
 use super::super::item::{Item, LONGEST_ID};
 use super::super::node::Node;
 use super::super::notify::{self, News, announce, answer};
+use super::super::presence::Why;
 use super::super::relation::{self, Relations};
 use super::super::venue::Venue;
 use super::super::{NS, access, gate, metadata};
@@ -40,7 +41,11 @@ pub async fn publish(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> R
         gone = make_room(cx, venue, &node, &item.id, &mut batch).await?;
         node.publish(&mut batch, &item.id, &item.publisher, item.payload.as_ref());
     }
+    let goes_with_publisher = !ask.is_of_host(cx) && node.note_publisher(&mut batch, &item.publisher);
     cx.commit(batch).await?;
+    if goes_with_publisher {
+        venue.attend(cx, &ask.from.to_bare(), Why::Change).await?;
+    }
     if node.is_new() {
         metadata::appeared(cx, venue, &node).await?;
     }
@@ -155,7 +160,7 @@ async fn make_room(
     if node.config.when_full == WhenFull::Reject {
         return Err(fault(Condition::Conflict, "node-full"));
     }
-    let oldest = node.oldest(cx.store, usize::try_from(excess).unwrap_or(usize::MAX)).await?;
+    let oldest = node.oldest(cx.store, None, usize::try_from(excess).unwrap_or(usize::MAX)).await?;
     oldest.iter().for_each(|item| node.remove(batch, item.seq));
     // Where there is one item only, the new one says that the old one is gone.
     let told = node.config.when_full == WhenFull::RetractOldest && kept > 1;

@@ -1,9 +1,6 @@
 //! XEP-0045 section 7.2, example by example: entering a room.
 
-#[path = "rooms/stage.rs"]
-mod stage;
-
-use stage::{CRONE1, HAG, ROOM, Stage, USER, WISER};
+use crate::stage::{self, CRONE1, HAG, ROOM, Stage, USER, WISER};
 
 fn refused(stage: &mut Stage, who: &str) -> String {
     let got = stage.gets_one(who);

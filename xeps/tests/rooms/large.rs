@@ -1,10 +1,7 @@
 //! Large rooms and many rooms: what is shared, what is kept, what is looked at. The tests that measure are ignored in a usual run:
-//! `cargo test --release -p xeps --test muc_large -- --ignored --nocapture`.
+//! `cargo test --release -p xeps --test rooms large -- --ignored --nocapture`.
 
-#[path = "rooms/stage.rs"]
-mod stage;
-
-use stage::{CRONE1, ROOM, Stage, config};
+use crate::stage::{self, CRONE1, ROOM, Stage, config};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use xeps::muc::{Config, Rate};

@@ -1,8 +1,6 @@
 //! Relations of nodes (XEP-0496), played at a service in memory.
 
-mod nodes;
-
-use nodes::*;
+use crate::stage::*;
 use xeps::testing::Hosted;
 
 /// A blog with two nodes for comments, one of which has one below it; likes are linked to the blog, and a node to the likes.
@@ -282,7 +280,7 @@ fn pages_of_nodes_do_not_name_those_that_are_hidden() {
 }
 
 mod on_accounts {
-    use super::nodes::{LINK, NS, PARENT};
+    use crate::stage::{LINK, NS, PARENT};
     use base64::Engine;
     use sha1::{Digest, Sha1};
     use wire::datetime::Timestamp;

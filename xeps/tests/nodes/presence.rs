@@ -1,58 +1,40 @@
 //! Delivery by presence and temporary subscriptions (XEP-0060 sections 12.5 and 12.6), at a service and at an account.
 
+use crate::stage::{HAMLET, NS, OWNER, SERVICE, account, causes, form_of, publish_own, subscribe_own};
 use xeps::pubsub::{Config, PubSub};
 use xeps::testing::{Hosted, World};
 
-const SERVICE: &str = "pubsub.example.org";
-const NS: &str = "http://jabber.org/protocol/pubsub";
-const HAMLET: &str = "hamlet@example.org/elsinore";
 const FRANCISCO: &str = "francisco@example.net";
 const BARRACKS: &str = "francisco@example.net/barracks";
 const GUARD: &str = "francisco@example.net/guard";
 
 /// A service with a node of Hamlet's that has these fields.
 fn service(fields: &str) -> Hosted {
-    let mut service = Hosted::new(Box::new(PubSub::new(&Config::default())));
-    let configure = format!("<configure>{}</configure>", form("node_config", fields));
-    asks(&mut service, HAMLET, "", &format!("<create node='musings'/>{configure}"));
+    let mut service = crate::stage::service();
+    let configure = format!("<configure>{}</configure>", form_of("node_config", fields));
+    asks(&mut service, HAMLET, NS, &format!("<create node='musings'/>{configure}"));
     service
 }
 
 /// A subscription of Francisco's; what is sent besides the answer.
 fn subscribes(service: &mut Hosted, jid: &str, options: &str) -> Vec<String> {
-    let options = form("subscribe_options", options);
-    asks(service, BARRACKS, "", &format!("<subscribe node='musings' jid='{jid}'/><options>{options}</options>"))
+    let options = form_of("subscribe_options", options);
+    asks(service, BARRACKS, NS, &format!("<subscribe node='musings' jid='{jid}'/><options>{options}</options>"))
 }
 
 fn configures(service: &mut Hosted, fields: &str) -> Vec<String> {
-    let form = form("node_config", fields);
-    asks(service, HAMLET, "#owner", &format!("<configure node='musings'>{form}</configure>"))
+    let form = form_of("node_config", fields);
+    asks(service, HAMLET, OWNER, &format!("<configure node='musings'>{form}</configure>"))
 }
 
-fn form(kind: &str, fields: &str) -> String {
-    let field = |field: &str| {
-        let (name, values) = field.split_once('=').unwrap();
-        let values: String = values.split(',').map(|value| format!("<value>{value}</value>")).collect();
-        format!("<field var='pubsub#{name}'>{values}</field>")
-    };
-    let fields: String = fields.split_whitespace().map(field).collect();
-    format!(
-        "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>{NS}#{kind}</value></field>{fields}</x>"
-    )
-}
-
+/// What a request causes besides its answer; a line each.
 fn asks(service: &mut Hosted, who: &str, ns: &str, what: &str) -> Vec<String> {
-    let request =
-        format!("<iq type='set' from='{who}' to='{SERVICE}' id='1'><pubsub xmlns='{NS}{ns}'>{what}</pubsub></iq>");
-    let mut sent = service.receives(&request);
-    let answer = sent.remove(0);
-    assert!(answer.contains("type='result'"), "{what}: {answer}");
-    lines(&sent)
+    lines(&causes(service, who, ns, what))
 }
 
 fn publish(service: &mut Hosted, id: &str) -> Vec<String> {
     let item = format!("<item id='{id}'><entry xmlns='urn:entry'/></item>");
-    asks(service, HAMLET, "", &format!("<publish node='musings'>{item}</publish>"))
+    asks(service, HAMLET, NS, &format!("<publish node='musings'>{item}</publish>"))
 }
 
 /// Presence of Francisco's; what the service does then.
@@ -125,15 +107,15 @@ fn the_service_asks_once_and_ceases_when_it_matters_no_longer() {
     assert_eq!(subscribes(&mut service, BARRACKS, ""), [""; 0], "it has been asked");
     shows(&mut service, FRANCISCO, "subscribed", "");
     let gone = |jid: &str, subid: &str| format!("<unsubscribe node='musings' jid='{jid}' {subid}/>");
-    assert_eq!(asks(&mut service, BARRACKS, "", &gone(BARRACKS, "")), [""; 0]);
-    assert_eq!(asks(&mut service, BARRACKS, "", &gone(FRANCISCO, "")), [format!("unsubscribe to {FRANCISCO}")]);
+    assert_eq!(asks(&mut service, BARRACKS, NS, &gone(BARRACKS, "")), [""; 0]);
+    assert_eq!(asks(&mut service, BARRACKS, NS, &gone(FRANCISCO, "")), [format!("unsubscribe to {FRANCISCO}")]);
     assert_eq!(service.starts(SERVICE), [""; 0], "nothing is left");
 
     subscribes(&mut service, FRANCISCO, "");
     assert_eq!(configures(&mut service, "presence_based_delivery=0"), [format!("unsubscribe to {FRANCISCO}")]);
     assert_eq!(publish(&mut service, "one"), [format!("one to {FRANCISCO}")]);
     configures(&mut service, "presence_based_delivery=1");
-    let sent = asks(&mut service, HAMLET, "#owner", "<delete node='musings'/>");
+    let sent = asks(&mut service, HAMLET, OWNER, "<delete node='musings'/>");
     assert!(sent.contains(&format!("unsubscribe to {FRANCISCO}")), "{sent:?}");
 }
 
@@ -146,9 +128,9 @@ fn who_declines_is_not_notified_and_not_asked_again_unless_it_chooses_anew() {
     configures(&mut service, "presence_based_delivery=0");
     assert_eq!(configures(&mut service, "presence_based_delivery=1"), [""; 0]);
     assert_eq!(subscriptions(&mut service), 1, "it may still look by itself");
-    let options = form("subscribe_options", "show-values=chat");
+    let options = form_of("subscribe_options", "show-values=chat");
     let choice = format!("<options node='musings' jid='{FRANCISCO}'>{options}</options>");
-    assert_eq!(asks(&mut service, BARRACKS, "", &choice), [format!("subscribe to {FRANCISCO}")]);
+    assert_eq!(asks(&mut service, BARRACKS, NS, &choice), [format!("subscribe to {FRANCISCO}")]);
     shows(&mut service, FRANCISCO, "subscribed", "");
     shows(&mut service, BARRACKS, "", "chat");
     assert_eq!(publish(&mut service, "two"), [format!("two to {FRANCISCO}")]);
@@ -233,7 +215,7 @@ fn directed_presence_is_as_good_as_a_subscription() {
 #[test]
 fn what_is_no_state_of_presence_is_refused_and_others_may_not_subscribe_to_the_service() {
     let mut service = service("access_model=open");
-    let options = form("subscribe_options", "show-values=asleep");
+    let options = form_of("subscribe_options", "show-values=asleep");
     let wrong = format!(
         "<iq type='set' from='{BARRACKS}' to='{SERVICE}' id='1'><pubsub xmlns='{NS}'><subscribe node='musings' jid='{FRANCISCO}'/><options>{options}</options></pubsub></iq>"
     );
@@ -264,26 +246,16 @@ fn a_digest_waits_until_its_subscriber_is_there() {
 /// An account sees its contacts and asks nobody.
 #[test]
 fn an_account_notifies_contacts_by_their_presence() {
-    let features = xeps::features(xeps::Settings::new(wire::datetime::Timestamp::UNIX_EPOCH));
-    let mut world = World::new(features).with_account("hamlet", "x").with_session(HAMLET);
+    let mut world = account();
     world.becomes_available(HAMLET, 0);
     let publish = |world: &mut World, id: &str| -> Vec<String> {
-        let open = form("publish-options", "access_model=open");
         world.acts();
-        world.asks(HAMLET, &format!("<iq type='set' id='1'><pubsub xmlns='{NS}'><publish node='musings'><item id='{id}'><e xmlns='urn:e'/></item></publish><publish-options>{open}</publish-options></pubsub></iq>"));
+        publish_own(world, id, "access_model=open");
         world.acts()
     };
     publish(&mut world, "zero");
-    let subscribe = |jid: &str, options: &str| {
-        let options = form("subscribe_options", options);
-        format!(
-            "<iq type='set' id='1' to='hamlet@example.org'><pubsub xmlns='{NS}'><subscribe node='musings' jid='{jid}'/><options>{options}</options></pubsub></iq>"
-        )
-    };
-    let answer = world.asks(BARRACKS, &subscribe(FRANCISCO, "show-values=chat"));
-    assert!(answer.contains("subscription='subscribed'"), "{answer}");
-    let answer = world.asks(BARRACKS, &subscribe(BARRACKS, "expire=presence"));
-    assert!(answer.contains("subscription='subscribed'"), "{answer}");
+    subscribe_own(&mut world, BARRACKS, FRANCISCO, "show-values=chat");
+    subscribe_own(&mut world, BARRACKS, BARRACKS, "expire=presence");
     assert!(world.acts().iter().all(|act| !act.contains("<presence")), "nobody is asked for presence");
     assert_eq!(publish(&mut world, "one"), [""; 0]);
     world.presence_comes(&format!("<presence from='{BARRACKS}' to='hamlet@example.org'><show>chat</show></presence>"));

@@ -1,8 +1,6 @@
 //! Discovery of trees of nodes (XEP-0499), played at a service and an account in memory.
 
-mod nodes;
-
-use nodes::*;
+use crate::stage::*;
 use wire::xml::Element;
 use xeps::testing::Hosted;
 

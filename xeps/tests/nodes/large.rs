@@ -1,5 +1,5 @@
 //! Nodes with very many subscribers: what is held at a time, and what a million costs. The test that measures is ignored in a usual
-//! run: `cargo test --release -p xeps --test pubsub_large -- --ignored --nocapture`.
+//! run: `cargo test --release -p xeps --test nodes large -- --ignored --nocapture`.
 
 use std::fs;
 use wire::stanza::Stanza;

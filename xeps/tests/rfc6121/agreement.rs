@@ -1,10 +1,8 @@
 //! Whatever two people do with their subscriptions, in whatever order: their rosters never contradict each other, what the
 //! store keeps is what memory shows, and nobody sees presence without a subscription (RFC 6121 sections 2 to 4).
 
-mod verona;
-
+use crate::verona::{Verona, run};
 use proptest::prelude::*;
-use verona::{Verona, run};
 use xeps::account::{Account, Contact, SessionId};
 use xeps::roster::Rosters;
 

@@ -1,64 +1,63 @@
 //! Digests of a node's notifications (XEP-0060 section 16.4.2), at a service and at an account.
 
+use crate::stage::{HAMLET, NS, OWNER, SERVICE, account, causes, form_of, publish_own, subscribe_own};
 use std::time::Duration;
-use xeps::pubsub::{Config, PubSub};
 use xeps::testing::{Hosted, World};
 
-const SERVICE: &str = "pubsub.example.org";
-const NS: &str = "http://jabber.org/protocol/pubsub";
-const HAMLET: &str = "hamlet@example.org/elsinore";
 const FRANCISCO: &str = "francisco@example.net/barracks";
+const JID: &str = "francisco@example.net";
 const HOUR: Duration = Duration::from_secs(3600);
+/// Once in two hours.
+const DIGEST: &str = "digest=1 digest_frequency=7200000";
+const UNSUBSCRIBE: &str = "<unsubscribe node='musings' jid='francisco@example.net'/>";
 
 /// A service with a node of Hamlet's, to which Francisco has subscribed; he is told of everything once in two hours.
 fn service(fields: &str) -> Hosted {
-    let mut service = Hosted::new(Box::new(PubSub::new(&Config::default())));
-    let configure = format!("<configure>{}</configure>", form("node_config", fields));
-    asks(&mut service, HAMLET, "", &format!("<create node='musings'/>{configure}"));
-    subscribes(&mut service, "musings", "digest=1 digest_frequency=7200000");
+    let mut service = crate::stage::service();
+    creates(&mut service, "musings", fields);
+    subscribes(&mut service, "musings", DIGEST);
     service
 }
 
+fn creates(service: &mut Hosted, node: &str, fields: &str) {
+    let configure = format!("<configure>{}</configure>", form_of("node_config", fields));
+    asks(service, HAMLET, NS, &format!("<create node='{node}'/>{configure}"));
+}
+
 fn subscribes(service: &mut Hosted, node: &str, options: &str) {
-    let options = form("subscribe_options", options);
-    let jid = FRANCISCO.split('/').next().unwrap();
-    asks(service, FRANCISCO, "", &format!("<subscribe node='{node}' jid='{jid}'/><options>{options}</options>"));
+    let options = form_of("subscribe_options", options);
+    asks(service, FRANCISCO, NS, &format!("<subscribe node='{node}' jid='{JID}'/><options>{options}</options>"));
 }
 
 fn chooses(service: &mut Hosted, options: &str) -> Vec<String> {
-    let options = form("subscribe_options", options);
-    let jid = FRANCISCO.split('/').next().unwrap();
-    asks(service, FRANCISCO, "", &format!("<options node='musings' jid='{jid}'>{options}</options>"))
+    let options = form_of("subscribe_options", options);
+    asks(service, FRANCISCO, NS, &format!("<options node='musings' jid='{JID}'>{options}</options>"))
 }
 
-fn form(kind: &str, fields: &str) -> String {
-    let field = |field: &str| {
-        let (name, value) = field.split_once('=').unwrap();
-        format!("<field var='pubsub#{name}'><value>{value}</value></field>")
-    };
-    let fields: String = fields.split_whitespace().map(field).collect();
-    format!(
-        "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>{NS}#{kind}</value></field>{fields}</x>"
-    )
-}
-
-/// What is sent besides the answer, which is no error; a line each.
+/// What a request causes besides its answer; a line each.
 fn asks(service: &mut Hosted, who: &str, ns: &str, what: &str) -> Vec<String> {
-    let request =
-        format!("<iq type='set' from='{who}' to='{SERVICE}' id='1'><pubsub xmlns='{NS}{ns}'>{what}</pubsub></iq>");
-    let mut sent = service.receives(&request);
-    let answer = sent.remove(0);
-    assert!(answer.contains("type='result'"), "{what}: {answer}");
-    sent.iter().map(|stanza| line(stanza)).collect()
+    lines(&causes(service, who, ns, what))
 }
 
 fn publish(service: &mut Hosted, node: &str, id: &str) -> Vec<String> {
-    let item = format!("<item id='{id}'><entry xmlns='urn:entry'>{id}</entry></item>");
-    asks(service, HAMLET, "", &format!("<publish node='{node}'>{item}</publish>"))
+    publish_text(service, node, id, id)
+}
+
+fn publish_text(service: &mut Hosted, node: &str, id: &str, text: &str) -> Vec<String> {
+    let item = format!("<item id='{id}'><entry xmlns='urn:entry'>{text}</entry></item>");
+    asks(service, HAMLET, NS, &format!("<publish node='{node}'>{item}</publish>"))
+}
+
+fn retract(service: &mut Hosted, id: &str) {
+    asks(service, HAMLET, NS, &format!("<retract node='musings'><item id='{id}'/></retract>"));
 }
 
 fn due(service: &mut Hosted) -> Vec<String> {
-    service.keeps_appointments().iter().map(|stanza| line(stanza)).collect()
+    lines(&service.keeps_appointments())
+}
+
+fn lines(sent: &[String]) -> Vec<String> {
+    sent.iter().map(|stanza| line(stanza)).collect()
 }
 
 /// `francisco@example.net items musings: item one, item two`.
@@ -97,7 +96,7 @@ fn several_notifications_are_told_at_once_when_the_time_has_come() {
 #[test]
 fn others_are_told_at_once() {
     let mut service = service("access_model=open");
-    asks(&mut service, "bernardo@example.net/home", "", "<subscribe node='musings' jid='bernardo@example.net'/>");
+    asks(&mut service, "bernardo@example.net/home", NS, "<subscribe node='musings' jid='bernardo@example.net'/>");
     assert_eq!(publish(&mut service, "musings", "one"), ["bernardo@example.net items musings: item one"]);
 }
 
@@ -123,11 +122,11 @@ fn what_is_gone_when_the_time_has_come_is_not_announced() {
     for id in ["one", "two", "three"] {
         publish(&mut service, "musings", id);
     }
-    asks(&mut service, HAMLET, "", "<retract node='musings'><item id='two'/></retract>");
+    retract(&mut service, "two");
     service.wait(HOUR * 2);
     assert_eq!(due(&mut service), ["francisco@example.net items musings: item three"]);
     publish(&mut service, "musings", "four");
-    asks(&mut service, HAMLET, "", "<retract node='musings'><item id='four'/></retract>");
+    retract(&mut service, "four");
     service.wait(HOUR * 2);
     assert_eq!(due(&mut service), [""; 0], "there is nothing to say");
     publish(&mut service, "musings", "five");
@@ -139,12 +138,12 @@ fn what_is_gone_when_the_time_has_come_is_not_announced() {
 fn retractions_and_purges_are_told_as_far_as_they_say_something() {
     let mut service = service("access_model=open");
     publish(&mut service, "musings", "one");
-    asks(&mut service, HAMLET, "", "<retract node='musings'><item id='one'/></retract>");
+    retract(&mut service, "one");
     publish(&mut service, "musings", "two");
     service.wait(HOUR * 2);
     let told = ["francisco@example.net items musings: retract one", "francisco@example.net items musings: item two"];
     assert_eq!(due(&mut service), told);
-    asks(&mut service, HAMLET, "#owner", "<purge node='musings'/>");
+    asks(&mut service, HAMLET, OWNER, "<purge node='musings'/>");
     publish(&mut service, "musings", "three");
     service.wait(HOUR * 2);
     let told = ["francisco@example.net purge musings", "francisco@example.net items musings: item three"];
@@ -155,16 +154,15 @@ fn retractions_and_purges_are_told_as_far_as_they_say_something() {
 fn who_has_gone_or_lost_access_is_told_nothing() {
     let mut service = service("access_model=open");
     publish(&mut service, "musings", "one");
-    let gone = "<unsubscribe node='musings' jid='francisco@example.net'/>";
-    asks(&mut service, FRANCISCO, "", gone);
+    asks(&mut service, FRANCISCO, NS, UNSUBSCRIBE);
     service.wait(HOUR * 2);
     assert_eq!(due(&mut service), [""; 0]);
 
-    subscribes(&mut service, "musings", "digest=1 digest_frequency=7200000");
+    subscribes(&mut service, "musings", DIGEST);
     publish(&mut service, "musings", "two");
     let banned =
         "<affiliations node='musings'><affiliation jid='francisco@example.net' affiliation='outcast'/></affiliations>";
-    let told = asks(&mut service, HAMLET, "#owner", banned);
+    let told = asks(&mut service, HAMLET, OWNER, banned);
     assert_eq!(told, ["francisco@example.net subscription musings"]);
     service.wait(HOUR * 2);
     assert_eq!(due(&mut service), [""; 0]);
@@ -198,11 +196,11 @@ fn who_wants_no_digest_any_more_is_told_at_once_what_has_waited() {
 fn that_a_node_is_deleted_is_told_at_once_and_nothing_else_of_it() {
     let mut service = service("access_model=open");
     publish(&mut service, "musings", "one");
-    let told = asks(&mut service, HAMLET, "#owner", "<delete node='musings'/>");
+    let told = asks(&mut service, HAMLET, OWNER, "<delete node='musings'/>");
     assert_eq!(told, ["francisco@example.net delete musings"]);
     service.wait(HOUR * 2);
     assert_eq!(due(&mut service), [""; 0]);
-    asks(&mut service, HAMLET, "", "<create node='musings'/>");
+    asks(&mut service, HAMLET, NS, "<create node='musings'/>");
     subscribes(&mut service, "musings", "digest=1 digest_frequency=1000");
     publish(&mut service, "musings", "new");
     service.wait(HOUR * 2);
@@ -225,26 +223,22 @@ fn a_long_digest_goes_in_several_messages() {
     let mut service = service("access_model=open");
     let text = "x".repeat(60 << 10);
     for id in ["one", "two", "three", "four", "five"] {
-        let item = format!("<item id='{id}'><entry xmlns='urn:entry'>{text}</entry></item>");
-        asks(&mut service, HAMLET, "", &format!("<publish node='musings'>{item}</publish>"));
+        publish_text(&mut service, "musings", id, &text);
     }
     service.wait(HOUR * 2);
     let sent = service.keeps_appointments();
     assert!(sent.iter().all(|message| message.len() < 130 << 10));
-    let told: Vec<String> = sent.iter().map(|message| line(message)).collect();
     let expected = ["item one, item two", "item three, item four", "item five"];
-    assert_eq!(told, expected.map(|items| format!("francisco@example.net items musings: {items}")));
+    assert_eq!(lines(&sent), expected.map(|items| format!("francisco@example.net items musings: {items}")));
 }
 
 #[test]
 fn subscribers_to_a_collection_have_digests_of_all_that_is_in_it() {
     let mut service = service("access_model=open");
-    let collection = form("node_config", "node_type=collection children=musings");
-    asks(&mut service, HAMLET, "", &format!("<create node='blogs'/><configure>{collection}</configure>"));
-    let more = form("node_config", "collection=blogs");
-    asks(&mut service, HAMLET, "", &format!("<create node='letters'/><configure>{more}</configure>"));
-    asks(&mut service, FRANCISCO, "", "<unsubscribe node='musings' jid='francisco@example.net'/>");
-    subscribes(&mut service, "blogs", "digest=1 digest_frequency=7200000 subscription_type=items");
+    creates(&mut service, "blogs", "node_type=collection children=musings");
+    creates(&mut service, "letters", "collection=blogs");
+    asks(&mut service, FRANCISCO, NS, UNSUBSCRIBE);
+    subscribes(&mut service, "blogs", &format!("{DIGEST} subscription_type=items"));
     for (node, id) in [("musings", "one"), ("letters", "a"), ("musings", "two")] {
         assert_eq!(publish(&mut service, node, id), [""; 0]);
     }
@@ -252,16 +246,15 @@ fn subscribers_to_a_collection_have_digests_of_all_that_is_in_it() {
     let sent = service.keeps_appointments();
     let header = "<header name='Collection'>blogs</header>";
     assert!(sent.iter().all(|message| message.contains(header)), "{sent:?}");
-    let told: Vec<String> = sent.iter().map(|message| line(message)).collect();
     let expected = ["musings: item one, item two", "letters: item a"];
-    assert_eq!(told, expected.map(|told| format!("francisco@example.net items {told}")));
+    assert_eq!(lines(&sent), expected.map(|told| format!("francisco@example.net items {told}")));
 }
 
 #[test]
 fn a_digest_says_for_which_of_several_subscriptions_it_is() {
     let mut service = service("access_model=open");
     let second = "<subscribe node='musings' jid='francisco@example.net'/>";
-    asks(&mut service, FRANCISCO, "", second);
+    asks(&mut service, FRANCISCO, NS, second);
     assert_eq!(publish(&mut service, "musings", "one"), ["francisco@example.net items musings: item one"]);
     service.wait(HOUR * 2);
     let sent = service.keeps_appointments();
@@ -283,24 +276,13 @@ fn only_so_much_is_kept() {
 
 #[test]
 fn an_account_that_sleeps_is_woken_for_a_digest() {
-    let features = xeps::features(xeps::Settings::new(wire::datetime::Timestamp::UNIX_EPOCH));
-    let mut world = World::new(features).with_account("hamlet", "x").with_session(HAMLET);
-    let open = form("publish-options", "access_model=open max_items=10");
-    let publish = |id: &str| {
-        format!(
-            "<iq type='set' id='1'><pubsub xmlns='{NS}'><publish node='musings'><item id='{id}'><e xmlns='urn:e'/></item></publish><publish-options>{open}</publish-options></pubsub></iq>"
-        )
-    };
-    world.asks(HAMLET, &publish("zero"));
-    let options = form("subscribe_options", "digest=1 digest_frequency=7200000");
-    let subscribe = format!(
-        "<iq type='set' id='1' to='hamlet@example.org'><pubsub xmlns='{NS}'><subscribe node='musings' jid='francisco@example.net'/><options>{options}</options></pubsub></iq>"
-    );
-    let answer = world.asks(FRANCISCO, &subscribe);
-    assert!(answer.contains("subscription='subscribed'"), "{answer}");
+    let mut world = account();
+    let publish = |world: &mut World, id: &str| publish_own(world, id, "access_model=open max_items=10");
+    publish(&mut world, "zero");
+    subscribe_own(&mut world, FRANCISCO, JID, DIGEST);
     world.acts();
-    world.asks(HAMLET, &publish("one"));
-    world.asks(HAMLET, &publish("two"));
+    publish(&mut world, "one");
+    publish(&mut world, "two");
     assert_eq!(world.acts(), [""; 0]);
     world.leaves(HAMLET);
     world.falls_asleep("hamlet@example.org");

@@ -1,8 +1,6 @@
 //! Subscriptions to trees of nodes and to metadata (XEP-0497), played at a service in memory.
 
-mod nodes;
-
-use nodes::*;
+use crate::stage::*;
 use xeps::testing::Hosted;
 
 /// site > { blog > { comments > { replies } } }, and likes that are linked to the blog.

@@ -1,9 +1,6 @@
 //! What rooms can do beside XEP-0045: hats, versions of affiliations, tokens, slow mode, mentions, and calls.
 
-#[path = "rooms/stage.rs"]
-mod stage;
-
-use stage::{Answer, CRONE1, HAG, MUC, ROOM, Stage, USER, WISER};
+use crate::stage::{self, Answer, CRONE1, HAG, MUC, ROOM, Stage, USER, WISER};
 use wire::xml::Element;
 
 const COMMANDS: &str = "http://jabber.org/protocol/commands";

@@ -1,8 +1,6 @@
 //! RFC 6121 section 2 as plays: rosters, their errors, pushes and versions.
 
-mod verona;
-
-use verona::{Verona, run};
+use crate::verona::{Verona, run};
 use xeps::account::{Account, Contact, Roster, SessionId};
 use xeps::roster::{Config, Rosters};
 use xeps::store::{Batch, Expect, Key, Store, StoreError};

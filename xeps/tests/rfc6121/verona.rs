@@ -3,8 +3,6 @@
 //!
 //! This drives the hooks as a server does, with no sockets and no time of its own.
 
-#![allow(dead_code, reason = "each test uses its own part of it")]
-
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
 use std::pin::pin;

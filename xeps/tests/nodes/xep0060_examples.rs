@@ -1,57 +1,26 @@
 //! The examples of XEP-0060, played at a service in memory: what is asked, and what is answered or sent.
 
+use crate::stage::{self, BERNARDO, HAMLET, NS, OWNER, SERVICE, form_of, service};
 use std::time::Duration;
 use xeps::pubsub::{Config, PubSub};
 use xeps::store::{Batch, Store};
 use xeps::testing::{Hosted, now_or_never};
 
-const SERVICE: &str = "pubsub.example.org";
-const NS: &str = "http://jabber.org/protocol/pubsub";
-const HAMLET: &str = "hamlet@example.org/elsinore";
 const FRANCISCO: &str = "francisco@example.net/barracks";
-const BERNARDO: &str = "bernardo@example.net/home";
 const ENTRY: &str = "<entry xmlns='http://www.w3.org/2005/Atom'><title>Soliloquy</title></entry>";
-
-fn service() -> Hosted {
-    Hosted::new(Box::new(PubSub::new(&Config::default())))
-}
 
 /// A service with the node that the examples are about, made with these fields.
 fn with_node(fields: &str) -> Hosted {
     let mut service = service();
-    let made = asks(
-        &mut service,
-        HAMLET,
-        "set",
-        "",
-        &format!("<create node='princely_musings'/><configure>{}</configure>", form(fields)),
-    );
+    let configure = format!("<configure>{}</configure>", form_of("node_config", fields));
+    let made = asks(&mut service, HAMLET, "set", NS, &format!("<create node='princely_musings'/>{configure}"));
     assert_eq!(made, ["result"]);
     service
 }
 
-fn form(fields: &str) -> String {
-    let fields: String = fields
-        .split_whitespace()
-        .map(|field| {
-            let (name, value) = field.split_once('=').unwrap();
-            format!("<field var='pubsub#{name}'><value>{value}</value></field>")
-        })
-        .collect();
-    format!(
-        "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'><value>{NS}#node_config</value></field>{fields}</x>"
-    )
-}
-
 /// A request; all that the service sends, each as one line (see [`line`]).
 fn asks(service: &mut Hosted, who: &str, kind: &str, ns: &str, what: &str) -> Vec<String> {
-    raw(service, who, kind, ns, what).iter().map(|stanza| line(stanza)).collect()
-}
-
-fn raw(service: &mut Hosted, who: &str, kind: &str, ns: &str, what: &str) -> Vec<String> {
-    service.receives(&format!(
-        "<iq type='{kind}' from='{who}' to='{SERVICE}' id='1'><pubsub xmlns='{NS}{ns}'>{what}</pubsub></iq>"
-    ))
+    stage::asks(service, who, kind, ns, what).iter().map(|stanza| line(stanza)).collect()
 }
 
 /// `result`, `error auth forbidden closed-node`, or `to francisco@example.net items: first`.
@@ -89,7 +58,7 @@ fn publish(id: &str) -> String {
 }
 
 fn retrieved(service: &mut Hosted, who: &str, what: &str) -> Vec<String> {
-    let answer = raw(service, who, "get", "", what).remove(0);
+    let answer = stage::asks(service, who, "get", NS, what).remove(0);
     let root = xeps::testing::payload(&answer);
     let items = root.child("items", NS).unwrap_or_else(|| panic!("{answer}"));
     items.children().map(|item| item.attr("id").unwrap().to_owned()).collect()
@@ -118,7 +87,7 @@ fn examples_1_to_4_and_9_what_the_service_is() {
         node.contains("category='pubsub'") && node.contains("type='leaf'") && node.contains("#meta-data"),
         "{node}"
     );
-    asks(&mut service, HAMLET, "set", "", &publish("ae890ac52d0df67ed7cfdf51b644e901"));
+    asks(&mut service, HAMLET, "set", NS, &publish("ae890ac52d0df67ed7cfdf51b644e901"));
     let items = service.receives(&disco("items", " node='princely_musings'")).remove(0);
     assert!(items.contains(&format!("<item jid='{SERVICE}' name='ae890ac52d0df67ed7cfdf51b644e901'/>")), "{items}");
 }
@@ -126,13 +95,13 @@ fn examples_1_to_4_and_9_what_the_service_is() {
 #[test]
 fn examples_20_to_27_own_subscriptions_and_affiliations() {
     let mut service = with_node("access_model=open");
-    assert_eq!(asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO)), ["result"]);
-    let answer = raw(&mut service, FRANCISCO, "get", "", "<subscriptions/>").remove(0);
+    assert_eq!(asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO)), ["result"]);
+    let answer = stage::asks(&mut service, FRANCISCO, "get", NS, "<subscriptions/>").remove(0);
     assert!(answer.contains("jid='francisco@example.net' node='princely_musings'"), "{answer}");
     assert!(answer.contains("subscription='subscribed'"), "{answer}");
-    let answer = raw(&mut service, HAMLET, "get", "", "<affiliations/>").remove(0);
+    let answer = stage::asks(&mut service, HAMLET, "get", NS, "<affiliations/>").remove(0);
     assert!(answer.contains("<affiliation affiliation='owner' node='princely_musings'/>"), "{answer}");
-    let answer = raw(&mut service, FRANCISCO, "get", "", "<affiliations/>").remove(0);
+    let answer = stage::asks(&mut service, FRANCISCO, "get", NS, "<affiliations/>").remove(0);
     assert_eq!(xeps::testing::payload(&answer).children().next().unwrap().children().count(), 0);
 }
 
@@ -164,21 +133,21 @@ fn examples_30_to_42_why_a_subscription_is_refused() {
     ] {
         let mut service = with_node(fields);
         let what = if what.is_empty() { subscribe(who) } else { what.to_owned() };
-        assert_eq!(asks(&mut service, who, "set", "", &what), [expected], "{fields} {what}");
+        assert_eq!(asks(&mut service, who, "set", NS, &what), [expected], "{fields} {what}");
     }
 }
 
 #[test]
 fn example_36_a_pending_subscription_is_not_asked_for_twice_and_approved_by_the_owner() {
     let mut service = with_node("access_model=authorize send_last_published_item=on_sub");
-    asks(&mut service, HAMLET, "set", "", &publish("first"));
+    asks(&mut service, HAMLET, "set", NS, &publish("first"));
     assert_eq!(
-        asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO)),
+        asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO)),
         ["result", "to hamlet@example.org a form"]
     );
-    let again = asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO));
+    let again = asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO));
     assert_eq!(again, ["error auth not-authorized pending-subscription"]);
-    assert_eq!(asks(&mut service, HAMLET, "set", "", &publish("second")), ["result"], "nobody is told");
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, &publish("second")), ["result"], "nobody is told");
     let decide = |allow: &str, who: &str| {
         format!(
             "<message from='{who}' to='{SERVICE}'><x xmlns='jabber:x:data' type='submit'>
@@ -196,7 +165,7 @@ fn example_36_a_pending_subscription_is_not_asked_for_twice_and_approved_by_the_
         ["to francisco@example.net subscription: subscribed", "to francisco@example.net items: second"]
     );
     assert_eq!(
-        asks(&mut service, HAMLET, "set", "", &publish("third")),
+        asks(&mut service, HAMLET, "set", NS, &publish("third")),
         ["result", "to francisco@example.net items: third"]
     );
 }
@@ -204,21 +173,21 @@ fn example_36_a_pending_subscription_is_not_asked_for_twice_and_approved_by_the_
 #[test]
 fn examples_46_to_54_several_subscriptions_are_told_apart_by_their_ids() {
     let mut service = with_node("access_model=open");
-    asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO));
-    asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO));
+    asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO));
+    asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO));
     let unsubscribe =
         |subid: &str| format!("<unsubscribe node='princely_musings' jid='francisco@example.net'{subid}/>");
-    assert_eq!(asks(&mut service, FRANCISCO, "set", "", &unsubscribe("")), ["error modify bad-request subid-required"]);
+    assert_eq!(asks(&mut service, FRANCISCO, "set", NS, &unsubscribe("")), ["error modify bad-request subid-required"]);
     assert_eq!(
-        asks(&mut service, FRANCISCO, "set", "", &unsubscribe(" subid='none'")),
+        asks(&mut service, FRANCISCO, "set", NS, &unsubscribe(" subid='none'")),
         ["error modify not-acceptable invalid-subid"]
     );
-    let told = raw(&mut service, HAMLET, "set", "", &publish("first"));
+    let told = stage::asks(&mut service, HAMLET, "set", NS, &publish("first"));
     assert_eq!(told.len(), 2, "one notification for both: {told:?}");
     assert_eq!(told[1].matches("name='SubID'").count(), 2, "{}", told[1]);
-    assert_eq!(asks(&mut service, BERNARDO, "set", "", &unsubscribe("")), ["error auth forbidden"]);
+    assert_eq!(asks(&mut service, BERNARDO, "set", NS, &unsubscribe("")), ["error auth forbidden"]);
     let bernardo = "<unsubscribe node='princely_musings' jid='bernardo@example.net'/>";
-    assert_eq!(asks(&mut service, BERNARDO, "set", "", bernardo), ["error cancel unexpected-request not-subscribed"]);
+    assert_eq!(asks(&mut service, BERNARDO, "set", NS, bernardo), ["error cancel unexpected-request not-subscribed"]);
 }
 
 #[test]
@@ -228,12 +197,12 @@ fn section_12_19_a_lease_ends_by_itself() {
         "{}<options><x xmlns='jabber:x:data' type='submit'><field var='pubsub#expire'><value>2026-01-01T00:10:00Z</value></field></x></options>",
         subscribe(FRANCISCO)
     );
-    assert_eq!(asks(&mut service, FRANCISCO, "set", "", &lease), ["result"]);
-    assert_eq!(asks(&mut service, HAMLET, "set", "", &publish("a")), ["result", "to francisco@example.net items: a"]);
+    assert_eq!(asks(&mut service, FRANCISCO, "set", NS, &lease), ["result"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, &publish("a")), ["result", "to francisco@example.net items: a"]);
     service.wait(Duration::from_secs(601));
-    let told = asks(&mut service, HAMLET, "set", "", &publish("b"));
+    let told = asks(&mut service, HAMLET, "set", NS, &publish("b"));
     assert_eq!(told, ["result", "to francisco@example.net subscription: none"]);
-    let listed = raw(&mut service, HAMLET, "get", "#owner", "<subscriptions node='princely_musings'/>").remove(0);
+    let listed = stage::asks(&mut service, HAMLET, "get", OWNER, "<subscriptions node='princely_musings'/>").remove(0);
     assert!(!listed.contains("francisco"), "{listed}");
 }
 
@@ -241,7 +210,7 @@ fn section_12_19_a_lease_ends_by_itself() {
 fn examples_75_to_88_items_are_retrieved_in_every_way() {
     let mut service = with_node("max_items=max");
     for id in ["one", "two", "three", "four"] {
-        asks(&mut service, HAMLET, "set", "", &publish(id));
+        asks(&mut service, HAMLET, "set", NS, &publish(id));
     }
     for (what, expected) in [
         ("<items node='princely_musings'/>", &["one", "two", "three", "four"][..]),
@@ -267,7 +236,7 @@ fn examples_75_to_88_items_are_retrieved_in_every_way() {
         assert_eq!(retrieved(&mut service, FRANCISCO, what), expected, "{what}");
     }
     // Published again, an item is the newest.
-    asks(&mut service, HAMLET, "set", "", &publish("one"));
+    asks(&mut service, HAMLET, "set", NS, &publish("one"));
     assert_eq!(retrieved(&mut service, FRANCISCO, "<items node='princely_musings' max_items='2'/>"), ["four", "one"]);
 }
 
@@ -293,7 +262,7 @@ fn examples_105_to_113_why_a_publication_is_refused() {
         ("persist_items=0 deliver_payloads=0", HAMLET, publish("a"), "error modify bad-request item-forbidden"),
     ] {
         let mut service = with_node(fields);
-        assert_eq!(asks(&mut service, who, "set", "", &what), [expected], "{fields} {what}");
+        assert_eq!(asks(&mut service, who, "set", NS, &what), [expected], "{fields} {what}");
     }
 }
 
@@ -305,10 +274,10 @@ fn section_7_1_2_5_a_full_node_retracts_discards_or_rejects() {
         ("reject", &["error cancel conflict node-full"]),
     ] {
         let mut service = with_node(&format!("max_items=2 publish_node_full={rule}"));
-        asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO));
-        asks(&mut service, HAMLET, "set", "", &publish("a"));
-        asks(&mut service, HAMLET, "set", "", &publish("b"));
-        assert_eq!(asks(&mut service, HAMLET, "set", "", &publish("c")), expected, "{rule}");
+        asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO));
+        asks(&mut service, HAMLET, "set", NS, &publish("a"));
+        asks(&mut service, HAMLET, "set", NS, &publish("b"));
+        assert_eq!(asks(&mut service, HAMLET, "set", NS, &publish("c")), expected, "{rule}");
         assert_eq!(retrieved(&mut service, HAMLET, "<items node='princely_musings'/>").len(), 2);
     }
 }
@@ -316,9 +285,9 @@ fn section_7_1_2_5_a_full_node_retracts_discards_or_rejects() {
 #[test]
 fn section_16_4_4_items_expire() {
     let mut service = with_node("item_expire=60 max_items=max");
-    asks(&mut service, HAMLET, "set", "", &publish("old"));
+    asks(&mut service, HAMLET, "set", NS, &publish("old"));
     service.wait(Duration::from_secs(40));
-    asks(&mut service, HAMLET, "set", "", &publish("new"));
+    asks(&mut service, HAMLET, "set", NS, &publish("new"));
     service.wait(Duration::from_secs(30));
     assert_eq!(retrieved(&mut service, HAMLET, "<items node='princely_musings'/>"), ["new"]);
 }
@@ -327,49 +296,49 @@ fn section_16_4_4_items_expire() {
 fn examples_114_to_115_preconditions_name_the_field_that_is_different() {
     let mut service = with_node("access_model=open max_items=max");
     let provided = |fields: &str| {
-        let options = form(fields).replace("#node_config", "#publish-options");
+        let options = form_of("publish-options", fields);
         format!("{}<publish-options>{options}</publish-options>", publish("a"))
     };
     assert_eq!(
-        asks(&mut service, HAMLET, "set", "", &provided("access_model=open max_items=max persist_items=true")),
+        asks(&mut service, HAMLET, "set", NS, &provided("access_model=open max_items=max persist_items=true")),
         ["result"]
     );
-    let refused = raw(&mut service, HAMLET, "set", "", &provided("access_model=open max_items=3")).remove(0);
+    let refused = stage::asks(&mut service, HAMLET, "set", NS, &provided("access_model=open max_items=3")).remove(0);
     assert_eq!(line(&refused), "error cancel conflict text precondition-not-met");
     assert!(refused.contains("pubsub#max_items"), "{refused}");
-    assert_eq!(asks(&mut service, HAMLET, "set", "", &provided("charm=1")), ["error modify bad-request text"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, &provided("charm=1")), ["error modify bad-request text"]);
 }
 
 #[test]
 fn examples_116_to_124_retractions() {
     let mut service = with_node("notify_retract=0");
-    asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO));
-    asks(&mut service, HAMLET, "set", "", &publish("a"));
-    asks(&mut service, HAMLET, "set", "", &publish("b"));
+    asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO));
+    asks(&mut service, HAMLET, "set", NS, &publish("a"));
+    asks(&mut service, HAMLET, "set", NS, &publish("b"));
     let retract =
         |id: &str, notify: &str| format!("<retract node='princely_musings'{notify}><item id='{id}'/></retract>");
-    assert_eq!(asks(&mut service, FRANCISCO, "set", "", &retract("a", "")), ["error auth forbidden"]);
-    assert_eq!(asks(&mut service, HAMLET, "set", "", &retract("none", "")), ["error cancel item-not-found"]);
-    assert_eq!(asks(&mut service, HAMLET, "set", "", &retract("a", "")), ["result"]);
-    let told = asks(&mut service, HAMLET, "set", "", &retract("b", " notify='true'"));
+    assert_eq!(asks(&mut service, FRANCISCO, "set", NS, &retract("a", "")), ["error auth forbidden"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, &retract("none", "")), ["error cancel item-not-found"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, &retract("a", "")), ["result"]);
+    let told = asks(&mut service, HAMLET, "set", NS, &retract("b", " notify='true'"));
     assert_eq!(told, ["result", "to francisco@example.net items: b"]);
 }
 
 #[test]
 fn example_159_a_deleted_node_says_where_it_has_gone_and_leaves_nothing() {
     let mut service = with_node("access_model=open");
-    asks(&mut service, FRANCISCO, "set", "", &subscribe(FRANCISCO));
-    asks(&mut service, HAMLET, "set", "", &publish("a"));
+    asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO));
+    asks(&mut service, HAMLET, "set", NS, &publish("a"));
     let delete = "<delete node='princely_musings'><redirect uri='xmpp:hamlet@example.org?;node=blog'/></delete>";
-    let told = raw(&mut service, HAMLET, "set", "#owner", delete);
+    let told = stage::asks(&mut service, HAMLET, "set", OWNER, delete);
     assert!(told[1].contains("<redirect uri='xmpp:hamlet@example.org?;node=blog'/>"), "{told:?}");
     assert_eq!(
-        asks(&mut service, HAMLET, "get", "", "<items node='princely_musings'/>"),
+        asks(&mut service, HAMLET, "get", NS, "<items node='princely_musings'/>"),
         ["error cancel item-not-found"]
     );
-    asks(&mut service, HAMLET, "set", "", "<create node='princely_musings'/>");
+    asks(&mut service, HAMLET, "set", NS, "<create node='princely_musings'/>");
     assert_eq!(retrieved(&mut service, HAMLET, "<items node='princely_musings'/>"), Vec::<String>::new());
-    let subscriptions = raw(&mut service, FRANCISCO, "get", "", "<subscriptions/>").remove(0);
+    let subscriptions = stage::asks(&mut service, FRANCISCO, "get", NS, "<subscriptions/>").remove(0);
     assert!(!subscriptions.contains("princely_musings"), "{subscriptions}");
 }
 
@@ -383,22 +352,22 @@ fn examples_187_to_207_affiliations_decide_for_good() {
     };
     let bernardo = "bernardo@example.net";
     assert_eq!(
-        asks(&mut service, BERNARDO, "get", "", "<items node='princely_musings'/>"),
+        asks(&mut service, BERNARDO, "get", NS, "<items node='princely_musings'/>"),
         ["error cancel not-allowed closed-node"]
     );
-    asks(&mut service, HAMLET, "set", "#owner", &affiliate(bernardo, "publish-only"));
-    assert_eq!(asks(&mut service, BERNARDO, "set", "", &publish("his")), ["result"]);
-    asks(&mut service, HAMLET, "set", "", &publish("mine"));
-    assert_eq!(asks(&mut service, BERNARDO, "get", "", "<items node='princely_musings'/>"), ["error auth forbidden"]);
+    asks(&mut service, HAMLET, "set", OWNER, &affiliate(bernardo, "publish-only"));
+    assert_eq!(asks(&mut service, BERNARDO, "set", NS, &publish("his")), ["result"]);
+    asks(&mut service, HAMLET, "set", NS, &publish("mine"));
+    assert_eq!(asks(&mut service, BERNARDO, "get", NS, "<items node='princely_musings'/>"), ["error auth forbidden"]);
     let retract = |id: &str| format!("<retract node='princely_musings'><item id='{id}'/></retract>");
-    assert_eq!(asks(&mut service, BERNARDO, "set", "", &retract("mine")), ["error auth forbidden"]);
-    assert_eq!(asks(&mut service, BERNARDO, "set", "", &retract("his")), ["result"]);
-    asks(&mut service, HAMLET, "set", "#owner", &affiliate(bernardo, "member"));
-    assert_eq!(asks(&mut service, BERNARDO, "set", "", &subscribe(BERNARDO)), ["result"]);
-    let out = asks(&mut service, HAMLET, "set", "#owner", &affiliate(bernardo, "outcast"));
+    assert_eq!(asks(&mut service, BERNARDO, "set", NS, &retract("mine")), ["error auth forbidden"]);
+    assert_eq!(asks(&mut service, BERNARDO, "set", NS, &retract("his")), ["result"]);
+    asks(&mut service, HAMLET, "set", OWNER, &affiliate(bernardo, "member"));
+    assert_eq!(asks(&mut service, BERNARDO, "set", NS, &subscribe(BERNARDO)), ["result"]);
+    let out = asks(&mut service, HAMLET, "set", OWNER, &affiliate(bernardo, "outcast"));
     assert_eq!(out, ["result", "to bernardo@example.net subscription: none"]);
-    assert_eq!(asks(&mut service, HAMLET, "set", "", &publish("secret")), ["result"]);
-    let refused = raw(&mut service, HAMLET, "set", "#owner", &affiliate("hamlet@example.org", "none")).remove(0);
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, &publish("secret")), ["result"]);
+    let refused = stage::asks(&mut service, HAMLET, "set", OWNER, &affiliate("hamlet@example.org", "none")).remove(0);
     assert_eq!(line(&refused), "error modify not-acceptable");
     assert!(refused.contains("<affiliation affiliation='owner' jid='hamlet@example.org'/>"), "{refused}");
 }
@@ -406,14 +375,14 @@ fn examples_187_to_207_affiliations_decide_for_good() {
 #[test]
 fn only_users_of_the_host_make_nodes_and_not_without_end() {
     let mut service = Hosted::new(Box::new(PubSub::new(&Config { max_nodes: 2, ..Config::default() })));
-    assert_eq!(asks(&mut service, FRANCISCO, "set", "", "<create node='a'/>"), ["error auth forbidden"]);
-    assert_eq!(asks(&mut service, HAMLET, "set", "", "<create node='a'/>"), ["result"]);
-    assert_eq!(asks(&mut service, HAMLET, "set", "", "<create/>"), ["result"]);
+    assert_eq!(asks(&mut service, FRANCISCO, "set", NS, "<create node='a'/>"), ["error auth forbidden"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, "<create node='a'/>"), ["result"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, "<create/>"), ["result"]);
     assert_eq!(
-        asks(&mut service, HAMLET, "set", "", "<create node='c'/>"),
+        asks(&mut service, HAMLET, "set", NS, "<create node='c'/>"),
         ["error cancel not-allowed max-nodes-exceeded"]
     );
-    assert_eq!(asks(&mut service, HAMLET, "set", "", "<create node='a'/>"), ["error cancel conflict"]);
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, "<create node='a'/>"), ["error cancel conflict"]);
 }
 
 #[test]
@@ -421,7 +390,7 @@ fn a_thousand_subscribers_share_one_payload_and_survive_a_restart() {
     let mut service = with_node("access_model=open");
     for number in 0..1500 {
         let who = format!("reader{number}@example.net");
-        asks(&mut service, &format!("{who}/x"), "set", "", &subscribe(&who));
+        asks(&mut service, &format!("{who}/x"), "set", NS, &subscribe(&who));
     }
     service.restarts();
     let sent = service.takes(xeps::testing::stanza(&format!(
@@ -431,7 +400,7 @@ fn a_thousand_subscribers_share_one_payload_and_survive_a_restart() {
     assert_eq!(sent.len(), 1501);
     let payload = sent[1].payload();
     assert!(sent[1..].iter().all(|stanza| std::sync::Arc::ptr_eq(stanza.payload(), payload)));
-    let page = raw(&mut service, HAMLET, "get", "#owner", "<subscriptions node='princely_musings'/>").remove(0);
+    let page = stage::asks(&mut service, HAMLET, "get", OWNER, "<subscriptions node='princely_musings'/>").remove(0);
     assert_eq!(page.matches("<subscription ").count(), 1000, "the rest comes with the next page");
 }
 
@@ -450,7 +419,7 @@ fn a_removal_that_was_cut_short_leaves_no_node_and_makes_room_for_a_new_one() {
     let mut service = with_node("access_model=open");
     for number in 0..600 {
         let who = format!("reader{number}@example.net");
-        asks(&mut service, &format!("{who}/x"), "set", "", &subscribe(&who));
+        asks(&mut service, &format!("{who}/x"), "set", NS, &subscribe(&who));
     }
     let at = wire::jid::BareJid::parse(SERVICE).unwrap();
     let rules = xeps::pubsub::Rules::service(&Config::default());
@@ -461,16 +430,16 @@ fn a_removal_that_was_cut_short_leaves_no_node_and_makes_room_for_a_new_one() {
     load(&service).expect("there is a node").bury(&mut batch);
     now_or_never(service.store.commit(batch)).unwrap();
 
-    let retrieved = asks(&mut service, FRANCISCO, "get", "", "<items node='princely_musings'/>");
+    let retrieved = asks(&mut service, FRANCISCO, "get", NS, "<items node='princely_musings'/>");
     assert_eq!(retrieved, ["error cancel item-not-found"]);
     let items = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
     let all = service.receives(&format!("<iq type='get' from='{HAMLET}' to='{SERVICE}' id='1'>{items}</iq>"));
     assert!(!all[0].contains("princely_musings"), "{all:?}");
 
-    assert_eq!(asks(&mut service, HAMLET, "set", "", "<create node='princely_musings'/>"), ["result"]);
-    let told = asks(&mut service, HAMLET, "set", "", &publish("news"));
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, "<create node='princely_musings'/>"), ["result"]);
+    let told = asks(&mut service, HAMLET, "set", NS, &publish("news"));
     assert_eq!(told, ["result"], "nobody has subscribed to the new one: {told:?}");
-    let own = raw(&mut service, "reader7@example.net/x", "get", "", "<subscriptions/>").remove(0);
+    let own = stage::asks(&mut service, "reader7@example.net/x", "get", NS, "<subscriptions/>").remove(0);
     assert!(!own.contains("princely_musings"), "{own}");
 }
 
@@ -479,10 +448,10 @@ fn all_subscribers_of_a_node_hear_of_its_end_and_nothing_of_it_is_left() {
     let mut service = with_node("access_model=open");
     for number in 0..2300 {
         let who = format!("reader{number}@example.net");
-        asks(&mut service, &format!("{who}/x"), "set", "", &subscribe(&who));
+        asks(&mut service, &format!("{who}/x"), "set", NS, &subscribe(&who));
     }
-    asks(&mut service, HAMLET, "set", "", &publish("news"));
-    let told = asks(&mut service, HAMLET, "set", "#owner", "<delete node='princely_musings'/>");
+    asks(&mut service, HAMLET, "set", NS, &publish("news"));
+    let told = asks(&mut service, HAMLET, "set", OWNER, "<delete node='princely_musings'/>");
     assert_eq!(told.len(), 2301);
     assert_eq!(told[0], "result", "the answer goes first");
     assert_eq!(service.awake(), 0);
@@ -502,12 +471,12 @@ fn section_12_8_words_come_with_atom_for_those_who_want_them() {
         )
     };
     for who in ["francisco@example.net", "bernardo@example.net"] {
-        asks(&mut service, &format!("{who}/x"), "set", "", &subscribe(who));
+        asks(&mut service, &format!("{who}/x"), "set", NS, &subscribe(who));
     }
-    let default = raw(&mut service, FRANCISCO, "get", "", "<default node='princely_musings'/>").remove(0);
+    let default = stage::asks(&mut service, FRANCISCO, "get", NS, "<default node='princely_musings'/>").remove(0);
     assert!(default.contains("pubsub#include_body"), "{default}");
-    assert_eq!(asks(&mut service, FRANCISCO, "set", "", &options("include_body", "1")), ["result"]);
-    let sent = raw(&mut service, HAMLET, "set", "", &publish("news"));
+    assert_eq!(asks(&mut service, FRANCISCO, "set", NS, &options("include_body", "1")), ["result"]);
+    let sent = stage::asks(&mut service, HAMLET, "set", NS, &publish("news"));
     let body = |who: &str| sent.iter().find(|stanza| stanza.contains(&format!("to='{who}'"))).unwrap();
     assert!(body("francisco@example.net").contains("<body>Soliloquy</body>"), "{sent:?}");
     assert!(!body("bernardo@example.net").contains("<body>"), "{sent:?}");

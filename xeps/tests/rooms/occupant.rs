@@ -1,9 +1,6 @@
 //! XEP-0045 sections 7.3 to 7.14, example by example: what occupants do.
 
-#[path = "rooms/stage.rs"]
-mod stage;
-
-use stage::{CRONE1, HAG, ROOM, Stage, USER, WISER};
+use crate::stage::{CRONE1, HAG, ROOM, Stage, USER, WISER};
 
 const FORM: &str = "jabber:x:data";
 const REGISTER: &str = "jabber:iq:register";

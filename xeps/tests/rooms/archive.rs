@@ -1,14 +1,37 @@
 //! What a room keeps of what was said (XEP-0313), for how long, and who may read it.
 
-#[path = "rooms/stage.rs"]
-mod stage;
-
-use stage::{CRONE1, HAG, ROOM, Stage, config};
+use crate::stage::{CRONE1, Got, HAG, ROOM, Stage, config};
 use std::time::Duration;
 use xeps::store::Store;
 use xeps::testing::now_or_never;
 
-const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
+/// All of an archive.
+const ARCHIVE: &str = "<query xmlns='urn:xmpp:mam:2'/>";
+/// Who is nothing in the room.
+const NEW: &str = "new@example.org/x";
+
+/// A lasting room of CRONE1's with these fields, at a service that forgets what was said after so many seconds.
+fn forgetful(seconds: u64, fields: &[(&str, &str)]) -> Stage {
+    let archive_expiry = Some(Duration::from_secs(seconds));
+    let mut stage = Stage::with(xeps::muc::Config { archive_expiry, locking: false, ..config() });
+    stage.enters(CRONE1, "firstwitch");
+    stage.configures(CRONE1, &[&[("muc#roomconfig_persistentroom", "1")], fields].concat());
+    stage
+}
+
+/// What somebody who enters hears that was said before.
+fn history(stage: &mut Stage, who: &str) -> Vec<String> {
+    stage.enters(who, "visitor");
+    stage.gets(who).iter().map(Got::body).filter(|body| !body.is_empty()).collect()
+}
+
+/// How many messages are on the disk when the room has been awake after a restart.
+fn kept(stage: &mut Stage) -> u64 {
+    stage.restarts();
+    stage.asks(HAG, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>").is_result();
+    let log = xeps::store::LogKey::new(ROOM, "archive");
+    now_or_never(stage.hosted.store.summary(log)).unwrap().entries
+}
 
 #[test]
 fn xep_0313_who_may_enter_may_read_the_archive() {
@@ -22,7 +45,7 @@ fn xep_0313_who_may_enter_may_read_the_archive() {
         stage.asks(who, "set", &ask(set)).is_result();
         stage.gets(who).iter().map(|got| got.xml()).collect::<Vec<_>>()
     };
-    let all = read(&mut stage, "new@example.org/x", "");
+    let all = read(&mut stage, NEW, "");
     assert_eq!(all.len(), 2);
     assert!(
         all[0].contains("from='coven@muc.example.org/thirdwitch'")
@@ -39,10 +62,10 @@ fn xep_0313_who_may_enter_may_read_the_archive() {
     };
     assert!(matches!(read(&mut stage, HAG, &words("TWO")).as_slice(), [only] if only.contains("firstwitch")));
     assert!(read(&mut stage, HAG, &words("three")).is_empty());
-    assert!(stage.asks(HAG, "get", "<query xmlns='urn:xmpp:mam:2'/>").payload().child("x", "jabber:x:data").is_some());
+    assert!(stage.asks(HAG, "get", ARCHIVE).payload().child("x", "jabber:x:data").is_some());
     stage.asks(HAG, "get", "<metadata xmlns='urn:xmpp:mam:2'/>").is_result();
     stage.sets("membersonly", "1");
-    assert_eq!(stage.asks("new@example.org/x", "set", &ask("")).refused(), "forbidden");
+    assert_eq!(stage.asks(NEW, "set", &ask("")).refused(), "forbidden");
     assert_eq!(read(&mut stage, "wiccarocks@example.org/phone", "").len(), 2, "members need not be inside");
 }
 
@@ -56,55 +79,36 @@ fn the_history_of_who_enters_is_bounded_in_bytes_too() {
             stage.says(CRONE1, &format!("{number} {}", "x".repeat(if number < 25 { 200_000 } else { 10 })));
         }
         stage.forget();
-        stage.enters("new@example.org/x", "visitor");
-        let got = stage.gets("new@example.org/x");
-        let said = got.iter().map(|got| got.body()).filter(|body| !body.is_empty());
-        let numbers: Vec<String> = said.map(|body| body.split(' ').next().unwrap().to_owned()).collect();
+        let said = history(&mut stage, NEW);
+        let numbers: Vec<&str> = said.iter().map(|body| body.split(' ').next().unwrap()).collect();
         assert_eq!(numbers, ["23", "24", "25", "26", "27", "28", "29"], "archive: {archive}");
     }
 }
 
 #[test]
 fn an_archive_forgets_what_has_expired() {
-    let expiry = Some(Duration::from_secs(3600));
-    let mut stage = Stage::with(xeps::muc::Config { archive_expiry: expiry, locking: false, ..config() });
-    stage.enters(CRONE1, "firstwitch");
-    stage.sets("persistentroom", "1");
+    let mut stage = forgetful(3600, &[]);
     stage.says(CRONE1, "old");
     stage.wait(3000);
     stage.says(CRONE1, "new");
     stage.wait(1000);
-    stage.enters(HAG, "thirdwitch");
-    let bodies: Vec<_> = stage.gets(HAG).iter().map(|got| got.body()).filter(|body| !body.is_empty()).collect();
-    assert_eq!(bodies, ["new"]);
-    stage.restarts();
-    stage.asks(HAG, "get", INFO).is_result();
-    let log = xeps::store::LogKey::new(ROOM, "archive");
-    assert_eq!(now_or_never(stage.hosted.store.summary(log)).unwrap().entries, 1);
+    assert_eq!(history(&mut stage, HAG), ["new"]);
+    assert_eq!(kept(&mut stage), 1);
 }
 
 #[test]
 fn an_owner_may_have_a_room_forget_sooner_than_its_service() {
-    let expiry = Some(Duration::from_secs(30 * 86_400));
-    let mut stage = Stage::with(xeps::muc::Config { archive_expiry: expiry, locking: false, ..config() });
-    stage.enters(CRONE1, "firstwitch");
-    stage.configures(CRONE1, &[("muc#roomconfig_persistentroom", "1"), ("oriole#roomconfig_archivedays", "2")]);
+    let mut stage = forgetful(30 * 86_400, &[("oriole#roomconfig_archivedays", "2")]);
     stage.says(CRONE1, "old");
     stage.wait(86_400);
     stage.says(CRONE1, "new");
     stage.wait(86_401);
     stage.forget();
-    let ask = "<query xmlns='urn:xmpp:mam:2'/>";
-    stage.asks(CRONE1, "set", ask).is_result();
+    stage.asks(CRONE1, "set", ARCHIVE).is_result();
     let page: Vec<String> = stage.gets(CRONE1).iter().map(|got| got.xml()).collect();
     assert!(!page.iter().any(|xml| xml.contains("old")) && page.iter().any(|xml| xml.contains("new")), "{page:?}");
-    stage.enters(HAG, "thirdwitch");
-    let bodies: Vec<_> = stage.gets(HAG).iter().map(|got| got.body()).filter(|body| !body.is_empty()).collect();
-    assert_eq!(bodies, ["new"]);
-    stage.restarts();
-    stage.asks(HAG, "get", INFO).is_result();
-    let log = xeps::store::LogKey::new(ROOM, "archive");
-    assert_eq!(now_or_never(stage.hosted.store.summary(log)).unwrap().entries, 1, "and from the disk it is gone");
+    assert_eq!(history(&mut stage, HAG), ["new"]);
+    assert_eq!(kept(&mut stage), 1, "and from the disk it is gone");
 }
 
 #[test]
@@ -113,26 +117,23 @@ fn an_owner_says_who_may_read_what_was_said_before() {
     stage.says(CRONE1, "Double, double");
     stage.makes(CRONE1, "hecate@example.org", "member");
     stage.forget();
-    let ask = "<query xmlns='urn:xmpp:mam:2'/>";
-    let history = |stage: &mut Stage, who: &str| {
-        stage.enters(who, "visitor");
-        let heard = stage.gets(who).iter().any(|got| got.body() == "Double, double");
+    let hears = |stage: &mut Stage, who: &str| {
+        let heard = history(stage, who) == ["Double, double"];
         stage.leaves(who);
         stage.forget();
         heard
     };
-    let (stranger, member) = ("new@example.org/x", "hecate@example.org/broom");
     for (readers, strangers, members) in [("anyone", true, true), ("members", false, true), ("admins", false, false)] {
         stage.configures(CRONE1, &[("oriole#roomconfig_archivereaders", readers)]);
         stage.forget();
-        for (who, may) in [(stranger, strangers), (member, members), (CRONE1, true)] {
-            let answer = stage.asks(who, "set", ask);
+        for (who, may) in [(NEW, strangers), ("hecate@example.org/broom", members), (CRONE1, true)] {
+            let answer = stage.asks(who, "set", ARCHIVE);
             match may {
                 true => answer.is_result(),
                 false => assert_eq!(answer.refused(), "forbidden", "{who} {readers}"),
             }
             stage.forget();
         }
-        assert_eq!(history(&mut stage, stranger), strangers, "{readers}");
+        assert_eq!(hears(&mut stage, NEW), strangers, "{readers}");
     }
 }

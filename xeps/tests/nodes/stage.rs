@@ -1,8 +1,8 @@
-//! Nodes of a service in memory, as tests of what connects them see it.
-#![allow(dead_code, reason = "each test uses what it needs")]
+//! Nodes of a service in memory, or of an account, as the tests see them.
 
+use wire::datetime::Timestamp;
 use xeps::pubsub::{Config, PubSub};
-use xeps::testing::Hosted;
+use xeps::testing::{Hosted, World};
 
 pub const SERVICE: &str = "pubsub.example.org";
 pub const NS: &str = "http://jabber.org/protocol/pubsub";
@@ -37,11 +37,25 @@ pub fn form(form_type: &str, fields: Fields<'_>) -> String {
     )
 }
 
+/// The same from words such as `access_model=open max_items=2`.
+pub fn form_of(form_type: &str, fields: &str) -> String {
+    let field = |field| str::split_once(field, '=').expect("name=value");
+    form(form_type, &fields.split_whitespace().map(field).collect::<Vec<_>>())
+}
+
 /// A request and all that the service sends, as XML.
 pub fn asks(service: &mut Hosted, who: &str, kind: &str, ns: &str, what: &str) -> Vec<String> {
     service.receives(&format!(
         "<iq type='{kind}' from='{who}' to='{SERVICE}' id='1'><pubsub xmlns='{ns}'>{what}</pubsub></iq>"
     ))
+}
+
+/// All that is sent besides the answer to a request, which is granted; as XML.
+pub fn causes(service: &mut Hosted, who: &str, ns: &str, what: &str) -> Vec<String> {
+    let mut sent = asks(service, who, "set", ns, what);
+    let answer = sent.remove(0);
+    assert!(answer.contains("type='result'"), "{what}: {answer}");
+    sent
 }
 
 /// What a request brings: `result` or the conditions of the error, then who is told what.
@@ -142,4 +156,26 @@ pub fn discovered(service: &mut Hosted, who: &str) -> Vec<String> {
     let answer = service.receives(&format!("<iq type='get' from='{who}' to='{SERVICE}' id='1'>{query}</iq>")).remove(0);
     let query = xeps::testing::payload(&answer);
     query.children().filter_map(|item| item.attr("node")).map(str::to_owned).collect()
+}
+
+/// A host with the account of Hamlet, who is logged in.
+pub fn account() -> World {
+    let features = xeps::features(xeps::Settings::new(Timestamp::UNIX_EPOCH));
+    World::new(features).with_account("hamlet", "x").with_session(HAMLET)
+}
+
+/// Hamlet publishes at the node `musings` of his account, which shall have these fields.
+pub fn publish_own(world: &mut World, id: &str, fields: &str) {
+    let options = format!("<publish-options>{}</publish-options>", form_of("publish-options", fields));
+    let what = format!("<publish node='musings'><item id='{id}'><e xmlns='urn:e'/></item></publish>{options}");
+    let answer = world.asks(HAMLET, &format!("<iq type='set' id='1'><pubsub xmlns='{NS}'>{what}</pubsub></iq>"));
+    assert!(answer.contains("type='result'"), "{answer}");
+}
+
+/// Somebody subscribes an address to it.
+pub fn subscribe_own(world: &mut World, who: &str, jid: &str, options: &str) {
+    let options = format!("<options>{}</options>", form_of("subscribe_options", options));
+    let what = format!("<pubsub xmlns='{NS}'><subscribe node='musings' jid='{jid}'/>{options}</pubsub>");
+    let answer = world.asks(who, &format!("<iq type='set' id='1' to='hamlet@example.org'>{what}</iq>"));
+    assert!(answer.contains("subscription='subscribed'"), "{answer}");
 }

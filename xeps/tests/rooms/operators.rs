@@ -1,9 +1,6 @@
 //! What operators do with rooms: from the command line, and by the commands of the service (XEP-0050).
 
-#[path = "rooms/stage.rs"]
-mod stage;
-
-use stage::{CRONE1, ROOM, Stage, config};
+use crate::stage::{self, CRONE1, ROOM, Stage, config};
 use xeps::muc::operate;
 use xeps::testing::now_or_never;
 

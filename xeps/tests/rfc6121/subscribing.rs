@@ -1,8 +1,6 @@
 //! RFC 6121 section 3 as plays: who sends what, and who receives what.
 
-mod verona;
-
-use verona::Verona;
+use crate::verona::Verona;
 use xeps::account::SessionId;
 use xeps::roster::Rosters;
 

@@ -1,9 +1,6 @@
 //! XEP-0045 section 10, example by example: what owners do with rooms, and what becomes of rooms.
 
-#[path = "rooms/stage.rs"]
-mod stage;
-
-use stage::{CRONE1, HAG, ROOM, Stage, USER, WISER, config};
+use crate::stage::{self, CRONE1, HAG, ROOM, Stage, USER, WISER, config};
 use std::time::Duration;
 use xeps::muc::{Creators, Preset, Rate};
 use xeps::testing::now_or_never;

@@ -1,9 +1,6 @@
 //! What becomes of rooms when the server stops, is killed and starts again, and what members hear who are not there.
 
-#[path = "rooms/stage.rs"]
-mod stage;
-
-use stage::{CRONE1, HAG, ROOM, Stage, USER, WISER};
+use crate::stage::{self, CRONE1, HAG, ROOM, Stage, USER, WISER};
 use xeps::store::Store;
 use xeps::testing::now_or_never;
 

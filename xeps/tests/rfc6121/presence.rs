@@ -1,8 +1,6 @@
 //! RFC 6121 section 4 as plays: who is told when somebody comes, changes and goes.
 
-mod verona;
-
-use verona::Verona;
+use crate::verona::Verona;
 use xeps::account::SessionId;
 use xeps::roster::Rosters;
 

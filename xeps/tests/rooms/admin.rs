@@ -1,9 +1,6 @@
 //! XEP-0045 sections 8 and 9, example by example: what moderators and admins do.
 
-#[path = "rooms/stage.rs"]
-mod stage;
-
-use stage::{CRONE1, HAG, ROOM, Stage, USER, WISER};
+use crate::stage::{self, CRONE1, HAG, ROOM, Stage, USER, WISER};
 
 const HECATE: &str = "hecate@example.org/broom";
 

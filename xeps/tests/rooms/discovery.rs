@@ -1,10 +1,7 @@
 //! XEP-0045 section 6, example by example, and other ways to find rooms: the search (XEP-0433), and how lively a room is
 //! (XEP-0502).
 
-#[path = "rooms/stage.rs"]
-mod stage;
-
-use stage::{CRONE1, HAG, ROOM, Stage};
+use crate::stage::{self, CRONE1, HAG, ROOM, Stage};
 use wire::xml::Element;
 use xeps::form::Form;
 
