@@ -10,8 +10,10 @@ use compact_str::CompactString;
 use std::collections::HashMap;
 use xeps::store::{OwnedLogKey, Seq};
 
-/// How many logs and entries are remembered at most, some 2 MB. Beyond them all are forgotten.
-const MOST: usize = 16_384;
+/// How much is remembered at most, in bytes. Beyond it all is forgotten.
+const MOST: usize = 2 << 20;
+/// What a log or an entry counts besides its tags.
+const OVERHEAD: usize = 128;
 
 /// What settling needs to know of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +50,8 @@ pub struct Tail {
 #[derive(Default)]
 pub struct Tails {
     known: HashMap<OwnedLogKey, Tail>,
-    /// The entries of all of them.
-    entries: usize,
+    /// What all of them count.
+    bytes: usize,
 }
 
 impl Tails {
@@ -74,12 +76,14 @@ impl Tails {
             match news {
                 News::Appended(entry) => {
                     if let Some(tail) = self.known.get_mut(&log) {
+                        self.bytes += entry.weight();
                         tail.entries.push(entry);
-                        self.entries += 1;
                     }
                 }
                 News::Settled(sums) => {
-                    let before = self.known.insert(log, Tail { sums, entries: Vec::new() });
+                    let empty = Tail { sums, entries: Vec::new() };
+                    self.bytes += empty.weight();
+                    let before = self.known.insert(log, empty);
                     self.forgotten(before);
                 }
                 News::Changed => {
@@ -88,17 +92,27 @@ impl Tails {
                 }
             }
         }
-        if self.known.len() + self.entries > MOST {
+        if self.bytes > MOST {
             *self = Tails::default();
         }
     }
 
     fn forgotten(&mut self, tail: Option<Tail>) {
-        self.entries -= tail.map_or(0, |tail| tail.entries.len());
+        self.bytes -= tail.map_or(0, |tail| tail.weight());
+    }
+}
+
+impl Appended {
+    fn weight(&self) -> usize {
+        OVERHEAD + self.tags.iter().map(|tag| tag.len()).sum::<usize>()
     }
 }
 
 impl Tail {
+    fn weight(&self) -> usize {
+        OVERHEAD + self.entries.iter().map(Appended::weight).sum::<usize>()
+    }
+
     /// Whether the entries came in the order of their ids, as they do when nobody commits an id late that he had reserved.
     fn is_in_order(&self) -> bool {
         let ids = || self.entries.iter().map(|entry| entry.seq);
@@ -142,7 +156,7 @@ mod tests {
         assert_eq!(tails.after(&juliet, &[]), None);
         tails.learn(vec![(juliet.clone(), appended(8))]);
         assert_eq!(tails.after(&juliet, &[]), None);
-        assert_eq!(tails.entries, 0);
+        assert_eq!(tails.bytes, 0);
     }
 
     #[test]
@@ -167,14 +181,16 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let mut tails = Tails::default();
         tails.learn(vec![(log("juliet"), News::Settled(sums(1)))]);
-        let many = (2..40_000).map(|seq| (log("juliet"), appended(seq)));
-        for news in many {
-            tails.learn(vec![news]);
-            assert!(tails.known.len() + tails.entries <= MOST);
+        for seq in 2..MOST / 1000 {
+            let tags = vec!["x".repeat(1000).into()];
+            let entry = Appended { seq: Seq(seq as u64), bytes: 1, tags };
+            tails.learn(vec![(log("juliet"), News::Appended(entry))]);
+            assert!(tails.bytes <= MOST);
         }
-        for owner in 0..MOST {
+        assert!(tails.known.is_empty(), "so much is not remembered");
+        for owner in 0..=MOST / OVERHEAD {
             tails.learn(vec![(log(&owner.to_string()), News::Settled(sums(1)))]);
         }
-        assert!(tails.known.len() <= MOST && tails.entries == 0);
+        assert_eq!((tails.known.len(), tails.bytes), (0, 0));
     }
 }
