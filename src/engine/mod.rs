@@ -367,8 +367,8 @@ impl Engine {
             Kind::Presence(_) => hooks::presence_received(&mut cx, &mut lane.account, &mut incoming).await,
             Kind::Iq(_) => Ok(()),
         };
-        if let (Ok(()), Delivery::Sessions(targets)) = (&outcome, &incoming.delivery) {
-            lane.record_message(&mut cx, targets, &incoming.stanza);
+        if outcome.is_ok() {
+            lane.record_message(&mut cx, &incoming);
         }
         let (outcome, mut acts) = road.close(cx, outcome).await;
         match outcome {

@@ -315,6 +315,7 @@ async fn send_waiting(
     let taken = outbox.take();
     if !taken.parcels.is_empty() {
         shared.meters.stanzas_out.increment(taken.parcels.len() as u64);
+        connection.stream.make_room(taken.parcels.iter().map(|parcel| parcel.stanza.weight()).sum());
     }
     let mut durable = Position::default();
     let unmanaged = !connection.stream.is_managed();

@@ -6,7 +6,7 @@
 //! ```text
 //! short    00 value
 //! head     01 stamp (8) length (4) size of a piece (2) crc32 of the value (4)
-//! pack     02 several entries (see `packs`)
+//! pack     02 or 03 several entries (see `packs`)
 //! ```
 //!
 //! The stamp is new with every write. A reader that found a head and is overtaken by a writer therefore misses the

@@ -17,6 +17,7 @@ use super::chunks::Chunked;
 use super::keys;
 use super::overlay::{Load, Overlay};
 use super::stage::Stage;
+use super::tails::Tails;
 use super::values;
 use super::view::View;
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -58,6 +59,8 @@ struct Order {
     /// The newest id or version given, also by commits that are not durable yet.
     mark: u64,
     closed: bool,
+    /// As the commits so far have left them.
+    tails: Tails,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -91,7 +94,7 @@ impl Committer {
         }
         let shared = Arc::new(Shared {
             view: View { engine, overlay: RwLock::new(Overlay::default()) },
-            order: Mutex::new(Order { mark, closed: false }),
+            order: Mutex::new(Order { mark, closed: false, tails: Tails::default() }),
             room: Condvar::new(),
             progress: watch::Sender::default(),
             pending_bytes,
@@ -180,15 +183,16 @@ impl Shared {
         if self.view.overlay.read().bytes() >= self.pending_bytes {
             return Ok(None);
         }
-        let mut stage = Stage::new(&self.view, order.mark.saturating_add(1).max((self.now)()));
+        let mut stage = Stage::new(&self.view, &order.tails, order.mark.saturating_add(1).max((self.now)()));
         build(&mut stage)?;
-        let Stage { changes, version, mark, seqs, .. } = stage;
+        let Stage { changes, version, mark, seqs, news, .. } = stage;
         let mut overlay = self.view.overlay.write();
         if changes.is_empty() {
             // The mark stays where the disk will have it: what no change carries there is not given.
             return Ok(Some(Committed { position: Position(overlay.newest()), version, seqs }));
         }
         order.mark = mark;
+        order.tails.learn(news);
         let position = overlay.add(changes, mark);
         Ok(Some(Committed { position: Position(position), version, seqs }))
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! database    the port's methods
 //!   stage     a batch becomes changes of keys                  keys, values: how things are written
-//!   index     sums and tags of logs
+//!   index     sums and tags of logs                           tails: what is not settled, remembered
 //!   committer one thread writes and syncs for all
 //!   sweep     trim and forget, in pieces
 //!   view      pending commits over the engine                  overlay: the pending commits
@@ -28,6 +28,7 @@ mod packs;
 mod schema;
 mod stage;
 mod sweep;
+mod tails;
 mod transfer;
 mod values;
 mod verify;

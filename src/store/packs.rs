@@ -5,14 +5,19 @@
 //! found at its own key, or in the pack at the next one.
 //!
 //! ```text
-//! pack     02, and for each entry: id (8) length (2) value
+//! pack        02, and for each entry: id (8) length (2) value
+//! compressed  03, length (2) of what follows when it is decompressed, LZ4 block: the entries as in a pack
 //! ```
+//!
+//! Entries of one log are much alike: messages between the same two people have the same start tags and the same tags to be found
+//! by. So a pack is compressed where that makes it shorter. An engine writes a value several times, with the page that it is in.
 
 use bytes::{Buf, BufMut, Bytes};
 use xeps::store::{Result, Seq, StoreError};
 
-/// The first byte of a pack, among the marks of `chunks`.
-pub const PACK: u8 = 2;
+/// The first bytes of packs, among the marks of `chunks`.
+const PACK: u8 = 2;
+const COMPRESSED: u8 = 3;
 
 /// The longest pack, in bytes of values, and so the longest value in one.
 const LONGEST: usize = 4096;
@@ -41,6 +46,17 @@ pub fn divide(entries: Entries) -> Vec<Entries> {
 
 /// A pack as it is stored.
 pub fn encode(entries: &[(Seq, Bytes)]) -> Vec<u8> {
+    let plain = encode_plain(entries);
+    let compressed = lz4_flex::block::compress(&plain[1..]);
+    match u16::try_from(plain.len() - 1) {
+        Ok(length) if 3 + compressed.len() < plain.len() => {
+            [&[COMPRESSED], &length.to_be_bytes()[..], &compressed].concat()
+        }
+        _ => plain,
+    }
+}
+
+fn encode_plain(entries: &[(Seq, Bytes)]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + entries.iter().map(|(_, value)| 10 + value.len()).sum::<usize>());
     bytes.put_u8(PACK);
     for (id, value) in entries {
@@ -54,11 +70,12 @@ pub fn encode(entries: &[(Seq, Bytes)]) -> Vec<u8> {
 
 /// The entries of a pack; `None` if it is none.
 pub fn decode(stored: &Bytes) -> Result<Option<Entries>> {
-    if stored.first() != Some(&PACK) {
-        return Ok(None);
-    }
     let damaged = || StoreError::Corrupt("entries that were written together".into());
-    let mut rest = stored.slice(1..);
+    let mut rest = match stored.first() {
+        Some(&PACK) => stored.slice(1..),
+        Some(&COMPRESSED) => decompress(&stored[1..]).ok_or_else(damaged)?,
+        _ => return Ok(None),
+    };
     let mut entries = Vec::new();
     while !rest.is_empty() {
         let (Ok(id), Ok(length)) = (rest.try_get_u64(), rest.try_get_u16()) else { return Err(damaged()) };
@@ -68,6 +85,13 @@ pub fn decode(stored: &Bytes) -> Result<Option<Entries>> {
         entries.push((Seq(id), rest.split_to(usize::from(length))));
     }
     Ok(Some(entries))
+}
+
+fn decompress(stored: &[u8]) -> Option<Bytes> {
+    let (length, compressed) = stored.split_first_chunk()?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let plain = lz4_flex::block::decompress(compressed, length).ok()?;
+    (plain.len() == length).then(|| plain.into())
 }
 
 #[cfg(test)]
@@ -81,11 +105,39 @@ mod tests {
     #[test]
     fn a_pack_comes_back_and_a_torn_one_is_noticed() {
         let entries = vec![entry(1, 0), entry(2, 4000), entry(3, 96)];
-        let stored = Bytes::from(encode(&entries));
-        assert_eq!(decode(&stored), Ok(Some(entries)));
-        assert!(decode(&stored.slice(..stored.len() - 1)).is_err());
-        assert!(decode(&stored.slice(..stored.len() - 100)).is_err());
-        assert_eq!(decode(&stored.slice(1..)), Ok(None));
+        let (compressed, plain) = (Bytes::from(encode(&entries)), Bytes::from(encode_plain(&entries)));
+        for stored in [&compressed, &plain] {
+            assert_eq!(decode(stored), Ok(Some(entries.clone())));
+        }
+        for torn in 1..compressed.len() {
+            assert!(decode(&compressed.slice(..compressed.len() - torn)).is_err(), "{torn} of {}", compressed.len());
+        }
+        for torn in [1, 100] {
+            assert!(decode(&plain.slice(..plain.len() - torn)).is_err(), "{torn}");
+        }
+        assert_eq!(decode(&Bytes::from_static(&[0, 1, 2])), Ok(None));
+        assert_eq!(decode(&Bytes::new()), Ok(None));
+    }
+
+    #[test]
+    fn what_is_alike_takes_little_room_and_what_is_not_takes_no_more_than_it_did() {
+        let alike: Entries = (1..=10).map(|id| entry(id, 300)).collect();
+        assert!(encode(&alike).len() < 300);
+        let noise = (0..400_u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect::<Vec<u8>>();
+        let noise = vec![(Seq(1), noise.into()), entry(2, 1)];
+        assert_eq!(encode(&noise), encode_plain(&noise));
+    }
+
+    #[test]
+    fn a_damaged_pack_is_an_error_and_nothing_worse() {
+        let stored = encode(&[entry(1, 50), entry(2, 700)]);
+        for at in 0..stored.len() {
+            for value in [0, 1, 3, 0x7F, 0xFF] {
+                let mut damaged = stored.clone();
+                damaged[at] = value;
+                let _ = decode(&damaged.into());
+            }
+        }
     }
 
     #[test]

@@ -4,17 +4,19 @@
 use super::chunks::Changes;
 use super::index;
 use super::keys::{self, Span};
+use super::tails::{Appended, News, Tail, Tails};
 use super::values::{self, Sums};
 use super::view::View;
 use bytes::Bytes;
 use compact_str::CompactString;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
-use xeps::store::{Direction, Expect, Key, LogKey, Op, Result, Seq, StoreError};
+use xeps::store::{Direction, Entry, Expect, Key, LogKey, Op, OwnedLogKey, Result, Seq, StoreError};
 
 /// A commit in the making.
 pub struct Stage<'a> {
     view: &'a View,
+    tails: &'a Tails,
     /// What the commit will change.
     pub changes: Changes,
     /// The version of all records it puts.
@@ -23,12 +25,15 @@ pub struct Stage<'a> {
     pub mark: u64,
     /// The ids of the entries it appends.
     pub seqs: Vec<Seq>,
+    /// What it does to logs, for who remembers their tails.
+    pub news: Vec<(OwnedLogKey, News)>,
 }
 
 impl<'a> Stage<'a> {
     /// Begins a commit with this version.
-    pub fn new(view: &'a View, version: u64) -> Self {
-        Self { view, changes: Changes::new(), version, mark: version, seqs: Vec::new() }
+    pub fn new(view: &'a View, tails: &'a Tails, version: u64) -> Self {
+        let (changes, seqs, news) = (Changes::new(), Vec::new(), Vec::new());
+        Self { view, tails, changes, version, mark: version, seqs, news }
     }
 
     /// Applies one operation.
@@ -36,7 +41,7 @@ impl<'a> Stage<'a> {
         match op {
             Op::Put { key, value, expect } => self.put(key.as_key(), value, *expect),
             Op::Delete { key, expect } => self.delete(key.as_key(), *expect),
-            Op::Append { log, seq, tags, value } => self.append(log.as_key(), *seq, tags, value),
+            Op::Append { log, seq, tags, value } => self.append(log, *seq, tags, value),
             Op::Amend { log, seq, value } => self.amend(log.as_key(), *seq, value),
             Op::Remove { log, seq } => self.remove(log.as_key(), *seq),
         }
@@ -53,6 +58,7 @@ impl<'a> Stage<'a> {
         let Some(stored) = self.get(&key)? else { return Ok(()) };
         let entry = values::parse_entry(seq, stored)?;
         self.set(key, None);
+        self.news.push((log.to_owned(), News::Changed));
         let mut sums = self.sums(log)?;
         if seq > sums.up_to {
             return Ok(());
@@ -79,13 +85,21 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    fn append(&mut self, log: LogKey<'_>, reserved: Option<Seq>, tags: &[CompactString], value: &Bytes) -> Result<()> {
+    fn append(
+        &mut self,
+        log: &OwnedLogKey,
+        reserved: Option<Seq>,
+        tags: &[CompactString],
+        value: &Bytes,
+    ) -> Result<()> {
         let seq = reserved.unwrap_or_else(|| {
             self.mark += 1;
             Seq(self.mark)
         });
-        self.set(keys::entry(log, seq), Some(values::entry(tags, value)));
+        self.set(keys::entry(log.as_key(), seq), Some(values::entry(tags, value)));
         self.seqs.push(seq);
+        let appended = Appended { seq, bytes: value.len() as u64, tags: tags.to_vec() };
+        self.news.push((log.clone(), News::Appended(appended)));
         if index::settles(seq) { self.settle(log, seq) } else { Ok(()) }
     }
 
@@ -94,6 +108,7 @@ impl<'a> Stage<'a> {
         let stored = self.get(&key)?.ok_or(StoreError::Conflict)?;
         let old = values::parse_entry(seq, stored)?;
         self.set(key, Some(values::entry(&old.tags, value)));
+        self.news.push((log.to_owned(), News::Changed));
         let mut sums = self.sums(log)?;
         if seq <= sums.up_to {
             sums.bytes = sums.bytes.saturating_sub(old.value.len() as u64).saturating_add(value.len() as u64);
@@ -103,22 +118,36 @@ impl<'a> Stage<'a> {
     }
 
     /// Counts and indexes the tail of a log, whose newest entry has that id.
-    fn settle(&mut self, log: LogKey<'_>, newest: Seq) -> Result<()> {
-        let mut sums = self.sums(log)?;
-        let mut tail = Vec::new();
-        for (key, stored) in self.collect(&keys::entries(log, index::tail(sums).0, newest))? {
-            let seq = keys::seq_of(&key).unwrap_or(newest);
-            let entry = values::parse_entry(seq, stored)?;
+    fn settle(&mut self, owned: &OwnedLogKey, newest: Seq) -> Result<()> {
+        let log = owned.as_key();
+        let known = self.tails.after(owned, &self.news);
+        let Tail { mut sums, entries } = known.map_or_else(|| self.read_tail(log), Ok)?;
+        let whole = entries.last().is_none_or(|last| last.seq <= newest);
+        let mut tail = Vec::with_capacity(entries.len());
+        for Appended { seq, bytes, tags } in entries.into_iter().take_while(|entry| entry.seq <= newest) {
             sums.entries += 1;
-            sums.bytes += entry.value.len() as u64;
-            tail.push((seq, entry.tags));
+            sums.bytes += bytes;
+            tail.push((seq, tags));
         }
         sums.up_to = newest;
         self.set(keys::sums(log), Some(values::sums(sums)));
         for (key, value) in index::blocks(log, &tail) {
             self.set(key, Some(value));
         }
+        self.news.push((owned.clone(), if whole { News::Settled(sums) } else { News::Changed }));
         Ok(())
+    }
+
+    fn read_tail(&self, log: LogKey<'_>) -> Result<Tail> {
+        let sums = self.sums(log)?;
+        let (from, to) = index::tail(sums);
+        let appended = |(key, stored): (Vec<u8>, Bytes)| {
+            let seq = keys::seq_of(&key).ok_or_else(|| StoreError::Corrupt("an entry without an id".into()))?;
+            let Entry { value, tags, .. } = values::parse_entry(seq, stored)?;
+            Ok(Appended { seq, bytes: value.len() as u64, tags })
+        };
+        let entries = self.collect(&keys::entries(log, from, to))?.into_iter().map(appended).collect::<Result<_>>()?;
+        Ok(Tail { sums, entries })
     }
 
     /// Takes an entry out of the index of one of its tags.

@@ -2,7 +2,7 @@
 
 use crate::account::{Account, SessionId};
 use crate::stanza_id;
-use crate::store::{Store, StoreError};
+use crate::store::{Seq, Store, StoreError};
 use smallvec::SmallVec;
 use wire::jid::Jid;
 use wire::stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza, StanzaError};
@@ -15,13 +15,15 @@ pub struct Incoming {
     /// It has been here before, and comes back from a session that was lost: it carries the id that the account's archive has
     /// given it.
     pub returned: bool,
+    /// The entry of the account's archive that holds it, or will with the commit of this visit.
+    pub archived: Option<Seq>,
 }
 
 impl Incoming {
     /// A stanza that has come for that account, decided about.
     pub fn new(account: &Account, stanza: Stanza) -> Incoming {
         let returned = stanza_id::given(&stanza, &account.user).is_some();
-        Incoming { delivery: decide(account, &stanza), returned, stanza }
+        Incoming { delivery: decide(account, &stanza), returned, archived: None, stanza }
     }
 }
 

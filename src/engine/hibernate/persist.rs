@@ -10,9 +10,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use wire::stanza::{Kind, Stanza};
 use xeps::Cx;
 use xeps::account::{Session, SessionId};
-use xeps::delivery::Targets;
+use xeps::delivery::{Delivery, Incoming};
 use xeps::registry::Registry;
-use xeps::stanza_id;
 use xeps::store::{Batch, Expect, Key, StoreError};
 use xeps::stored::stanza_to_bytes;
 
@@ -63,19 +62,13 @@ impl Client {
 }
 
 impl Lane {
-    /// Has the streams of the targets know that the message lies in the account's archive.
-    pub fn record_message(&mut self, cx: &mut Cx<'_>, targets: &Targets, message: &Stanza) {
-        if !matches!(message.kind, Kind::Message(_)) {
-            return;
-        }
+    /// Has the streams of those who get the message know that it lies in the account's archive.
+    pub fn record_message(&mut self, cx: &mut Cx<'_>, incoming: &Incoming) {
+        let (Some(entry), Delivery::Sessions(targets)) = (incoming.archived, &incoming.delivery) else { return };
         let user = self.account.user.clone();
-        // Nobody else can have given it in the account's name (XEP-0359 section 3).
-        let archived = || cx.host.ids.entry(&stanza_id::given(message, &user)?);
-        let mut entry = None;
         for target in targets {
             let Some(outlet) = self.outlet(*target).filter(|outlet| outlet.resumable.is_some()) else { continue };
-            let Some(entry) = *entry.get_or_insert_with(archived) else { return };
-            cx.stage(outlet.record(user.as_str(), message, entry, false));
+            cx.stage(outlet.record(user.as_str(), &incoming.stanza, entry, false));
         }
     }
 

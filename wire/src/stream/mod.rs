@@ -234,6 +234,12 @@ impl Stream {
         self.send_for(stanza, None);
     }
 
+    /// Makes room for so many bytes of output, for the driver that has several stanzas to send: a buffer that grows with each of
+    /// them is copied each time.
+    pub fn make_room(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
     fn send_with(&mut self, stanza: &Stanza, receipt: Option<Receipt>, write: impl FnOnce(&mut Vec<u8>)) {
         if matches!(self.phase, Phase::Established | Phase::Negotiating(_)) {
             write(&mut self.out);

@@ -303,9 +303,12 @@ impl Feature for Archive {
         }
         let Some(from) = incoming.stanza.from.clone() else { return Ok(()) };
         if incoming.returned {
+            let given = stanza_id::given(&incoming.stanza, &account.user);
+            incoming.archived = given.and_then(|id| cx.host.ids.entry(&id));
             return Ok(());
         }
-        if let Some(id) = self.keep(cx, account, &incoming.stanza, &from).await? {
+        incoming.archived = self.keep(cx, account, &incoming.stanza, &from).await?;
+        if let Some(id) = incoming.archived {
             incoming.stanza.push(&stanza_id::element(&cx.host.ids, &account.user, id));
         }
         Ok(())
