@@ -46,11 +46,14 @@ const TIMES: u64 = 200;
 /// What is done with a node: a name for it, and the request of its owner.
 type Act = (&'static str, fn(u64) -> String);
 
-const ACTS: [Act; 4] = [
+const ACTS: [Act; 7] = [
     ("a page of the list", list),
     ("the item of a node", read),
     ("an item for a node", publish),
     ("an item for an account's own", |_| post()),
+    ("a new node", another),
+    ("a subscription", |node| follow("subscribe", node)),
+    ("the end of a subscription", |node| follow("unsubscribe", node)),
 ];
 
 #[tokio::test]
@@ -72,6 +75,7 @@ async fn reads_in_the_middle_of(count: u64) -> Vec<(&'static str, u64)> {
         let before = house.store.reads();
         house.ask(&mut owner, &request(node)).await;
         reads.push((what, house.store.reads() - before));
+
         assert_eq!(house.awake(), (0, 1), "no node is left in memory, and no account but the one with a session");
     }
     house.close(owner).await;
@@ -124,8 +128,7 @@ async fn fill(options: &Options, count: u64) {
     for number in 0..count / OWNED {
         let mut owner = house.log_in(number).await;
         for node in number * OWNED..(number + 1) * OWNED {
-            let create = format!("<create node='{}'/>", name(node));
-            house.ask(&mut owner, &iq("set", SERVICE, &format!("<pubsub xmlns='{PUBSUB}'>{create}</pubsub>"))).await;
+            house.ask(&mut owner, &create(&name(node))).await;
             house.ask(&mut owner, &publish(node)).await;
         }
         house.ask(&mut owner, &post()).await;
@@ -142,6 +145,27 @@ fn name(number: u64) -> String {
 fn iq(kind: &str, to: &str, payload: &str) -> String {
     let to = if to.is_empty() { String::new() } else { format!(" to='{to}'") };
     format!("<iq type='{kind}' id='ask'{to}>{payload}</iq>")
+}
+
+fn create(name: &str) -> String {
+    iq("set", SERVICE, &format!("<pubsub xmlns='{PUBSUB}'><create node='{name}'/></pubsub>"))
+}
+
+/// A node that was not there, whatever the round is.
+fn another(node: u64) -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    create(&format!("{}-{}", name(node), LAST.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Subscribes the owner to its node, or ends that.
+fn follow(what: &str, node: u64) -> String {
+    let (node, owner) = (name(node), owner(node / OWNED));
+    iq("set", SERVICE, &format!("<pubsub xmlns='{PUBSUB}'><{what} node='{node}' jid='{owner}'/></pubsub>"))
+}
+
+/// The address of an account.
+fn owner(account: u64) -> BareJid {
+    BareJid::from_parts(Some(&format!("owner{account:06}")), DOMAIN).unwrap()
 }
 
 /// The nodes of the service behind this one.
@@ -193,7 +217,7 @@ impl House {
     }
 
     async fn log_in(&self, account: u64) -> Client {
-        let user = BareJid::from_parts(Some(&format!("owner{account}")), DOMAIN).unwrap();
+        let user = owner(account);
         let host = self.engine.domains.host(DOMAIN).unwrap();
         self.engine.bind(host, &user, Binding::default(), None).await.unwrap().0
     }

@@ -4,7 +4,7 @@
 use super::affiliation::Affiliation;
 use super::node::{Node, UNIT};
 use crate::context::Cx;
-use crate::store::{Batch, Expect, Key, Store, StoreError};
+use crate::store::{Batch, Expect, Key, Store, StoreError, list_prefixed};
 use wire::jid::BareJid;
 
 const BY_NODE: &str = "pubsub-affiliate";
@@ -115,8 +115,8 @@ pub async fn of(
     limit: usize,
 ) -> Result<Vec<(String, Affiliation)>, StoreError> {
     let prefix = format!("{who}{UNIT}");
-    let page = store.list(at.as_str(), BY_WHOM, Some(&prefix), limit).await?;
-    let own = page.iter().map_while(|(name, record)| Some((name.strip_prefix(&prefix)?, record)));
+    let page = list_prefixed(store, at.as_str(), BY_WHOM, &prefix, limit).await?;
+    let own = page.iter().filter_map(|(name, record)| Some((name.strip_prefix(&prefix)?, record)));
     own.map(|(node, record)| Ok((node.to_owned(), decode(&record.value)?))).collect()
 }
 

@@ -21,7 +21,7 @@
 
 use super::config::{Bounds, NodeConfig};
 use super::rules::Rules;
-use crate::store::{Batch, Expect, Key, Record, Store, StoreError};
+use crate::store::{Batch, Expect, Key, Record, Store, StoreError, list_prefixed};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use compact_str::CompactString;
 use wire::datetime::Timestamp;
@@ -144,8 +144,7 @@ impl Node {
     /// nobody could make more by giving them away, or hinder others by giving them to those.
     pub async fn made_by(store: &dyn Store, at: &BareJid, creator: &BareJid, most: usize) -> Result<usize, StoreError> {
         let prefix = format!("{creator}{UNIT}");
-        let page = store.list(at.as_str(), MADE, Some(&prefix), most).await?;
-        Ok(page.iter().take_while(|(name, _)| name.starts_with(&prefix)).count())
+        Ok(list_prefixed(store, at.as_str(), MADE, &prefix, most).await?.len())
     }
 
     fn made_name(&self) -> String {

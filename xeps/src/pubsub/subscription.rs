@@ -11,7 +11,7 @@ use super::node::{NS, Node, UNIT};
 use super::presence;
 use crate::feature::Halt;
 use crate::form::{Field, Form, FormType};
-use crate::store::{Batch, Expect, Key, Store, StoreError};
+use crate::store::{Batch, Expect, Key, Store, StoreError, list_prefixed};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use compact_str::CompactString;
 use std::fmt;
@@ -272,22 +272,8 @@ impl Node {
     }
 
     async fn with_prefix(&self, store: &dyn Store, prefix: &str) -> Result<Vec<Subscription>, StoreError> {
-        const PAGE: usize = 100;
-        let kind = self.kind(BY_NODE);
-        let (mut found, mut after) = (Vec::new(), prefix.to_owned());
-        loop {
-            let page = store.list(self.at.as_str(), &kind, Some(&after), PAGE).await?;
-            for (name, record) in &page {
-                if !name.starts_with(prefix) {
-                    return Ok(found);
-                }
-                found.push(decode(&record.value)?);
-            }
-            match page.last() {
-                Some((name, _)) if page.len() == PAGE => after.clone_from(name),
-                _ => return Ok(found),
-            }
-        }
+        let page = list_prefixed(store, self.at.as_str(), &self.kind(BY_NODE), prefix, usize::MAX).await?;
+        page.iter().map(|(_, record)| decode(&record.value)).collect()
     }
 
     /// The subscription that has this name in the store.
@@ -372,9 +358,11 @@ impl Node {
 /// The names of the nodes to which somebody has subscribed (section 5.6), up to `limit` of them.
 pub async fn nodes_of(store: &dyn Store, at: &BareJid, who: &str, limit: usize) -> Result<Vec<String>, StoreError> {
     let prefix = format!("{who}{UNIT}");
-    // The root has no name: its place is the prefix itself, which comes right behind the bare address.
-    let page = store.list(at.as_str(), BY_WHOM, Some(who), limit).await?;
-    Ok(page.iter().map_while(|(name, _)| name.strip_prefix(&prefix).map(str::to_owned)).collect())
+    let page = list_prefixed(store, at.as_str(), BY_WHOM, &prefix, limit).await?;
+    let named = page.iter().filter_map(|(name, _)| name.strip_prefix(&prefix).map(str::to_owned));
+    // The root has no name: its place is the prefix itself.
+    let root = store.get(Key::new(at.as_str(), BY_WHOM, &prefix)).await?.map(|_| String::new());
+    Ok(root.into_iter().chain(named).take(limit).collect())
 }
 
 fn decode(value: &[u8]) -> Result<Subscription, StoreError> {

@@ -35,12 +35,14 @@ mod error;
 mod key;
 mod log;
 pub mod memory;
+mod prefixed;
 
 pub use batch::{Batch, Expect, Op};
 pub use error::{StoreError, limits};
 pub use key::{Key, LogKey, OwnedKey, OwnedLogKey};
 pub use log::{Direction, Entry, LogQuery, Seq, Summary};
 pub use memory::Micros;
+pub use prefixed::list_prefixed;
 
 use bytes::Bytes;
 

@@ -11,7 +11,7 @@
 use super::super::node::{Node, UNIT};
 use super::super::subscription::Subscription;
 use super::is_watched;
-use crate::store::{Batch, Expect, Key, Store, StoreError};
+use crate::store::{Batch, Expect, Key, Store, StoreError, list_prefixed};
 use wire::jid::BareJid;
 
 const WATCHED: &str = "pubsub-watched";
@@ -110,7 +110,7 @@ pub fn forget(batch: &mut Batch, at: &BareJid, watched: &Watched) {
 /// Up to `limit` subscriptions of somebody for which presence matters.
 pub async fn watched(store: &dyn Store, at: &BareJid, who: &str, limit: usize) -> Result<Vec<Watched>, StoreError> {
     let prefix = format!("{who}{UNIT}");
-    let page = store.list(at.as_str(), WATCHED, Some(&prefix), limit).await?;
+    let page = list_prefixed(store, at.as_str(), WATCHED, &prefix, limit).await?;
     let own = page.into_iter().map_while(|(name, record)| {
         let uid = name.strip_prefix(&prefix)?.split_once(UNIT)?.0.to_owned();
         let (node, subscription) = std::str::from_utf8(&record.value).ok()?.split_once(UNIT)?;
