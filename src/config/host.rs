@@ -112,13 +112,21 @@ impl Mechanism {
 }
 
 /// `[hosts."example.org".registration]`
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Registration {
     /// Who may register.
     pub mode: RegistrationMode,
     /// Networks whose addresses may register as well, in mode `loopback`.
     pub allow: Vec<IpNet>,
+    /// For how long nobody may register the name of an account that was removed.
+    pub former_names: Period,
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self { mode: RegistrationMode::default(), allow: Vec::new(), former_names: Period::days(60) }
+    }
 }
 
 /// Who may register an account in-band.
@@ -192,7 +200,8 @@ mod tests {
     #[test]
     fn registration_depends_on_where_one_comes_from() {
         let permits = |mode, remote: &str| {
-            Registration { mode, allow: vec!["192.0.2.0/24".parse().unwrap()] }.permits(remote.parse().unwrap())
+            let allow = vec!["192.0.2.0/24".parse().unwrap()];
+            Registration { mode, allow, ..Registration::default() }.permits(remote.parse().unwrap())
         };
         for (remote, in_loopback_mode) in [
             ("127.0.0.1", true),

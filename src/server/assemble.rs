@@ -330,6 +330,7 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
         config::RegistrationMode::Loopback => Mode::Loopback,
     };
     settings.register.allow = host.registration.allow.clone();
+    settings.register.former_names = host.registration.former_names.get();
     settings.register.rate =
         register::Rate { count: address.registrations.count, window: address.registrations.window.get() };
     settings.pep = pubsub::Config {

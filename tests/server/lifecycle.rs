@@ -168,6 +168,8 @@ fn a_changed_password_and_a_disabled_account_end_its_sessions() {
     assert!(server.oriole(&["user", "delete", "--yes", &juliet]).status.success());
     session.stream_error();
     wait::until(|| (!server.oriole(&["user", "delete", "--yes", &juliet]).status.success()).then_some(())).unwrap();
+    server.add_user("juliet");
+    server.log_in("juliet", "balcony").settle();
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The accounts of a host: that they exist, and the keys that prove a password (never the password).
 
+use crate::former;
 use crate::store::{Batch, Expect, Key, Position, Store, StoreError};
 use async_trait::async_trait;
 use wire::datetime::Timestamp;
@@ -89,9 +90,11 @@ pub async fn add_keys(store: &dyn Store, user: &BareJid, keys: Vec<StoredKeys>) 
     }
 }
 
-/// The batch that removes the record; what else the account owns is forgotten by [`Store::forget`].
-pub fn removal(user: &BareJid) -> Batch {
+/// The batch that removes the record, and keeps the name from others for a while ([`former`]); what else the account owns is forgotten
+/// by [`Store::forget`].
+pub fn removal(user: &BareJid, now: Timestamp) -> Batch {
     let mut batch = Batch::default();
+    former::note(&mut batch, user, now);
     if let Some(key) = key(user) {
         batch.delete(key, Expect::Any);
     }

@@ -31,6 +31,7 @@ pub mod disco;
 pub mod encrypted;
 pub mod feature;
 pub mod form;
+pub mod former;
 pub mod forward;
 pub mod hints;
 pub mod inbox;

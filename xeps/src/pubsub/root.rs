@@ -47,7 +47,7 @@ impl Node {
 
     /// Whether one more may subscribe.
     pub async fn has_room(&self, store: &dyn Store) -> Result<(), Halt> {
-        let full = self.known_as().is_none() && self.subscriptions(store, None, MOST).await?.len() >= MOST;
-        if full { Err(fault(Condition::PolicyViolation, "too-many-subscriptions")) } else { Ok(()) }
+        let is_root = self.known_as().is_none();
+        if is_root && self.count_subscriptions(store).await?.is_none_or(|count| count >= MOST) { Err(fault(Condition::PolicyViolation, "too-many-subscriptions")) } else { Ok(()) }
     }
 }

@@ -6,6 +6,7 @@ use crate::account::{Contact, Subscription, first_contact};
 use crate::accounts::{self, AccountRecord, Origin};
 use crate::context::Cx;
 use crate::feature::{Answer, Halt, Request};
+use crate::former;
 use crate::invitation::{self, Invitation, PREAUTH, Purpose};
 use crate::state::States;
 use crate::store::StoreError;
@@ -88,6 +89,12 @@ impl Register {
         }
         if self.config.reserved.iter().any(|name| name == local) {
             return Err(not_acceptable("this username is reserved"));
+        }
+        let (kept, now) = (self.config.former_names, cx.clock.now());
+        former::sweep(cx.store, user.domain(), kept, now).await?;
+        if former::is_kept(cx.store, user, kept, now).await? {
+            let text = "there was an account of this name until not long ago";
+            return Err(StanzaError::new(Condition::Conflict).with_text(text).into());
         }
         // XEP-0445 section 5: a name that was promised stays free for whom it was promised to.
         match invitation::holder_of(cx.store, user.domain(), local, cx.clock.now()).await? {

@@ -65,6 +65,8 @@ pub struct Config {
     pub rate: Rate,
     /// Localparts, in their prepared form, that nobody may register.
     pub reserved: Vec<String>,
+    /// For how long nobody may register the name of an account that was removed.
+    pub former_names: Duration,
     /// Whether users may change their password.
     pub change_password: bool,
     /// Whether users may remove their account.
@@ -118,6 +120,7 @@ impl Default for Config {
             allow: Vec::new(),
             rate: Rate { count: 3, window: Duration::from_secs(3600) },
             reserved: RESERVED.map(str::to_owned).to_vec(),
+            former_names: Duration::from_secs(60 * 86_400),
             change_password: true,
             remove: true,
         }

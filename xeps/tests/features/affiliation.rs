@@ -62,7 +62,7 @@ fn a_trusted_domain_is_told_how_an_account_came_to_be() {
 fn a_guest_has_no_account_that_lasts() {
     let mut world = world(false, &[MUC]);
     let user = "tybalt@example.org".parse().unwrap();
-    now_or_never(xeps::store::Store::commit(&world.store, accounts::removal(&user))).unwrap();
+    now_or_never(xeps::store::Store::commit(&world.store, accounts::removal(&user, world.clock.time()))).unwrap();
     assert_eq!(world.asks(MUC, &ask("tybalt")), info("tybalt", MUC, "affiliation='anonymous'"));
 }
 

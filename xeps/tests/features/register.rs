@@ -5,6 +5,7 @@ use std::time::Duration;
 use wire::datetime::Timestamp;
 use wire::jid::BareJid;
 use xeps::register::{Mode, Rate};
+use xeps::store::Store;
 use xeps::testing::{World, canonical, now_or_never, payload};
 use xeps::{Settings, accounts, features, form};
 
@@ -117,6 +118,18 @@ fn what_is_missing_or_not_allowed_is_not_acceptable() {
     for broken in [form_with("urn:other", "bill", "x"), form_with(NS, "bill", "x").replace("'submit'", "'cancel'")] {
         assert_error(&open().stranger_asks(&broken), "bad-request");
     }
+}
+
+/// What others still take for the address of the one who has gone is not for the next.
+#[test]
+fn the_name_of_an_account_that_was_removed_is_free_again_after_a_while() {
+    let mut world = open();
+    let removal = accounts::removal(&BareJid::parse("romeo@example.org").unwrap(), world.clock.time());
+    now_or_never(world.store.commit(removal)).unwrap();
+    assert_error(&world.stranger_asks(&account("Romeo", "M0nt4gu3")), "conflict");
+    assert!(world.stranger_asks(&account("bill", "Calliope")).contains("type='result'"));
+    world.wait(Duration::from_secs(60 * 86_400 + 1));
+    assert!(world.stranger_asks(&account("romeo", "M0nt4gu3")).contains("type='result'"));
 }
 
 #[test]
