@@ -48,6 +48,10 @@ impl Node {
     /// Whether one more may subscribe.
     pub async fn has_room(&self, store: &dyn Store) -> Result<(), Halt> {
         let is_root = self.known_as().is_none();
-        if is_root && self.count_subscriptions(store).await?.is_none_or(|count| count >= MOST) { Err(fault(Condition::PolicyViolation, "too-many-subscriptions")) } else { Ok(()) }
+        if is_root && self.count_subscriptions(store).await?.is_none_or(|count| count >= MOST) {
+            Err(fault(Condition::PolicyViolation, "too-many-subscriptions"))
+        } else {
+            Ok(())
+        }
     }
 }
