@@ -239,7 +239,7 @@ impl House {
         let answer = answers.find(|stanza| stanza.id.as_deref() == Some("ask")).expect("there is an answer");
         assert!(answer.kind == IqType::Result.into(), "{request}: {answer:?}");
         if request.contains("<items") {
-            assert_eq!(items(&answer), 1, "{request}");
+            assert!(items(&answer) > 0, "{request}");
         }
         if request.contains(ITEMS) {
             assert_eq!(nodes(&answer), PAGE, "{request}");
