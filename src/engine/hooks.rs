@@ -200,7 +200,10 @@ impl Engine {
             let outcome = feature.account_removed(&mut cx, &mut lane.account).await;
             report(outcome, feature.about().name);
         }
-        cx.commit(accounts::removal(&entry.user, cx.clock.now())).await?;
+        // The name of a guest was nobody's.
+        if accounts::find(cx.store, &entry.user).await?.is_some() {
+            cx.commit(accounts::removal(&entry.user, cx.clock.now())).await?;
+        }
         let forgotten = self.store.forget(entry.user.as_str()).await?;
         cx.written = cx.written.max(forgotten);
         lane.forget_existence();
