@@ -1,23 +1,11 @@
 //! What people learn of an account by its nodes (XEP-0163) who are not meant to, and what they may do to others by theirs.
 
+use crate::stage::{BALCONY, NS, ORCHARD, TUNE, verona};
 use base64::Engine;
 use sha1::{Digest, Sha1};
-use wire::datetime::Timestamp;
 use xeps::testing::World;
-use xeps::{Settings, features};
 
-const BALCONY: &str = "juliet@example.org/balcony";
-const ORCHARD: &str = "romeo@example.net/orchard";
 const STREET: &str = "paris@example.com/street";
-const NS: &str = "http://jabber.org/protocol/pubsub";
-const TUNE: &str = "http://jabber.org/protocol/tune";
-
-fn verona() -> World {
-    World::new(features(Settings::new(Timestamp::UNIX_EPOCH)))
-        .with_account("juliet", "secret")
-        .with_session(BALCONY)
-        .with_subscriber("juliet@example.org", "romeo@example.net")
-}
 
 fn ask(world: &mut World, who: &str, to: &str, kind: &str, what: &str) -> String {
     world.asks(who, &format!("<iq type='{kind}' id='1' to='{to}'>{what}</iq>"))

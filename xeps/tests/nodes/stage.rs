@@ -18,6 +18,19 @@ pub const PARENT: &str = "{urn:xmpp:pubsub-relationships:0}parent";
 pub const TYPE: &str = "{urn:xmpp:pubsub-ext-sub:0}type";
 pub const DEPTH: &str = "{urn:xmpp:pubsub-ext-sub:0}depth";
 
+pub const BALCONY: &str = "juliet@example.org/balcony";
+/// Of a contact of hers.
+pub const ORCHARD: &str = "romeo@example.net/orchard";
+pub const TUNE: &str = "http://jabber.org/protocol/tune";
+
+/// Juliet, who is logged in and lets Romeo see her presence.
+pub fn verona() -> World {
+    World::new(xeps::features(xeps::Settings::new(Timestamp::UNIX_EPOCH)))
+        .with_account("juliet", "secret")
+        .with_session(BALCONY)
+        .with_subscriber("juliet@example.org", "romeo@example.net")
+}
+
 pub type Fields<'a> = &'a [(&'a str, &'a str)];
 
 pub fn service() -> Hosted {

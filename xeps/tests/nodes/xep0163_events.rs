@@ -1,23 +1,15 @@
 //! Personal eventing (XEP-0163): who is told of what an account publishes, and when.
 
+use crate::stage::{self, BALCONY, NS, ORCHARD, TUNE};
 use base64::Engine;
 use sha1::{Digest, Sha1};
-use wire::datetime::Timestamp;
 use xeps::testing::World;
-use xeps::{Settings, features};
 
-const BALCONY: &str = "juliet@example.org/balcony";
 const CHAMBER: &str = "juliet@example.org/chamber";
-const ORCHARD: &str = "romeo@example.net/orchard";
-const NS: &str = "http://jabber.org/protocol/pubsub";
-const TUNE: &str = "http://jabber.org/protocol/tune";
 
+/// With both of her devices.
 fn verona() -> World {
-    World::new(features(Settings::new(Timestamp::UNIX_EPOCH)))
-        .with_account("juliet", "secret")
-        .with_session(BALCONY)
-        .with_session(CHAMBER)
-        .with_subscriber("juliet@example.org", "romeo@example.net")
+    stage::verona().with_session(CHAMBER)
 }
 
 /// The disco#info of a client that wants events of these nodes.
