@@ -6,7 +6,8 @@
 //! - **Who** is woken is in [`whom`]: the clients that have no connection. One whose session waits to be resumed has none.
 //! - **How often** is in [`pace`].
 //!
-//! What is in a session when it falls asleep is told then; what comes later, when it comes.
+//! What is in a session when it falls asleep is told then, and what rooms had to say while its connection may have been dead
+//! ([`unsure`]); what comes later, when it comes.
 
 mod event;
 mod interest;
@@ -14,6 +15,7 @@ mod notification;
 mod pace;
 mod registration;
 mod storage;
+mod unsure;
 mod whom;
 
 pub use event::Event;
@@ -29,6 +31,7 @@ use async_trait::async_trait;
 use pace::Urgency;
 use registration::Failure;
 use storage::{registrations, stage};
+use unsure::Unsure;
 use whom::{Whom, client_of};
 use wire::stanza::{Condition, IqType, Kind, MessageType, Stanza};
 
@@ -145,7 +148,9 @@ impl Feature for Push {
         if registrations(cx.store, account).await?.is_empty() || !interest::in_spoken(cx.store, spoke).await? {
             return Ok(());
         }
-        tell(cx, account, &Whom::TheAway, self.news(&spoke.message, event, Known::ToNobody)).await
+        let news = self.news(&spoke.message, event, Known::ToNobody);
+        unsure::note(account, &news.summary, cx.clock.now());
+        tell(cx, account, &Whom::TheAway, news).await
     }
 
     /// What the client has perhaps not got is told now, as far as it is worth it.
@@ -157,10 +162,16 @@ impl Feature for Push {
         waiting: &[Stanza],
     ) -> Outcome {
         let Some(client) = account.session(session).map(client_of) else { return Ok(()) };
-        if waiting.is_empty() || registrations(cx.store, account).await?.is_empty() {
+        let unsure = unsure::take(account, session, cx.clock.now());
+        if (waiting.is_empty() && unsure.is_none()) || registrations(cx.store, account).await?.is_empty() {
             return Ok(());
         }
-        let mut latest: Option<News> = None;
+        let mut latest: Option<News> = unsure.map(|Unsure { messages, summary, .. }| News {
+            summary,
+            messages,
+            urgency: Urgency::Soon,
+            known: Known::Perhaps,
+        });
         for message in waiting.iter().filter(|message| !is_own(message, account)) {
             let Some(event) = Event::of(message) else { continue };
             if is_wanted(cx, account, message).await? {
@@ -183,6 +194,7 @@ impl Feature for Push {
     /// The user is here, and sees what has come.
     async fn session_available(&self, cx: &mut Cx<'_>, account: &mut Account, session: SessionId) -> Outcome {
         let Some(client) = account.session(session).map(client_of) else { return Ok(()) };
+        unsure::take(account, session, cx.clock.now());
         if registrations(cx.store, account).await?.came(&client) {
             stage(cx, account).await?;
         }

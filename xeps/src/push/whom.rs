@@ -27,7 +27,7 @@ pub fn client_of(session: &Session) -> CompactString {
 }
 
 /// Whether there is a connection, as far as anybody knows. Whether anybody looks (XEP-0352) does not matter.
-fn is_connected(session: &Session) -> bool {
+pub fn is_connected(session: &Session) -> bool {
     session.states.get() != Some(&Reach::Asleep)
 }
 

@@ -439,6 +439,29 @@ fn what_is_said_in_rooms_is_told_to_members_who_are_not_there() {
     assert!(!is_told(&mut world, true, Private), "its client could be in the room");
 }
 
+/// The server takes a connection for alive for a while after it has died.
+#[test]
+fn what_was_said_in_a_room_to_a_connection_that_was_dead_is_told_when_it_is_found_out() {
+    let mut world = verona();
+    assert!(!is_told(&mut world, true, Publicity::Private));
+    assert!(!is_told(&mut world, true, Publicity::Private));
+    world.loses_its_connection(PHONE, &[]);
+    let told = published(&mut world);
+    assert_eq!(told.len(), 1);
+    assert_eq!(counted(&told[0]), 2);
+    answers(&mut world, &told, "");
+
+    // Once is enough, and a client that is there has seen it.
+    world.resumes(PHONE);
+    world.loses_its_connection(PHONE, &[]);
+    assert_eq!(nodes(&mut world), [""; 0]);
+    world.resumes(PHONE);
+    is_told(&mut world, true, Publicity::Private);
+    world.wait(Duration::from_secs(600));
+    world.loses_its_connection(PHONE, &[]);
+    assert_eq!(nodes(&mut world), [""; 0]);
+}
+
 #[test]
 fn what_a_room_sends_to_a_session_that_sleeps_is_told_as_the_user_wants() {
     let mut world = verona();
