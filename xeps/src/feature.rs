@@ -3,7 +3,7 @@
 //! A hook goes on with `Ok(())` or stops the stanza with a [`Halt`]. A feature never sends by itself: what it wants sent it
 //! leaves in [`Cx::out`](crate::Cx), in order, and the engine sends it after the hooks are done.
 
-use crate::account::{Account, Session, SessionId};
+use crate::account::{Account, Contact, Session, SessionId};
 use crate::agenda::Appointment;
 use crate::context::{Cx, Host};
 use crate::delivery::Incoming;
@@ -172,6 +172,7 @@ pub enum Hook {
     AccountRemoved,
     Expiry,
     PresenceMissed,
+    ContactChanged,
     Nodes,
     CardChanged,
     PrivateChanged,
@@ -259,9 +260,16 @@ pub trait Feature: Send + Sync {
         Ok(())
     }
 
-    /// Available presence has come for an account that is asleep, and goes no further. Nothing is held and nothing is read:
-    /// most accounts are asleep, and most presence is for them.
-    fn presence_missed(&self, _: &Stanza) {}
+    /// Presence, available or unavailable, has come for an account that is asleep, and goes no further, unless the account is to be
+    /// woken for it: true. Nothing is held and nothing is read: most accounts are asleep, and most presence is for them.
+    fn presence_missed(&self, _: &Stanza) -> bool {
+        false
+    }
+
+    /// A contact in the roster of `account` is not what it was: who gets at what may have changed.
+    async fn contact_changed(&self, _: &mut Cx<'_>, _: &mut Account, _before: &Contact) -> Outcome {
+        Ok(())
+    }
 
     /// A session has been bound along with the login of its client (XEP-0386). `bind` is the request with all that the client wants enabled;
     /// what there is to say goes into `bound`. The account is held, so that nothing has happened between the two.

@@ -45,6 +45,18 @@ pub enum Whose {
     Strangers,
 }
 
+/// What is new about a client that announces itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It has not been here before.
+    First,
+    /// It has announced something else before.
+    Changed,
+    Same,
+    /// There is no room to remember it.
+    Overlooked,
+}
+
 /// What is known of a client.
 enum Client {
     /// It has announced nothing.
@@ -55,8 +67,8 @@ enum Client {
 }
 
 impl Clients {
-    /// A client is available and announces what it is. True if it was here before and has announced something else.
-    pub fn came(&mut self, watch: &Watch, jid: &Jid, whose: Whose, show: Show, caps: Option<Caps>) -> bool {
+    /// A client is available and announces what it is.
+    pub fn came(&mut self, watch: &Watch, jid: &Jid, whose: Whose, show: Show, caps: Option<Caps>) -> Arrival {
         let known = self.0.get_mut(jid).map(|before| {
             (before.show, before.whose) = (show, whose);
             match &before.client {
@@ -64,17 +76,19 @@ impl Clients {
                 Client::Silent => caps.is_none(),
             }
         });
-        if known == Some(true) || (known.is_none() && !self.has_room(whose)) {
-            return false;
-        }
-        let changed = known.is_some() && caps.is_some();
+        let arrival = match known {
+            Some(true) => return Arrival::Same,
+            Some(false) => Arrival::Changed,
+            None if self.has_room(whose) => Arrival::First,
+            None => return Arrival::Overlooked,
+        };
         let client = match caps.map(|caps| (watch.known(&caps), caps)) {
             None => Client::Silent,
             Some((Some(interests), caps)) => Client::Told(caps, interests),
             Some((None, caps)) => Client::Announced(caps),
         };
         self.0.insert(jid.clone(), Present { client, show, whose });
-        changed
+        arrival
     }
 
     fn has_room(&self, whose: Whose) -> bool {
@@ -90,22 +104,18 @@ impl Clients {
         }
     }
 
-    /// What a client is interested in, if that is known by now.
-    pub fn interests(&mut self, watch: &Watch, jid: &Jid) -> Option<Interests> {
-        let client = &mut self.0.get_mut(jid)?.client;
-        client.learn(watch);
-        match client {
-            Client::Told(_, interests) => Some(interests.clone()),
-            Client::Announced(_) | Client::Silent => None,
+    /// What a client has announced.
+    pub fn announced(&self, jid: &Jid) -> Option<Caps> {
+        match &self.0.get(jid)?.client {
+            Client::Announced(caps) | Client::Told(caps, _) => Some(caps.clone()),
+            Client::Silent => None,
         }
     }
 
-    /// What a client has announced that is not understood yet.
-    pub fn announced(&self, jid: &Jid) -> Option<Caps> {
-        match &self.0.get(jid)?.client {
-            Client::Announced(caps) => Some(caps.clone()),
-            Client::Told(..) | Client::Silent => None,
-        }
+    /// The clients of an address, a bare JID, with what they have announced.
+    pub fn of_user(&self, user: &str) -> Vec<(Jid, Caps)> {
+        let own = self.0.keys().filter(|client| client.bare_str() == user);
+        own.filter_map(|client| Some((client.clone(), self.announced(client)?))).collect()
     }
 
     /// In which states an address is available: a client, or all clients of a bare address.

@@ -16,11 +16,13 @@ mod bookmarks;
 mod clients;
 mod defaults;
 mod displayed;
+mod greetings;
 pub mod home;
 mod publisher;
+mod recent;
 pub mod watch;
 
-use crate::account::{Account, Session, SessionId};
+use crate::account::{Account, Contact, Session, SessionId};
 use crate::agenda::Appointment;
 use crate::context::Cx;
 use crate::delivery::Incoming;
@@ -91,6 +93,7 @@ static ABOUT: About = About {
         Hook::PresenceSent,
         Hook::PresenceReceived,
         Hook::PresenceMissed,
+        Hook::ContactChanged,
         Hook::SessionAvailable,
         Hook::SessionEnded,
         Hook::Answered,
@@ -228,8 +231,12 @@ impl Feature for Pep {
         }
     }
 
-    fn presence_missed(&self, stanza: &Stanza) {
-        self.missed(stanza);
+    fn presence_missed(&self, stanza: &Stanza) -> bool {
+        self.missed(stanza)
+    }
+
+    async fn contact_changed(&self, cx: &mut Cx<'_>, account: &mut Account, before: &Contact) -> Outcome {
+        Pep::contact_changed(self, cx, account, before).await
     }
 
     async fn session_available(&self, cx: &mut Cx<'_>, account: &mut Account, id: SessionId) -> Outcome {

@@ -41,6 +41,7 @@ pub mod serve;
 pub mod service;
 pub mod subscription;
 pub mod venue;
+mod welcome;
 
 pub use errand::Errand;
 pub use rules::{Config, Rules};

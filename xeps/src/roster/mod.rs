@@ -124,6 +124,15 @@ impl Feature for Rosters {
     }
 }
 
+/// Tells the features that a contact is not what it was.
+async fn changed(cx: &mut Cx<'_>, account: &mut Account, before: &Contact) -> Outcome {
+    let host = cx.host;
+    for feature in host.registry.chain(Hook::ContactChanged) {
+        feature.contact_changed(cx, account, before).await?;
+    }
+    Ok(())
+}
+
 fn verb(stanza: &Stanza) -> Option<Verb> {
     match stanza.kind {
         Kind::Presence(kind) => Verb::of(kind),

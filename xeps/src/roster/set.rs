@@ -1,7 +1,7 @@
 //! Adding, changing and removing items (RFC 6121 sections 2.3 to 2.5).
 
 use super::item::{self, Change};
-use super::{Config, part, push, requests};
+use super::{Config, changed, part, push, requests};
 use crate::account::{Account, Contact, Groups, Roster, Subscription};
 use crate::context::Cx;
 use crate::feature::{Answer, Halt, Request};
@@ -33,11 +33,12 @@ async fn put(
     if !known.listed {
         room_for_one(account.roster(cx.store).await?, config)?;
     }
-    let contact = Contact { name, groups, listed: true, ..known };
+    let contact = Contact { name, groups, listed: true, ..known.clone() };
     let item = item::to_element(&contact);
     account.save(cx, contact, Batch::new()).await?;
     let version = account.roster(cx.store).await?.version();
     push::everyone(cx, account, item, version);
+    changed(cx, account, &known).await?;
     Ok(Answer::Done)
 }
 
