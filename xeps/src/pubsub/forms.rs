@@ -127,7 +127,15 @@ fn publish_options(options: &Element) -> Result<Form, Halt> {
     // Each is compared with the whole configuration, so that none is to be there many times.
     let few = form.fields.len() <= FIELDS.len().saturating_mul(2);
     let right = few && form.kind == FormType::Submit && form.form_type() == Some(PUBLISH_OPTIONS);
-    if right { Ok(form) } else { Err(Condition::BadRequest.into()) }
+    if !right {
+        return Err(Condition::BadRequest.into());
+    }
+    // What is asked for in words of somebody else cannot be checked, so it is not met either.
+    let vars = form.fields.iter().filter_map(|field| field.var.as_deref());
+    match vars.filter(|var| *var != "FORM_TYPE").find(|var| name_of(var).is_none()) {
+        Some(var) => Err(say(Condition::BadRequest, format!("there is no {var}"))),
+        None => Ok(form),
+    }
 }
 
 fn not_met(name: &str) -> Halt {
@@ -150,10 +158,14 @@ fn say(condition: Condition, text: String) -> Halt {
 /// The fields of a form without their prefix. `FORM_TYPE`, and fields of others, are none of ours.
 fn fields(form: &Form) -> impl Iterator<Item = (&str, &[String])> {
     form.fields.iter().filter_map(|field| {
-        let var = field.var.as_deref()?;
-        let name = var.strip_prefix(PREFIX).or_else(|| is_relation(var).then_some(var))?;
+        let name = name_of(field.var.as_deref()?)?;
         Some((name, field.values.as_slice()))
     })
+}
+
+/// What [`var`] was made of; None for fields of others.
+fn name_of(var: &str) -> Option<&str> {
+    var.strip_prefix(PREFIX).or_else(|| is_relation(var).then_some(var))
 }
 
 /// The name of a field in forms. Those of XEP-0496 have their namespace in it.

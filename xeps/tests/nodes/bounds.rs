@@ -81,6 +81,21 @@ fn there_are_only_so_many_owners_and_subscriptions_of_one_address() {
 }
 
 #[test]
+fn one_address_subscribes_so_many_times_and_no_more() {
+    let mut service = Hosted::new(Box::new(PubSub::new(&Config { max_subscriptions: 2, ..Config::default() })));
+    create(&mut service, "blog", &[]);
+    let subscribe = |resource: &str| format!("<subscribe node='blog' jid='{BERNARDO_BARE}{resource}'/>");
+    assert_eq!(brings(&mut service, BERNARDO, NS, &subscribe(""))[0], "result");
+    assert_eq!(brings(&mut service, BERNARDO, NS, &subscribe("/home"))[0], "result");
+    let full = ["policy-violation too-many-subscriptions"];
+    assert_eq!(brings(&mut service, BERNARDO, NS, &subscribe("/work")), full);
+    assert_eq!(brings(&mut service, BERNARDO, NS, &subscribe("")), full);
+    let end = format!("<unsubscribe node='blog' jid='{BERNARDO_BARE}/home'/>");
+    assert_eq!(brings(&mut service, BERNARDO, NS, &end)[0], "result");
+    assert_eq!(brings(&mut service, BERNARDO, NS, &subscribe("/work"))[0], "result", "there is room again");
+}
+
+#[test]
 fn an_operator_who_allows_less_than_before_is_obeyed_step_by_step() {
     let mut service = service();
     create(&mut service, "blog", &[("max_items", "1000")]);
