@@ -4,7 +4,7 @@
 use super::affiliation::Affiliation;
 use super::node::{Node, UNIT};
 use crate::context::Cx;
-use crate::store::{Batch, Expect, Key, Store, StoreError, list_prefixed};
+use crate::store::{Batch, Expect, Key, Store, StoreError, list_prefixed_after};
 use wire::jid::BareJid;
 
 const BY_NODE: &str = "pubsub-affiliate";
@@ -107,15 +107,17 @@ impl Node {
     }
 }
 
-/// The nodes at which somebody is something (XEP-0060 section 5.7), up to `limit` of them.
+/// The nodes at which somebody is something (XEP-0060 section 5.7), up to `limit` of those behind that one.
 pub async fn of(
     store: &dyn Store,
     at: &BareJid,
     who: &str,
+    after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<(String, Affiliation)>, StoreError> {
     let prefix = format!("{who}{UNIT}");
-    let page = list_prefixed(store, at.as_str(), BY_WHOM, &prefix, limit).await?;
+    let behind = format!("{prefix}{}", after.unwrap_or_default());
+    let page = list_prefixed_after(store, at.as_str(), BY_WHOM, &prefix, &behind, limit).await?;
     let own = page.iter().filter_map(|(name, record)| Some((name.strip_prefix(&prefix)?, record)));
     own.map(|(node, record)| Ok((node.to_owned(), decode(&record.value)?))).collect()
 }
