@@ -11,6 +11,8 @@ const BY_NODE: &str = "pubsub-affiliate";
 const BY_WHOM: &str = "pubsub-affiliations";
 /// Records that are read at once.
 const PAGE: usize = 500;
+/// Affiliations among which publishers are looked for.
+const FEW: usize = 100;
 
 impl Node {
     pub async fn affiliation(&self, store: &dyn Store, who: &str) -> Result<Affiliation, StoreError> {
@@ -44,6 +46,14 @@ impl Node {
             all.extend(self.affiliates_after(store, after, room).await?);
         }
         Ok(all)
+    }
+
+    /// Who has an affiliation of publisher. None: too many are something to the node to be looked through each time that
+    /// somebody asks.
+    pub async fn publishers(&self, store: &dyn Store) -> Result<Option<Vec<String>>, StoreError> {
+        let all = self.affiliates_after(store, None, FEW).await?;
+        let found = || all.iter().filter(|(_, affiliation)| *affiliation == Affiliation::Publisher);
+        Ok((all.len() < FEW).then(|| found().map(|(who, _)| who.clone()).collect()))
     }
 
     /// Whether anybody but its owners is something to it.

@@ -8,6 +8,7 @@ use super::rules::Rules;
 use super::{extent, relation};
 use crate::feature::Halt;
 use crate::form::{Field, Form, FormType};
+use crate::store::{Store, StoreError};
 use wire::datetime::Timestamp;
 use wire::stanza::{Condition, StanzaError};
 use wire::xml::Element;
@@ -182,9 +183,24 @@ pub fn names_relations(form: &Element) -> bool {
     Form::parse(form).is_some_and(|form| fields(&form).any(|(name, _)| is_relation(name)))
 }
 
+/// Metadata that are counted when somebody asks, and of which nobody is told that they have changed.
+#[derive(Default)]
+pub struct Counted {
+    /// None: too many.
+    pub subscribers: Option<usize>,
+    pub publishers: Option<Vec<String>>,
+}
+
+impl Counted {
+    pub async fn of(node: &Node, store: &dyn Store) -> Result<Counted, StoreError> {
+        let subscribers = node.count_subscriptions(store).await?;
+        Ok(Counted { subscribers, publishers: node.publishers(store).await? })
+    }
+}
+
 /// What everybody who may know of the node is told about it (sections 5.4 and 16.4.3); its parent is to be
 /// [known](Node::learn_parent).
-pub fn metadata(node: &Node, subscribers: Option<usize>) -> Form {
+pub fn metadata(node: &Node, counted: Counted) -> Form {
     let config = &node.config;
     let mut form = Form::new(FormType::Result, META_DATA);
     let mut add = |name: &str, kind: &'static str, values: Vec<String>| {
@@ -200,7 +216,8 @@ pub fn metadata(node: &Node, subscribers: Option<usize>) -> Form {
     add("creator", "jid-single", vec![node.creator.to_string()]);
     add("creation_date", "text-single", vec![Timestamp::format(node.created).to_string()]);
     add("owner", "jid-multi", node.owners.iter().map(ToString::to_string).collect());
-    add("num_subscribers", "text-single", subscribers.iter().map(usize::to_string).collect());
+    add("publisher", "jid-multi", counted.publishers.unwrap_or_default());
+    add("num_subscribers", "text-single", counted.subscribers.iter().map(usize::to_string).collect());
     for name in [relation::LINK, relation::PARENT] {
         add(name, "text-single", config.values(name));
     }

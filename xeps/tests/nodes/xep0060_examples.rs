@@ -318,6 +318,47 @@ fn examples_114_to_115_preconditions_name_the_field_that_is_different() {
 }
 
 #[test]
+fn section_4_6_2_the_name_of_a_node_is_like_a_resource() {
+    let mut service = service();
+    let mut creates = |name: &str| asks(&mut service, HAMLET, "set", NS, &format!("<create node='{name}'/>")).remove(0);
+    for name in ["urn:xmpp:avatar:data", "Gedanken über Dänemark", "🎭", "http://example.org/a?b#c"] {
+        assert_eq!(creates(name), "result", "{name}");
+    }
+    let long = "x".repeat(1024);
+    // A soft hyphen, a space without a break, letters that are not composed.
+    for name in ["mus\u{ad}ings", "my\u{a0}musings", "Da\u{308}nemark", &long] {
+        assert_eq!(creates(name), "error modify not-acceptable text", "{name}");
+    }
+}
+
+#[test]
+fn section_5_4_publishers_are_among_the_metadata() {
+    let mut service = with_node("title=Musings");
+    let affiliate = |who: &str, affiliation: &str| {
+        format!(
+            "<affiliations node='princely_musings'><affiliation jid='{who}' affiliation='{affiliation}'/></affiliations>"
+        )
+    };
+    let publishers = |service: &mut Hosted| {
+        let query = "<query xmlns='http://jabber.org/protocol/disco#info' node='princely_musings'/>";
+        let answer = service.receives(&format!("<iq type='get' from='{HAMLET}' to='{SERVICE}' id='1'>{query}</iq>"));
+        let form = Form::parse(payload(&answer[0]).child("x", "jabber:x:data").unwrap()).unwrap();
+        form.values("pubsub#publisher").to_vec()
+    };
+    assert_eq!(publishers(&mut service), [""; 0]);
+    for (who, affiliation) in
+        [("a@example.net", "publisher"), ("b@example.net", "member"), ("c@example.net", "publish-only")]
+    {
+        asks(&mut service, HAMLET, "set", OWNER, &affiliate(who, affiliation));
+    }
+    assert_eq!(publishers(&mut service), ["a@example.net"]);
+    for number in 0..100 {
+        asks(&mut service, HAMLET, "set", OWNER, &affiliate(&format!("m{number}@example.net"), "member"));
+    }
+    assert_eq!(publishers(&mut service), [""; 0], "too many to look through");
+}
+
+#[test]
 fn section_6_3_3_options_have_registered_names() {
     let mut service = with_node("type=http://www.w3.org/2005/Atom");
     asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO));
