@@ -25,7 +25,7 @@ use crate::store::{Batch, Expect, Key, Record, Store, StoreError, list_prefixed}
 use crate::stored::{element_from_bytes, element_to_bytes};
 use compact_str::CompactString;
 use wire::datetime::Timestamp;
-use wire::jid::BareJid;
+use wire::jid::{BareJid, Jid};
 use wire::xml::Element;
 
 const KIND: &str = "pubsub";
@@ -72,6 +72,13 @@ impl Node {
     /// Whether a node can have this name.
     pub fn is_name(name: &str) -> bool {
         !name.is_empty() && name.len() <= LONGEST_NAME
+    }
+
+    /// Whether a new node can have this name: it is what the resource of an address would be (section 4.6.2), so that there
+    /// are no two names that look the same.
+    pub fn is_new_name(name: &str) -> bool {
+        let as_resource = Jid::from_parts(None, "pubsub.invalid", Some(name));
+        Node::is_name(name) && as_resource.is_ok_and(|jid| jid.resource() == Some(name))
     }
 
     pub async fn load(store: &dyn Store, at: &BareJid, name: &str, rules: &Rules) -> Result<Option<Node>, StoreError> {

@@ -345,7 +345,7 @@ impl Hall {
         if !error.as_ref().is_some_and(is_gone) {
             return Err(Halt::Silent("a notification that may yet be delivered"));
         }
-        for name in nodes_of(cx.store, &self.at, from.bare_str(), 1000).await? {
+        for name in nodes_of(cx.store, &self.at, from.bare_str(), None, 1000).await? {
             let Some(node) = Node::load_or_root(cx.store, &self.at, &name, &self.rules).await? else { continue };
             if notify::sent_by(&node, id) {
                 let mut over = node.subscriptions_of(cx.store, from.bare_str(), cx.clock.now()).await?;

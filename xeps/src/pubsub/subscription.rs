@@ -11,7 +11,7 @@ use super::node::{NS, Node, UNIT};
 use super::presence;
 use crate::feature::Halt;
 use crate::form::{Field, Form, FormType};
-use crate::store::{Batch, Expect, Key, Store, StoreError, list_prefixed};
+use crate::store::{Batch, Expect, Key, Store, StoreError, list_prefixed, list_prefixed_after};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use compact_str::CompactString;
 use std::fmt;
@@ -355,13 +355,23 @@ impl Node {
     }
 }
 
-/// The names of the nodes to which somebody has subscribed (section 5.6), up to `limit` of them.
-pub async fn nodes_of(store: &dyn Store, at: &BareJid, who: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+/// The names of the nodes to which somebody has subscribed (section 5.6), up to `limit` of those behind that one.
+pub async fn nodes_of(
+    store: &dyn Store,
+    at: &BareJid,
+    who: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<String>, StoreError> {
     let prefix = format!("{who}{UNIT}");
-    let page = list_prefixed(store, at.as_str(), BY_WHOM, &prefix, limit).await?;
+    let behind = format!("{prefix}{}", after.unwrap_or_default());
+    let page = list_prefixed_after(store, at.as_str(), BY_WHOM, &prefix, &behind, limit).await?;
     let named = page.iter().filter_map(|(name, _)| name.strip_prefix(&prefix).map(str::to_owned));
     // The root has no name: its place is the prefix itself.
-    let root = store.get(Key::new(at.as_str(), BY_WHOM, &prefix)).await?.map(|_| String::new());
+    let root = match after {
+        None => store.get(Key::new(at.as_str(), BY_WHOM, &prefix)).await?.map(|_| String::new()),
+        Some(_) => None,
+    };
     Ok(root.into_iter().chain(named).take(limit).collect())
 }
 

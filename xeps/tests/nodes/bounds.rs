@@ -154,6 +154,82 @@ fn the_nodes_of_an_account_have_a_quota_together() {
 }
 
 #[test]
+fn one_address_subscribes_so_many_times_and_no_more() {
+    let mut service = Hosted::new(Box::new(PubSub::new(&Config { max_subscriptions: 2, ..Config::default() })));
+    create(&mut service, "blog", &[]);
+    let subscribe = |resource: &str| format!("<subscribe node='blog' jid='{BERNARDO_BARE}{resource}'/>");
+    assert_eq!(brings(&mut service, BERNARDO, NS, &subscribe(""))[0], "result");
+    assert_eq!(brings(&mut service, BERNARDO, NS, &subscribe("/home"))[0], "result");
+    let full = ["policy-violation too-many-subscriptions"];
+    assert_eq!(brings(&mut service, BERNARDO, NS, &subscribe("/work")), full);
+    assert_eq!(brings(&mut service, BERNARDO, NS, &subscribe("")), full);
+    let end = format!("<unsubscribe node='blog' jid='{BERNARDO_BARE}/home'/>");
+    assert_eq!(brings(&mut service, BERNARDO, NS, &end)[0], "result");
+    assert_eq!(brings(&mut service, BERNARDO, NS, &subscribe("/work"))[0], "result", "there is room again");
+}
+
+/// All that a list of one's own has, page by page, as `node jid`; and the sizes of the pages.
+fn own(service: &mut Hosted, who: &str, list: &'static str, max: Option<usize>) -> (Vec<String>, Vec<usize>) {
+    let rsm = "http://jabber.org/protocol/rsm";
+    let (mut found, mut sizes, mut after) = (Vec::new(), Vec::new(), None::<String>);
+    loop {
+        let max = max.map(|max| format!("<max>{max}</max>")).unwrap_or_default();
+        let after_that = after.take().map(|id| format!("<after>{id}</after>")).unwrap_or_default();
+        let set = if sizes.is_empty() && max.is_empty() {
+            String::new()
+        } else {
+            format!("<set xmlns='{rsm}'>{max}{after_that}</set>")
+        };
+        let answer = asks(service, who, "get", NS, &format!("<{list}/>{set}")).remove(0);
+        let root = xeps::testing::payload(&answer);
+        let before = found.len();
+        found.extend(
+            root.child(list, NS)
+                .unwrap()
+                .children()
+                .map(|one| format!("{} {}", one.attr("node").unwrap_or("-"), one.attr("jid").unwrap_or_default())),
+        );
+        sizes.push(found.len() - before);
+        let last = root.child("set", rsm).and_then(|set| set.child("last", rsm)).map(|last| last.text());
+        match last {
+            Some(last) => after = Some(last.to_string()),
+            None => return (found, sizes),
+        }
+    }
+}
+
+#[test]
+fn who_has_many_subscriptions_and_affiliations_is_told_all_of_them_in_pages() {
+    let mut service = Hosted::new(Box::new(PubSub::new(&Config { max_nodes: 1000, ..Config::default() })));
+    let mut expected = vec![format!("- {BERNARDO_BARE}")];
+    let root = format!("<subscribe node='' jid='{BERNARDO_BARE}'/>");
+    assert_eq!(brings(&mut service, BERNARDO, NS, &root)[0], "result");
+    for number in 0..520 {
+        let node = format!("my node {number:03}");
+        create(&mut service, &node, &[]);
+        let resources: &[&str] = if number % 100 == 0 { &["", "/home", "/the work"] } else { &[""] };
+        for resource in resources {
+            let subscribe = format!("<subscribe node='{node}' jid='{BERNARDO_BARE}{resource}'/>");
+            assert_eq!(brings(&mut service, BERNARDO, NS, &subscribe)[0], "result");
+            expected.push(format!("{node} {BERNARDO_BARE}{resource}"));
+        }
+    }
+    expected.sort();
+    for (max, sizes) in [(None, vec![500, 33, 0]), (Some(267), vec![267, 266, 0]), (Some(533), vec![500, 33, 0])] {
+        let (mut found, pages) = own(&mut service, BERNARDO, "subscriptions", max);
+        assert_eq!(pages, sizes, "{max:?}");
+        found.sort();
+        assert_eq!(found, expected);
+    }
+    assert_eq!(own(&mut service, BERNARDO, "subscriptions", Some(1)).1.len(), 534);
+    let (mut found, pages) = own(&mut service, FRANCISCO, "affiliations", None);
+    assert_eq!(pages, [500, 20, 0]);
+    found.sort();
+    found.dedup();
+    assert_eq!(found.len(), 520);
+}
+
+#[test]
 fn an_operator_who_allows_less_than_before_is_obeyed_step_by_step() {
     let mut service = service();
     create(&mut service, "blog", &[("max_items", "1000")]);

@@ -1,10 +1,12 @@
 //! The examples of XEP-0060, played at a service in memory: what is asked, and what is answered or sent.
 
 use crate::stage::{self, BERNARDO, HAMLET, NS, OWNER, SERVICE, form_of, service};
+use std::collections::BTreeSet;
 use std::time::Duration;
+use xeps::form::Form;
 use xeps::pubsub::{Config, PubSub};
 use xeps::store::{Batch, Store};
-use xeps::testing::{Hosted, now_or_never};
+use xeps::testing::{Hosted, now_or_never, payload};
 
 const FRANCISCO: &str = "francisco@example.net/barracks";
 const ENTRY: &str = "<entry xmlns='http://www.w3.org/2005/Atom'><title>Soliloquy</title></entry>";
@@ -306,7 +308,81 @@ fn examples_114_to_115_preconditions_name_the_field_that_is_different() {
     let refused = stage::asks(&mut service, HAMLET, "set", NS, &provided("access_model=open max_items=3")).remove(0);
     assert_eq!(line(&refused), "error cancel conflict text precondition-not-met");
     assert!(refused.contains("pubsub#max_items"), "{refused}");
-    assert_eq!(asks(&mut service, HAMLET, "set", NS, &provided("charm=1")), ["error modify bad-request text"]);
+    let unknown = ["error modify bad-request text"];
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, &provided("charm=1")), unknown);
+    // Section 7.1.5: what has another name than the fields of a node is unknown, too, at a node that is there or not.
+    let without_prefix = provided("access_model=open").replace("pubsub#access_model", "access_model");
+    for strange in [&provided("{urn:x-mood:0}charm=1"), &without_prefix] {
+        assert_eq!(asks(&mut service, HAMLET, "set", NS, strange), unknown, "{strange}");
+    }
+}
+
+#[test]
+fn section_4_6_2_the_name_of_a_node_is_like_a_resource() {
+    let mut service = service();
+    let mut creates = |name: &str| asks(&mut service, HAMLET, "set", NS, &format!("<create node='{name}'/>")).remove(0);
+    for name in ["urn:xmpp:avatar:data", "Gedanken über Dänemark", "🎭", "http://example.org/a?b#c"] {
+        assert_eq!(creates(name), "result", "{name}");
+    }
+    let long = "x".repeat(1024);
+    // A soft hyphen, a space without a break, letters that are not composed.
+    for name in ["mus\u{ad}ings", "my\u{a0}musings", "Da\u{308}nemark", &long] {
+        assert_eq!(creates(name), "error modify not-acceptable text", "{name}");
+    }
+}
+
+#[test]
+fn section_5_4_publishers_are_among_the_metadata() {
+    let mut service = with_node("title=Musings");
+    let affiliate = |who: &str, affiliation: &str| {
+        format!(
+            "<affiliations node='princely_musings'><affiliation jid='{who}' affiliation='{affiliation}'/></affiliations>"
+        )
+    };
+    let publishers = |service: &mut Hosted| {
+        let query = "<query xmlns='http://jabber.org/protocol/disco#info' node='princely_musings'/>";
+        let answer = service.receives(&format!("<iq type='get' from='{HAMLET}' to='{SERVICE}' id='1'>{query}</iq>"));
+        let form = Form::parse(payload(&answer[0]).child("x", "jabber:x:data").unwrap()).unwrap();
+        form.values("pubsub#publisher").to_vec()
+    };
+    assert_eq!(publishers(&mut service), [""; 0]);
+    for (who, affiliation) in
+        [("a@example.net", "publisher"), ("b@example.net", "member"), ("c@example.net", "publish-only")]
+    {
+        asks(&mut service, HAMLET, "set", OWNER, &affiliate(who, affiliation));
+    }
+    assert_eq!(publishers(&mut service), ["a@example.net"]);
+    for number in 0..100 {
+        asks(&mut service, HAMLET, "set", OWNER, &affiliate(&format!("m{number}@example.net"), "member"));
+    }
+    assert_eq!(publishers(&mut service), [""; 0], "too many to look through");
+}
+
+#[test]
+fn section_6_3_3_options_have_registered_names() {
+    let mut service = with_node("type=http://www.w3.org/2005/Atom");
+    asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO));
+    stage::asks(&mut service, FRANCISCO, "set", NS, "<subscribe node='' jid='francisco@example.net'/>");
+    let registered = [
+        "deliver",
+        "digest",
+        "digest_frequency",
+        "expire",
+        "include_body",
+        "show-values",
+        "subscription_type",
+        "subscription_depth",
+    ];
+    let mut seen = BTreeSet::new();
+    for node in ["princely_musings", ""] {
+        let options = format!("<options node='{node}' jid='francisco@example.net'/>");
+        let answer = stage::asks(&mut service, FRANCISCO, "get", NS, &options).remove(0);
+        let form = Form::parse(payload(&answer).child("options", NS).unwrap().children().next().unwrap()).unwrap();
+        seen.extend(
+            form.fields.iter().filter_map(|field| Some(field.var.as_deref()?.strip_prefix("pubsub#")?.to_owned())),
+        );
+    }
+    assert_eq!(seen, registered.map(str::to_owned).into());
 }
 
 #[test]

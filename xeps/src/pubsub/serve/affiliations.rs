@@ -2,6 +2,7 @@
 
 use super::super::affiliation::Affiliation;
 use super::super::config::AccessModel;
+use super::super::discover::forward;
 use super::super::node::Node;
 use super::super::notify::{self, answer};
 use super::super::rsm::{self, Page};
@@ -23,20 +24,28 @@ const OWNERS: usize = 100;
 
 pub async fn of_asker(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let (who, one) = (ask.from.bare_str(), ask.what.attr("node"));
+    let set = ask.root.child("set", rsm::NS);
+    let (after, max) = forward(set)?;
     let mut own = match one {
         Some(_) => {
             let node = ask.node(cx, venue).await?;
             vec![(node.name.clone(), node.affiliation(cx.store, who).await?)]
         }
-        None => affiliates::of(cx.store, venue.at(), who, LIMIT).await?,
+        None => affiliates::of(cx.store, venue.at(), who, after.as_deref(), max.saturating_add(1)).await?,
     };
-    own.retain(|(_, affiliation)| *affiliation != Affiliation::None);
+    own.retain(|(name, affiliation)| *affiliation != Affiliation::None && after.as_ref() != Some(name));
+    let complete = own.len() <= max;
+    own.truncate(max);
     let shown = own.iter().map(|(node, affiliation)| {
         let element = Element::new("affiliation", NS).with_attr("node", node);
         element.with_attr("affiliation", affiliation.name())
     });
-    let list = Element::new("affiliations", NS).maybe_attr("node", one).with_children(shown);
-    Ok(Answer::Result(answer(list)))
+    let mut root = answer(Element::new("affiliations", NS).maybe_attr("node", one).with_children(shown));
+    if set.is_some() || !complete {
+        let id = |entry: Option<&(String, Affiliation)>| entry.map(|(node, _)| node.clone());
+        root.push(rsm::result(id(own.first()).as_deref(), id(own.last()).as_deref(), None));
+    }
+    Ok(Answer::Result(root))
 }
 
 pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {

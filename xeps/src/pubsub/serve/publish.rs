@@ -78,7 +78,7 @@ async fn node_for(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, batch: 
         if !venue.creates(cx, ask.from) {
             return Err(Condition::Forbidden.into());
         }
-        if !Node::is_name(name) {
+        if !Node::is_new_name(name) {
             return Err(Condition::NotAcceptable.into());
         }
         let mut config = venue.defaults(name);
