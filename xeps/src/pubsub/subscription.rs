@@ -146,7 +146,12 @@ impl Subscription {
 
     /// Approved and wanted.
     pub fn delivers(&self, now: Timestamp) -> bool {
-        self.state == State::Subscribed && self.options.deliver && !self.is_over(now)
+        self.state == State::Subscribed && self.would_deliver(now)
+    }
+
+    /// Wanted, whether approved or not.
+    pub fn would_deliver(&self, now: Timestamp) -> bool {
+        self.options.deliver && !self.is_over(now)
     }
 
     /// `<subscription/>` as answers and events have it. `node`: named here and not by the parent; the root has no name.
