@@ -102,12 +102,9 @@ static ABOUT: About = About {
     ..About::NOTHING
 };
 
+/// The access model that is named is the one that new nodes have ([`Rules::personal`]).
 const OF_ACCOUNTS: &[&str] = &[
-    "access-authorize",
-    "access-open",
     "access-presence",
-    "access-roster",
-    "access-whitelist",
     "auto-create",
     "auto-subscribe",
     "filtered-notifications",

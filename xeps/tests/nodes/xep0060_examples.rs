@@ -2,6 +2,7 @@
 
 use crate::stage::{self, BERNARDO, HAMLET, NS, OWNER, SERVICE, form_of, service};
 use std::time::Duration;
+use xeps::form::Form;
 use xeps::pubsub::{Config, PubSub};
 use xeps::store::{Batch, Store};
 use xeps::testing::{Hosted, now_or_never};
@@ -79,6 +80,9 @@ fn examples_1_to_4_and_9_what_the_service_is() {
     {
         assert!(info.contains(&format!("'{NS}#{feature}'")), "{feature}");
     }
+    assert_eq!(info.matches("#access-").count(), 1, "the default access model, and no other: {info}");
+    let default = stage::asks(&mut service, HAMLET, "get", OWNER, "<default/>").remove(0);
+    assert!(info.contains("#access-open") && default.contains("<value>open</value>"), "{default}");
     let items = service.receives(&disco("items", "")).remove(0);
     let item = format!("<item jid='{SERVICE}' name='Musings' node='princely_musings'/>");
     assert!(items.contains(&item), "{items}");
@@ -198,6 +202,22 @@ fn section_12_19_a_lease_ends_by_itself() {
         subscribe(FRANCISCO)
     );
     assert_eq!(asks(&mut service, FRANCISCO, "set", NS, &lease), ["result"]);
+    let options = "<options node='princely_musings' jid='francisco@example.net'>";
+    let mut end = |value: &str| {
+        let field = format!("<field var='pubsub#expire'>{value}</field>");
+        let form = format!("<x xmlns='jabber:x:data' type='submit'>{field}</x></options>");
+        assert_eq!(asks(&mut service, FRANCISCO, "set", NS, &format!("{options}{form}"))[0], "result", "{value}");
+        let shown = stage::asks(&mut service, FRANCISCO, "get", NS, &format!("{options}</options>")).remove(0);
+        let form = xeps::testing::payload(&shown)
+            .child("options", NS)
+            .and_then(|options| Form::parse(options.children().next()?));
+        form.unwrap_or_else(|| panic!("{shown}")).value("pubsub#expire").map(str::to_owned)
+    };
+    assert_eq!(end("<value/>"), None, "what has no end shows none");
+    assert_eq!(end(""), None);
+    assert_eq!(end("<value>presence</value>").as_deref(), Some("presence"));
+    assert_eq!(end("<value>never</value>"), None);
+    assert!(end("<value>2026-01-01T00:10:00Z</value>").is_some_and(|end| end.starts_with("2026-01-01T00:10:00")));
     assert_eq!(asks(&mut service, HAMLET, "set", NS, &publish("a")), ["result", "to francisco@example.net items: a"]);
     service.wait(Duration::from_secs(601));
     let told = asks(&mut service, HAMLET, "set", NS, &publish("b"));
