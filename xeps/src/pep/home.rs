@@ -10,6 +10,7 @@ use crate::pubsub::access::Relation;
 use crate::pubsub::config::NodeConfig;
 use crate::pubsub::node::Node;
 use crate::pubsub::presence::{self, Show, Why};
+use crate::pubsub::quota::Ledger;
 use crate::pubsub::reading::relation;
 use crate::pubsub::rules::Rules;
 use crate::pubsub::venue::Venue;
@@ -153,6 +154,7 @@ pub struct Home<'a> {
     pub account: &'a mut Account,
     pub rules: &'a Rules,
     pub watch: &'a Watch,
+    pub ledger: &'a Ledger,
 }
 
 #[async_trait]
@@ -171,6 +173,10 @@ impl Venue for Home<'_> {
 
     fn creates(&self, _: &Cx<'_>, who: &Jid) -> bool {
         who.bare_str() == self.account.user.as_str()
+    }
+
+    fn ledger(&mut self) -> &Ledger {
+        self.ledger
     }
 
     async fn relation(&mut self, cx: &Cx<'_>, _: &Node, who: &str) -> Result<Relation, StoreError> {

@@ -27,6 +27,7 @@ use crate::delivery::Incoming;
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::info::Info;
 use crate::pubsub::discover_tree::{self, Wish};
+use crate::pubsub::quota::Ledger;
 use crate::pubsub::rules::{Config, Rules};
 use crate::pubsub::{NS, OWNER, discover, due, pending, serve, service};
 use async_trait::async_trait;
@@ -118,11 +119,12 @@ const OF_ACCOUNTS: &[&str] = &[
 pub struct Pep {
     rules: Rules,
     watch: Watch,
+    ledger: Ledger,
 }
 
 impl Pep {
     pub fn new(config: &Config) -> Self {
-        Pep { rules: Rules::personal(config), watch: Watch::default() }
+        Pep { rules: Rules::personal(config), watch: Watch::default(), ledger: Ledger::default() }
     }
 
     /// What follows from a change for those who know the same thing in another form.
@@ -141,7 +143,7 @@ impl Pep {
     }
 
     fn home<'a>(&'a self, account: &'a mut Account) -> Home<'a> {
-        Home { account, rules: &self.rules, watch: &self.watch }
+        Home { account, rules: &self.rules, watch: &self.watch, ledger: &self.ledger }
     }
 }
 

@@ -30,6 +30,7 @@ pub mod notify;
 pub mod operate;
 pub mod pending;
 pub mod presence;
+pub mod quota;
 pub mod reading;
 pub mod relation;
 mod remains;

@@ -10,6 +10,7 @@ use super::node::Node;
 use super::pending::{self, GET_PENDING};
 use super::presence::attend::{attend, heard};
 use super::presence::{RollCall, Seen, Show, Why};
+use super::quota::Ledger;
 use super::rules::{Config, Rules};
 use super::subscription::nodes_of;
 use super::venue::Venue;
@@ -100,11 +101,12 @@ pub struct Settings {
 pub struct PubSub {
     rules: Arc<Rules>,
     seen: Arc<Seen>,
+    ledger: Arc<Ledger>,
 }
 
 impl PubSub {
     pub fn new(config: &Config) -> Self {
-        PubSub { rules: Arc::new(Rules::service(config)), seen: Arc::default() }
+        PubSub { rules: Arc::new(Rules::service(config)), seen: Arc::default(), ledger: Arc::default() }
     }
 }
 
@@ -123,6 +125,7 @@ impl Service for PubSub {
             at: address.clone(),
             rules: self.rules.clone(),
             seen: self.seen.clone(),
+            ledger: self.ledger.clone(),
             errands: VecDeque::new(),
         })
     }
@@ -151,6 +154,8 @@ struct Hall {
     rules: Arc<Rules>,
     /// Subscribers who are available; all lanes share it.
     seen: Arc<Seen>,
+    /// Likewise.
+    ledger: Arc<Ledger>,
     /// What is under way, in its order.
     errands: VecDeque<Errand>,
 }
@@ -168,6 +173,10 @@ impl Venue for Hall {
     /// The users of the host.
     fn creates(&self, cx: &Cx<'_>, who: &Jid) -> bool {
         who.domain() == cx.host.domain.as_str() && who.local().is_some()
+    }
+
+    fn ledger(&mut self) -> &Ledger {
+        &self.ledger
     }
 
     /// Whoever has made the node, and owns it still, may have a roster here to look into. Other owners have perhaps never been asked

@@ -1,11 +1,12 @@
 //! What one address can make a service keep, and what it takes for one answer.
 
 use crate::stage::*;
+use wire::datetime::Timestamp;
 use wire::jid::BareJid;
 use xeps::pubsub::node::Node;
 use xeps::pubsub::{Config, PubSub, Rules};
 use xeps::store::Store;
-use xeps::testing::{Hosted, now_or_never};
+use xeps::testing::{Hosted, World, now_or_never};
 
 const BERNARDO_BARE: &str = "bernardo@example.net";
 
@@ -83,6 +84,78 @@ fn there_are_only_so_many_owners_and_subscriptions_of_one_address() {
     assert!(refused.contains(&format!("jid='{BERNARDO_BARE}/20' subscription='none'")), "{refused}");
     assert_eq!(refused.matches("<subscription ").count(), 1, "{refused}");
     assert_eq!(subscriptions(&mut service, "blog"), 20);
+}
+
+/// An item of some 1000 bytes, or of other sizes.
+fn publish_sized(service: &mut Hosted, who: &str, node: &str, id: &str, size: usize) -> String {
+    let text = "x".repeat(size.saturating_sub(100));
+    let item = format!("<item id='{id}'><entry xmlns='urn:entry'>{text}</entry></item>");
+    brings(service, who, NS, &format!("<publish node='{node}'>{item}</publish>")).remove(0)
+}
+
+#[test]
+fn the_nodes_that_somebody_has_made_have_a_quota_together() {
+    let small = || Box::new(PubSub::new(&Config { max_bytes: 5000, ..Config::default() }));
+    let mut service = Hosted::new(small());
+    for node in ["a", "b"] {
+        create(&mut service, node, &[("publish_model", "open")]);
+    }
+    let full = "resource-constraint";
+    let mut says = |who, node, id, size| publish_sized(&mut service, who, node, id, size);
+    assert_eq!(["1", "2"].map(|id| says(FRANCISCO, "a", id, 1000)), ["result", "result"]);
+    assert_eq!(says(HAMLET, "b", "1", 1000), "result", "it counts for Francisco");
+    assert_eq!(says(HAMLET, "b", "2", 2500), full);
+    assert_eq!(says(FRANCISCO, "a", "3", 1500), "result", "what was refused does not count");
+    assert_eq!(says(FRANCISCO, "a", "4", 1000), full);
+    assert_eq!(says(FRANCISCO, "a", "3", 1600), "result", "it comes in place of another one");
+    assert_eq!(says(FRANCISCO, "a", "3", 2500), full);
+    assert_eq!(items(&mut service, FRANCISCO, "a"), "1 2 3");
+    assert_eq!(items(&mut service, FRANCISCO, "b"), "1");
+
+    // Others have their own, and a restart changes nothing.
+    service.restarts_with(small());
+    assert_eq!(creates(&mut service, HAMLET, "c", &[])[0], "result");
+    assert_eq!(publish_sized(&mut service, HAMLET, "c", "1", 4000), "result");
+    assert_eq!(publish_sized(&mut service, FRANCISCO, "a", "4", 1000), full);
+
+    // What is removed, in whatever way, makes room.
+    for (act, ns) in [("<purge node='b'/>", OWNER), ("<retract node='a'><item id='1'/></retract>", NS)] {
+        assert_eq!(brings(&mut service, FRANCISCO, ns, act)[0], "result");
+        assert_eq!(publish_sized(&mut service, FRANCISCO, "b", act.get(1..3).unwrap(), 900), "result", "{act}");
+        assert_eq!(publish_sized(&mut service, FRANCISCO, "b", "more", 1000), full, "{act}");
+    }
+    assert_eq!(brings(&mut service, FRANCISCO, OWNER, "<delete node='a'/>")[0], "result");
+    assert_eq!(publish_sized(&mut service, FRANCISCO, "b", "more", 2500), "result");
+}
+
+#[test]
+fn what_a_node_does_not_keep_needs_no_room_and_the_host_always_has_it() {
+    let mut service = Hosted::new(Box::new(PubSub::new(&Config { max_bytes: 500, ..Config::default() })));
+    create(&mut service, "fleeting", &[("persist_items", "0")]);
+    create(&mut service, "blog", &[]);
+    assert_eq!(publish_sized(&mut service, FRANCISCO, "fleeting", "1", 1000), "result");
+    assert_eq!(publish_sized(&mut service, FRANCISCO, "blog", "1", 1000), "resource-constraint");
+    assert_eq!(publish_sized(&mut service, "example.org", "blog", "1", 1000), "result");
+}
+
+#[test]
+fn the_nodes_of_an_account_have_a_quota_together() {
+    let mut settings = xeps::Settings::new(Timestamp::UNIX_EPOCH);
+    settings.pep.max_bytes = 3000;
+    let world = World::new(xeps::features(settings)).with_account("juliet", "secret").with_account("nurse", "secret");
+    let mut world = world.with_session(BALCONY).with_session("nurse@example.org/chamber");
+    let mut publish = |who: &str, node: &str, size: usize| {
+        let text = "x".repeat(size);
+        let item = format!("<item id='current'><tune xmlns='{TUNE}'><title>{text}</title></tune></item>");
+        let pubsub = format!("<pubsub xmlns='{NS}'><publish node='{node}'>{item}</publish></pubsub>");
+        let answer = world.asks(who, &format!("<iq type='set' id='1'>{pubsub}</iq>"));
+        let words = ["type='result'", "resource-constraint"];
+        words.map(|word| answer.contains(word))
+    };
+    let (granted, full) = ([true, false], [false, true]);
+    assert_eq!(["a", "b", "c"].map(|node| publish(BALCONY, node, 1000)), [granted, granted, full]);
+    assert_eq!(publish(BALCONY, "b", 1100), granted, "in place of the one before");
+    assert_eq!(publish("nurse@example.org/chamber", "c", 1000), granted, "others have their own");
 }
 
 #[test]

@@ -77,7 +77,7 @@ pub async fn make(
 ) -> Result<Node, Halt> {
     let creator = creator.to_bare();
     let most = venue.rules().config.max_nodes;
-    if Node::made_by(cx.store, venue.at(), &creator, most).await? >= most {
+    if Node::made_by(cx.store, venue.at(), &creator, most).await?.len() >= most {
         return Err(fault(Condition::NotAllowed, "max-nodes-exceeded"));
     }
     let (at, uid, created) = (venue.at().clone(), cx.clock.id(), cx.clock.now());
