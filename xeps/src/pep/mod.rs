@@ -106,11 +106,10 @@ static ABOUT: About = About {
     ..About::NOTHING
 };
 
+/// The access model that is named is the one that new nodes have ([`Rules::personal`]).
 const OF_ACCOUNTS: &[&str] = &[
-    "access-authorize",
-    "access-open",
     "access-presence",
-    "access-roster",
+    // No default, but a model that there is: XEP-0373 section 5.1.1 asks for it by this name.
     "access-whitelist",
     "auto-create",
     "auto-subscribe",

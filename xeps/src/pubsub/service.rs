@@ -86,18 +86,9 @@ pub const COMMON: &[&str] = &[
 /// Features of nodes with a namespace of their own (XEP-0496, XEP-0497 and XEP-0499).
 pub const RELATIONS: &[&str] = &[relation::NS, extent::NS, discover_tree::NS];
 
-const OF_SERVICE: &[&str] = &[
-    "access-authorize",
-    "access-open",
-    "access-presence",
-    "access-roster",
-    "access-whitelist",
-    "collections",
-    "get-pending",
-    "multi-collections",
-    "multi-subscribe",
-    "presence-notifications",
-];
+/// The access model that is named is the one that new nodes have ([`Rules::service`]), not one of those that they can have.
+const OF_SERVICE: &[&str] =
+    &["access-open", "collections", "get-pending", "multi-collections", "multi-subscribe", "presence-notifications"];
 
 /// The service of a host.
 #[derive(Clone, Debug)]

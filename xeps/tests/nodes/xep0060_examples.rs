@@ -81,6 +81,9 @@ fn examples_1_to_4_and_9_what_the_service_is() {
     {
         assert!(info.contains(&format!("'{NS}#{feature}'")), "{feature}");
     }
+    assert_eq!(info.matches("#access-").count(), 1, "the default access model, and no other: {info}");
+    let default = stage::asks(&mut service, HAMLET, "get", OWNER, "<default/>").remove(0);
+    assert!(info.contains("#access-open") && default.contains("<value>open</value>"), "{default}");
     let items = service.receives(&disco("items", "")).remove(0);
     let item = format!("<item jid='{SERVICE}' name='Musings' node='princely_musings'/>");
     assert!(items.contains(&item), "{items}");
@@ -200,6 +203,22 @@ fn section_12_19_a_lease_ends_by_itself() {
         subscribe(FRANCISCO)
     );
     assert_eq!(asks(&mut service, FRANCISCO, "set", NS, &lease), ["result"]);
+    let options = "<options node='princely_musings' jid='francisco@example.net'>";
+    let mut end = |value: &str| {
+        let field = format!("<field var='pubsub#expire'>{value}</field>");
+        let form = format!("<x xmlns='jabber:x:data' type='submit'>{field}</x></options>");
+        assert_eq!(asks(&mut service, FRANCISCO, "set", NS, &format!("{options}{form}"))[0], "result", "{value}");
+        let shown = stage::asks(&mut service, FRANCISCO, "get", NS, &format!("{options}</options>")).remove(0);
+        let form = xeps::testing::payload(&shown)
+            .child("options", NS)
+            .and_then(|options| Form::parse(options.children().next()?));
+        form.unwrap_or_else(|| panic!("{shown}")).value("pubsub#expire").map(str::to_owned)
+    };
+    assert_eq!(end("<value/>"), None, "what has no end shows none");
+    assert_eq!(end(""), None);
+    assert_eq!(end("<value>presence</value>").as_deref(), Some("presence"));
+    assert_eq!(end("<value>never</value>"), None);
+    assert!(end("<value>2026-01-01T00:10:00Z</value>").is_some_and(|end| end.starts_with("2026-01-01T00:10:00")));
     assert_eq!(asks(&mut service, HAMLET, "set", NS, &publish("a")), ["result", "to francisco@example.net items: a"]);
     service.wait(Duration::from_secs(601));
     let told = asks(&mut service, HAMLET, "set", NS, &publish("b"));
@@ -449,6 +468,106 @@ fn examples_187_to_207_affiliations_decide_for_good() {
 }
 
 #[test]
+fn example_195_a_refusal_names_the_subscriptions_that_stay_and_the_others_have_changed() {
+    let mut service = with_node("access_model=open");
+    asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO));
+    let one = |jid: &str, rest: &str| format!("<subscription jid='{jid}' {rest}/>");
+    let all = |all: &[String]| format!("<subscriptions node='princely_musings'>{}</subscriptions>", all.concat());
+    let mut set = |changes: &[String]| stage::asks(&mut service, HAMLET, "set", OWNER, &all(changes));
+    let unchanged = |sent: &[String]| -> Vec<String> {
+        let refused =
+            sent.iter().find(|stanza| stanza.contains("<not-acceptable ")).unwrap_or_else(|| panic!("{sent:?}"));
+        let list = xeps::testing::payload(refused);
+        let list = list.child("subscriptions", OWNER).unwrap();
+        let shown =
+            list.children().map(|one| format!("{} {}", one.attr("jid").unwrap(), one.attr("subscription").unwrap()));
+        shown.collect()
+    };
+    let (known, unknown) = ("francisco@example.net", "bernardo@example.net");
+    let sent = set(&[one(known, "subscription='unconfigured'"), one(unknown, "subscription='subscribed'")]);
+    assert_eq!(unchanged(&sent), ["francisco@example.net subscribed"]);
+    assert!(sent.iter().any(|stanza| stanza.contains("to='bernardo@example.net'")), "{sent:?}");
+    let sent = set(&[one(known, "subid='nonsense' subscription='pending'"), one(unknown, "subscription='none'")]);
+    assert_eq!(unchanged(&sent), ["francisco@example.net none"], "there is none with this id");
+    assert!(set(&[one(known, "")]).concat().contains("type='result'"), "nothing is to change");
+    let list = stage::asks(&mut service, HAMLET, "get", OWNER, "<subscriptions node='princely_musings'/>").concat();
+    assert!(list.contains(known) && !list.contains(unknown), "{list}");
+    let many = vec![one(known, ""); 1001];
+    let refused = asks(&mut service, HAMLET, "set", OWNER, &all(&many));
+    assert_eq!(refused, ["error modify bad-request"]);
+}
+
+#[test]
+fn example_209_a_node_keeps_an_owner_and_whatever_else_is_asked_is_done() {
+    let mut service = with_node("access_model=open");
+    let set = |service: &mut Hosted, who: &str, all: &[(&str, &str)]| {
+        let all: String =
+            all.iter().map(|(jid, what)| format!("<affiliation jid='{jid}@example.org' {what}/>")).collect();
+        let what = format!("<affiliations node='princely_musings'>{all}</affiliations>");
+        let answer = stage::asks(service, who, "set", OWNER, &what).remove(0);
+        if answer.contains("type='result'") {
+            return Vec::new();
+        }
+        assert!(answer.contains("<not-acceptable "), "{answer}");
+        let list = xeps::testing::payload(&answer);
+        let list = list.child("affiliations", OWNER).unwrap();
+        let shown =
+            list.children().map(|one| format!("{} {}", one.attr("jid").unwrap(), one.attr("affiliation").unwrap()));
+        shown.collect::<Vec<_>>()
+    };
+    let (none, owner) = ("affiliation='none'", "affiliation='owner'");
+    assert_eq!(
+        set(
+            &mut service,
+            HAMLET,
+            &[("hamlet", none), ("bard", "affiliation='publisher'"), ("yorick", "affiliation='jester'")]
+        ),
+        ["yorick@example.org none", "hamlet@example.org owner"]
+    );
+    assert_eq!(
+        set(&mut service, HAMLET, &[("bard", ""), ("yorick", "")]),
+        Vec::<String>::new(),
+        "nothing is to change"
+    );
+    // Somebody else takes over in the same moment.
+    assert_eq!(
+        set(&mut service, HAMLET, &[("hamlet", none), ("horatio", owner), ("fortinbras", owner)]),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        set(&mut service, "horatio@example.org/x", &[("horatio", none), ("fortinbras", none)]),
+        ["horatio@example.org owner", "fortinbras@example.org owner"]
+    );
+    let list =
+        stage::asks(&mut service, "horatio@example.org/x", "get", OWNER, "<affiliations node='princely_musings'/>")
+            .concat();
+    assert_eq!(list.matches("affiliation='owner'").count(), 2, "{list}");
+    assert!(list.contains("<affiliation affiliation='publisher' jid='bard@example.org'/>"), "{list}");
+}
+
+#[test]
+fn section_8_7_4_who_waits_and_becomes_a_publisher_is_approved_and_hears_of_the_end_until_then() {
+    let mut service = with_node("access_model=authorize");
+    for who in [FRANCISCO, BERNARDO] {
+        asks(&mut service, who, "set", NS, &subscribe(who));
+    }
+    let list = "<subscriptions node='princely_musings'/>";
+    let listed = |service: &mut Hosted| {
+        stage::asks(service, HAMLET, "get", OWNER, list).concat().matches("<subscription ").count()
+    };
+    assert_eq!(listed(&mut service), 0, "who waits is not a subscriber");
+    let affiliate = "<affiliations node='princely_musings'><affiliation jid='francisco@example.net' affiliation='publisher'/></affiliations>";
+    assert_eq!(
+        asks(&mut service, HAMLET, "set", OWNER, affiliate),
+        ["result", "to francisco@example.net subscription: subscribed"]
+    );
+    assert_eq!(listed(&mut service), 1);
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, &publish("a")), ["result", "to francisco@example.net items: a"]);
+    let told = asks(&mut service, HAMLET, "set", OWNER, "<delete node='princely_musings'/>");
+    assert_eq!(told, ["result", "to bernardo@example.net delete", "to francisco@example.net delete"]);
+}
+
+#[test]
 fn only_users_of_the_host_make_nodes_and_not_without_end() {
     let mut service = Hosted::new(Box::new(PubSub::new(&Config { max_nodes: 2, ..Config::default() })));
     assert_eq!(asks(&mut service, FRANCISCO, "set", NS, "<create node='a'/>"), ["error auth forbidden"]);
@@ -476,6 +595,8 @@ fn a_thousand_subscribers_share_one_payload_and_survive_a_restart() {
     assert_eq!(sent.len(), 1501);
     let payload = sent[1].payload();
     assert!(sent[1..].iter().all(|stanza| std::sync::Arc::ptr_eq(stanza.payload(), payload)));
+    let ids: std::collections::HashSet<_> = sent[1..].iter().map(|stanza| stanza.id.clone()).collect();
+    assert_eq!(ids.len(), 1500, "section 12.4: each has an id of its own");
     let page = stage::asks(&mut service, HAMLET, "get", OWNER, "<subscriptions node='princely_musings'/>").remove(0);
     assert_eq!(page.matches("<subscription ").count(), 1000, "the rest comes with the next page");
 }
