@@ -7,9 +7,9 @@
 //! ([`home::Clients`]).
 //!
 //! # The last item
-//! A client that becomes available is sent the last items (section 4.3.4). One of a contact shows that by the probe that its
-//! server sends to everybody whose presence the contact receives, and to nobody else; so this works as well for accounts that
-//! are asleep, of which nothing is in memory. What the client is interested in was in the presence that came before the probe.
+//! A client that becomes available is sent the last items (section 4.3.4). One of a contact shows that by its presence, or by the probe
+//! that its server sends to everybody whose presence the contact receives; [`greetings`] has who has been shown them. It works as well
+//! for accounts that are asleep, of which nothing is in memory but that. Who gains access later is sent them then.
 
 mod avatar;
 mod bookmarks;

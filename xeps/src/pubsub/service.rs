@@ -33,6 +33,8 @@ use wire::xml::Element;
 const ITEMS: &str = "http://jabber.org/protocol/disco#items";
 const COMMANDS: &str = "http://jabber.org/protocol/commands";
 const PING: &str = "urn:xmpp:ping";
+/// Nodes that are looked up at once.
+const CHUNK: usize = 100;
 
 pub static ABOUT: About = About {
     name: "pubsub",
@@ -336,13 +338,17 @@ impl Hall {
         if !error.as_ref().is_some_and(is_gone) {
             return Err(Halt::Silent("a notification that may yet be delivered"));
         }
-        for name in nodes_of(cx.store, &self.at, from.bare_str(), None, 1000).await? {
-            let Some(node) = Node::load_or_root(cx.store, &self.at, &name, &self.rules).await? else { continue };
-            if notify::sent_by(&node, id) {
-                let mut over = node.subscriptions_of(cx.store, from.bare_str(), cx.clock.now()).await?;
-                over.retain(|subscription| subscription.jid == *from);
-                notify::end(cx, self, &node, &over).await?;
+        let mut names = nodes_of(cx.store, &self.at, from.bare_str(), None, CHUNK).await?;
+        while let Some(last) = names.last().cloned() {
+            for name in names {
+                let Some(node) = Node::load_or_root(cx.store, &self.at, &name, &self.rules).await? else { continue };
+                if notify::sent_by(&node, id) {
+                    let mut over = node.subscriptions_of(cx.store, from.bare_str(), cx.clock.now()).await?;
+                    over.retain(|subscription| subscription.jid == *from);
+                    return Ok(notify::end(cx, self, &node, &over).await?);
+                }
             }
+            names = nodes_of(cx.store, &self.at, from.bare_str(), Some(&last), CHUNK).await?;
         }
         Ok(())
     }

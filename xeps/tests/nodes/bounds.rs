@@ -287,6 +287,27 @@ fn a_form_that_comes_back_as_it_was_shown_changes_nothing() {
 }
 
 #[test]
+fn a_notification_that_comes_back_ends_its_subscription_among_however_many() {
+    let mut service = service();
+    let nodes: Vec<String> = (0..250).map(|n| format!("n{n:03}")).collect();
+    for node in &nodes {
+        create(&mut service, node, &[]);
+        subscribe(&mut service, BERNARDO, node, &[]);
+    }
+    for node in [&nodes[0], &nodes[249], &nodes[100]] {
+        let item = format!("<publish node='{node}'><item id='1'><entry xmlns='urn:entry'/></item></publish>");
+        let sent = causes(&mut service, FRANCISCO, NS, &item);
+        let id = xeps::testing::stanza(&sent[0]).id.unwrap();
+        let error = "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+        service.receives(&format!(
+            "<message type='error' from='{BERNARDO_BARE}' to='{SERVICE}' id='{id}'>{error}</message>"
+        ));
+    }
+    let left = |service: &mut Hosted, node: &str| subscriptions(service, node);
+    assert_eq!(["n000", "n100", "n101", "n249"].map(|node| left(&mut service, node)), [0, 0, 1, 0]);
+}
+
+#[test]
 fn subscriptions_that_are_over_do_not_pile_up() {
     let mut service = service();
     create(&mut service, "blog", &[("access_model", "open")]);
