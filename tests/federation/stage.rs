@@ -5,7 +5,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtensio
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use wire::sasl::Mechanism;
@@ -58,10 +58,10 @@ fn srv_name(name: &str) -> CustomExtension {
 
 /// A loopback address that no other play of this process uses, and hardly one of another process.
 pub fn address() -> IpAddr {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    let process = std::process::id();
-    let (second, third) = (64 + (process / 250 % 128) as u8, (process % 250) as u8);
-    IpAddr::V4(Ipv4Addr::new(127, second, third, NEXT.fetch_add(1, Ordering::Relaxed)))
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let (process, number) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let [second, third] = [(process / 250 % 64) * 2 + number / 250 % 2, process % 250].map(|part| part as u8);
+    IpAddr::V4(Ipv4Addr::new(127, 64 + second, third, 1 + (number % 250) as u8))
 }
 
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
