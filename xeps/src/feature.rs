@@ -3,7 +3,7 @@
 //! A hook goes on with `Ok(())` or stops the stanza with a [`Halt`]. A feature never sends by itself: what it wants sent it
 //! leaves in [`Cx::out`](crate::Cx), in order, and the engine sends it after the hooks are done.
 
-use crate::account::{Account, Session, SessionId};
+use crate::account::{Account, Contact, Session, SessionId};
 use crate::agenda::Appointment;
 use crate::context::{Cx, Host};
 use crate::delivery::Incoming;
@@ -175,6 +175,7 @@ pub enum Hook {
     Nodes,
     CardChanged,
     PrivateChanged,
+    ContactChanged,
     RoomSpoke,
     GoOn,
     Due,
@@ -355,6 +356,12 @@ pub trait Feature: Send + Sync {
 
     /// The user has replaced a piece of private XML (XEP-0049), which is committed already.
     async fn private_changed(&self, _: &mut Cx<'_>, _: &mut Account, _piece: &Element) -> Outcome {
+        Ok(())
+    }
+
+    /// What is between the user and a contact, or the contact's place in the roster, has become another. It is committed already, and what
+    /// the contact is told of it is in `cx.out`.
+    async fn contact_changed(&self, _: &mut Cx<'_>, _: &mut Account, _before: &Contact, _after: &Contact) -> Outcome {
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Clients that come, go and say what they are interested in (XEP-0163 sections 4.3.2 to 4.3.4).
 
 use super::Pep;
+use super::contacts::Newcomers;
 use super::home::{Clients, Whose};
 use super::watch::{Answered, Asking, Inquiry, Interests};
 use crate::account::{Account, SessionId};
@@ -39,17 +40,17 @@ impl Pep {
         self.learn(cx, account, jid, caps, changed).await
     }
 
-    /// Finds out what is behind an announcement; a client that has changed its mind since it came is greeted.
+    /// Finds out what is behind an announcement; a client that is greeted for it is a new one, or has changed its mind since it came.
     async fn learn(
         &self,
         cx: &mut Cx<'_>,
         account: &mut Account,
         jid: &Jid,
         caps: Option<Caps>,
-        changed: bool,
+        greet: bool,
     ) -> Outcome {
         match caps {
-            Some(caps) if changed => self.greet_when_known(cx, account, jid, &caps).await,
+            Some(caps) if greet => self.greet_when_known(cx, account, jid, &caps).await,
             Some(caps) if self.watch.known(&caps).is_none() => {
                 self.ask(cx, account, jid, &caps, false);
                 Ok(())
@@ -98,15 +99,17 @@ impl Pep {
         let whose = if subscription.from || subscription.to { Whose::Friends } else { Whose::Strangers };
         let (clients, show) = (account.states.of::<Clients>(), Show::of(presence));
         let changed = clients.came(&self.watch, from, whose, show, caps.clone());
+        let new = account.states.of::<Newcomers>().comes(from);
         // Strangers are not asked: the question would tell them that the account is in use.
         match subscription.from {
-            true => self.learn(cx, account, from, caps, changed).await,
+            true => self.learn(cx, account, from, caps, changed || new).await,
             false => Ok(()),
         }
     }
 
     pub(super) fn client_left(&self, account: &mut Account, from: &Jid) {
         account.states.of::<Clients>().went(from);
+        account.states.of::<Newcomers>().went(from);
     }
 
     /// Presence for an account that is asleep.
@@ -121,7 +124,8 @@ impl Pep {
         if !from.is_full() || from.bare_str() == account.user.as_str() || !Node::any(cx.store, &account.user).await? {
             return Ok(());
         }
-        if !account.subscription(cx.store, from.bare_str()).await?.from {
+        if account.states.of::<Newcomers>().probes(from) || !account.subscription(cx.store, from.bare_str()).await?.from
+        {
             return Ok(());
         }
         if let Some(interests) = account.states.of::<Clients>().interests(&self.watch, from) {
@@ -160,7 +164,13 @@ impl Pep {
         Ok(())
     }
 
-    async fn greet_when_known(&self, cx: &mut Cx<'_>, account: &mut Account, client: &Jid, caps: &Caps) -> Outcome {
+    pub(super) async fn greet_when_known(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        client: &Jid,
+        caps: &Caps,
+    ) -> Outcome {
         match self.watch.known(caps) {
             Some(interests) => self.greet(cx, account, client, &interests).await,
             None => {

@@ -107,6 +107,16 @@ impl Clients {
         }
     }
 
+    /// The clients of a contact that have announced something, and what.
+    pub fn of_contact(&self, contact: &BareJid) -> Vec<(Jid, Caps)> {
+        let own = self.0.iter().filter(|(client, _)| client.bare_str() == contact.as_str());
+        let announced = own.filter_map(|(client, present)| match &present.client {
+            Client::Told(caps, _) | Client::Announced(caps) => Some((client.clone(), caps.clone())),
+            Client::Silent => None,
+        });
+        announced.collect()
+    }
+
     /// In which states an address is available: a client, or all clients of a bare address.
     fn shows(&self, jid: &Jid) -> Vec<Show> {
         if jid.is_full() {
@@ -179,7 +189,7 @@ impl Venue for Home<'_> {
 
     fn listeners(&mut self, node: &Node) -> Vec<Jid> {
         let mut listeners = self.account.states.of::<Clients>().interested_in(self.watch, &node.name);
-        listeners.sort_unstable();
+        listeners.sort_unstable_by(|one, other| one.bare_str().cmp(other.bare_str()).then_with(|| one.cmp(other)));
         listeners
     }
 

@@ -14,13 +14,14 @@
 mod avatar;
 mod bookmarks;
 mod clients;
+mod contacts;
 mod defaults;
 mod displayed;
 pub mod home;
 mod publisher;
 pub mod watch;
 
-use crate::account::{Account, Session, SessionId};
+use crate::account::{Account, Contact, Session, SessionId};
 use crate::agenda::Appointment;
 use crate::context::Cx;
 use crate::delivery::Incoming;
@@ -98,6 +99,7 @@ static ABOUT: About = About {
         Hook::Nodes,
         Hook::CardChanged,
         Hook::PrivateChanged,
+        Hook::ContactChanged,
     ],
     ..About::NOTHING
 };
@@ -252,6 +254,16 @@ impl Feature for Pep {
             true => self.storage_changed(cx, account, piece).await,
             false => Ok(()),
         }
+    }
+
+    async fn contact_changed(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        before: &Contact,
+        after: &Contact,
+    ) -> Outcome {
+        self.contact(cx, account, before, after).await
     }
 
     async fn due(&self, cx: &mut Cx<'_>, account: &mut Account, appointment: &Appointment) -> Outcome {

@@ -124,6 +124,15 @@ impl Feature for Rosters {
     }
 }
 
+/// Lets others know that a contact is not what it was.
+async fn changed(cx: &mut Cx<'_>, account: &mut Account, before: &Contact, after: &Contact) -> Outcome {
+    let host = cx.host;
+    for feature in host.registry.chain(Hook::ContactChanged) {
+        feature.contact_changed(cx, account, before, after).await?;
+    }
+    Ok(())
+}
+
 fn verb(stanza: &Stanza) -> Option<Verb> {
     match stanza.kind {
         Kind::Presence(kind) => Verb::of(kind),

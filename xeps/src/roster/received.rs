@@ -1,7 +1,7 @@
 //! Subscription stanzas that come from a contact (RFC 6121 sections 3.1.3, 3.1.6, 3.2.3, 3.3.3 and 3.4.2).
 
 use super::subscription::{Fate, Inbound, Verb, inbound};
-use super::{Config, item, preauth, push, requests};
+use super::{Config, changed, item, preauth, push, requests};
 use crate::account::{Account, Contact, Roster};
 use crate::context::Cx;
 use crate::delivery::{Delivery, Incoming};
@@ -72,6 +72,7 @@ pub(super) async fn received(
             }
             // Whoever asks for what they have has lost track of it, so they are told who is there as well.
             account.presence_for(from.as_jid()).for_each(|presence| cx.route(presence));
+            changed(cx, account, &before, &after).await?;
             Err(Halt::Silent("approved before it was asked"))
         }
         _ => {
@@ -80,6 +81,9 @@ pub(super) async fn received(
             }
             if verb == Verb::Subscribe && matches!(incoming.delivery, Delivery::Ignore(_)) {
                 incoming.delivery = Delivery::Stored;
+            }
+            if after != before {
+                changed(cx, account, &before, &after).await?;
             }
             Ok(())
         }

@@ -2,7 +2,7 @@
 
 use super::set::room_for_one;
 use super::subscription::{Outbound, Verb, outbound};
-use super::{Config, item, push, requests};
+use super::{Config, changed, item, push, requests};
 use crate::account::{Account, Contact};
 use crate::context::Cx;
 use crate::feature::{Halt, Outcome};
@@ -55,6 +55,9 @@ pub(super) async fn sent(
     // Section 3.1.5: a new subscriber is told who is there.
     if !before.subscription.from && state.from {
         account.presence_for(to.as_jid()).for_each(|presence| cx.route(presence));
+    }
+    if after != before {
+        changed(cx, account, &before, &after).await?;
     }
     Err(Halt::Silent(if route { "routed with what goes with it" } else { "nothing that the contact needs to know" }))
 }

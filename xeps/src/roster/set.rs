@@ -1,7 +1,7 @@
 //! Adding, changing and removing items (RFC 6121 sections 2.3 to 2.5).
 
 use super::item::{self, Change};
-use super::{Config, part, push, requests};
+use super::{Config, changed, part, push, requests};
 use crate::account::{Account, Contact, Groups, Roster, Subscription};
 use crate::context::Cx;
 use crate::feature::{Answer, Halt, Request};
@@ -33,11 +33,11 @@ async fn put(
     if !known.listed {
         room_for_one(account.roster(cx.store).await?, config)?;
     }
-    let contact = Contact { name, groups, listed: true, ..known };
-    let item = item::to_element(&contact);
-    account.save(cx, contact, Batch::new()).await?;
+    let contact = Contact { name, groups, listed: true, ..known.clone() };
+    account.save(cx, contact.clone(), Batch::new()).await?;
     let version = account.roster(cx.store).await?.version();
-    push::everyone(cx, account, item, version);
+    push::everyone(cx, account, item::to_element(&contact), version);
+    changed(cx, account, &known, &contact).await?;
     Ok(Answer::Done)
 }
 
@@ -51,11 +51,13 @@ async fn remove(cx: &mut Cx<'_>, account: &mut Account, jid: BareJid) -> Result<
     if known.subscription.pending_in {
         requests::forget(&mut batch, account, &jid);
     }
-    let gone = Contact { listed: false, subscription: Subscription::default(), ..known.clone() };
-    account.save(cx, gone, batch).await?;
+    let (groups, subscription) = (Groups::default(), Subscription::default());
+    let gone = Contact { listed: false, groups, subscription, ..known.clone() };
+    account.save(cx, gone.clone(), batch).await?;
     let version = account.roster(cx.store).await?.version();
     part(cx, account, &known);
     push::everyone(cx, account, item::removed(&jid), version);
+    changed(cx, account, &known, &gone).await?;
     Ok(Answer::Done)
 }
 
