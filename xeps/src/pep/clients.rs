@@ -16,6 +16,7 @@ use crate::pubsub::presence::Show;
 use crate::pubsub::venue::Venue;
 use crate::pubsub::{gate, notify};
 use wire::jid::Jid;
+use wire::ns;
 use wire::stanza::{IqType, Kind, Stanza};
 
 /// What a room says of an occupant, in all presence from it (XEP-0045).
@@ -142,7 +143,13 @@ impl Pep {
     pub(super) async fn heard(&self, cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
         let (Some(from), Some(id)) = (&stanza.from, &stanza.id) else { return Ok(()) };
         let result = stanza.kind == Kind::Iq(IqType::Result);
-        let query = stanza.child("query", info::NS).filter(|_| result).and_then(|query| query.element());
+        let mut query = stanza.child("query", info::NS).filter(|_| result).and_then(|query| query.element());
+        // What is in it is of the language of the stanza where nothing else is said.
+        if let (Some(query), Some(lang)) = (&mut query, &stanza.lang)
+            && query.attr_ns("lang", ns::XML).is_none()
+        {
+            query.set_attr_ns("lang", ns::XML, lang);
+        }
         let user = account.user.clone();
         let (now, again) = (cx.clock.now(), cx.clock.id());
         match self.watch.answered(&user, from, (id, query.as_ref()), now, again) {

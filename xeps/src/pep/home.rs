@@ -54,12 +54,13 @@ enum Client {
 }
 
 impl Clients {
-    /// A client is available and announces what it is. True if it was here before and has announced something else.
+    /// A client is available and announces what it is. True if it was here before and has announced something else. That it announces
+    /// nothing any more means nothing: servers may leave out what they have sent before (XEP-0115 section 8.4).
     pub fn came(&mut self, watch: &Watch, jid: &Jid, whose: Whose, show: Show, caps: Option<Caps>) -> bool {
         let known = self.0.get_mut(jid).map(|before| {
             (before.show, before.whose) = (show, whose);
             match &before.client {
-                Client::Told(old, _) | Client::Announced(old) => Some(old) == caps.as_ref(),
+                Client::Told(old, _) | Client::Announced(old) => caps.as_ref().is_none_or(|caps| caps == old),
                 Client::Silent => caps.is_none(),
             }
         });
