@@ -10,6 +10,7 @@
 //! A client that becomes available is sent the last items (section 4.3.4). One of a contact shows that by the probe that its
 //! server sends to everybody whose presence the contact receives, and to nobody else; so this works as well for accounts that
 //! are asleep, of which nothing is in memory. What the client is interested in was in the presence that came before the probe.
+//! Who becomes a contact while online does not probe; that is seen when the roster changes ([`contacts`]).
 
 mod avatar;
 mod bookmarks;

@@ -111,6 +111,22 @@ fn of_a_subscriber_who_is_there_the_interested_clients_are_told_and_otherwise_th
     assert_eq!(told(&mut world), [GARDEN, ORCHARD]);
 }
 
+/// XEP-0115 section 8.4. That a client is interested in something else is said by other capabilities.
+#[test]
+fn presence_that_leaves_out_capabilities_takes_nothing_back() {
+    let mut world = stage::verona();
+    comes(&mut world, ORCHARD);
+    world.presence_comes(&format!("<presence {ADDRESSES}='{ORCHARD}'><show>away</show></presence>"));
+    world.acts();
+    publish(&mut world, "first");
+    assert_eq!(told(&mut world), [ORCHARD]);
+    world.presence_comes(&format!("<presence type='unavailable' {ADDRESSES}='{ORCHARD}'/>"));
+    world.presence_comes(&format!("<presence {ADDRESSES}='{ORCHARD}'/>"));
+    world.acts();
+    publish(&mut world, "second");
+    assert_eq!(told(&mut world), Vec::<String>::new(), "it has come again");
+}
+
 /// Section 4.3.4. A contact who has just allowed the account to see its presence does not probe for that of the account.
 #[test]
 fn who_has_just_shown_their_presence_gets_the_last_item_once() {
