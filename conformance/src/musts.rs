@@ -8,6 +8,8 @@
 //! owed by: WHO                             by somebody else than the server
 //! not owed: WHY
 //! ```
+//!
+//! and, where a sentence cannot be taken by its letter because another one contradicts it, `note: HOW IT IS READ`.
 
 use crate::play::{Library, Requirement};
 use std::fmt::Write as _;
@@ -29,6 +31,8 @@ pub struct Sentence {
     pub section: String,
     pub says: String,
     pub whose: Whose,
+    /// How the sentence is read.
+    pub note: Option<String>,
 }
 
 /// Who owes what a sentence says.
@@ -68,7 +72,7 @@ impl Musts {
     /// What the specification owes to the table: plays that do not exist, sentences that nothing shows.
     pub fn faults(&self, library: &Library) -> Vec<String> {
         let mut faults = Vec::new();
-        for Sentence { section, says, whose } in &self.sentences {
+        for Sentence { section, says, whose, .. } in &self.sentences {
             let Whose::Servers(proofs) = whose else { continue };
             let plays = proofs.iter().filter_map(|proof| match proof {
                 Proof::Play(id) => Some(id),
@@ -88,7 +92,7 @@ impl Musts {
     pub fn table(&self) -> String {
         let Musts { name, version, title, sentences } = self;
         let mut table = format!("{name} {version}, {title}\n");
-        for Sentence { section, says, whose } in sentences {
+        for Sentence { section, says, whose, note } in sentences {
             let _ = writeln!(table, "\n  section {section}: {says}");
             let _ = match whose {
                 Whose::Servers(proofs) => proofs.iter().try_for_each(|proof| match proof {
@@ -98,6 +102,9 @@ impl Musts {
                 Whose::Others(who) => writeln!(table, "    owed by: {who}"),
                 Whose::Nobodys(why) => writeln!(table, "    not owed: {why}"),
             };
+            if let Some(note) = note {
+                let _ = writeln!(table, "    note: {note}");
+            }
         }
         let count = |which: fn(&Whose) -> bool| sentences.iter().filter(|sentence| which(&sentence.whose)).count();
         let servers = count(|whose| matches!(whose, Whose::Servers(_)));
@@ -127,7 +134,7 @@ impl Sentence {
             (Err(_), Err(_), Ok(why)) => Whose::Nobodys(why),
             _ => return Err(format!("one of 'shown by', 'owed by' and 'not owed' is expected below \"{says}\"")),
         };
-        Ok(Sentence { section: property(block, "section")?, says, whose })
+        Ok(Sentence { section: property(block, "section")?, says, whose, note: property(block, "note").ok() })
     }
 }
 
@@ -152,4 +159,26 @@ fn shows<'a>(library: &'a Library, id: &'a str) -> impl Iterator<Item = &'a Requ
 fn property(block: &str, key: &str) -> Result<String, String> {
     let value = |line: &str| Some(line.strip_prefix(key)?.strip_prefix(": ")?.trim().to_owned());
     block.lines().find_map(value).ok_or_else(|| format!("'{key}:' is missing in \"{}\"", block.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_stands_below_what_shows_the_sentence() {
+        let head = "specification: XEP-0000\nversion: 1\ntitle: T\n\n";
+        let sentence =
+            "section: 1\nsays: It MUST.\nshown by: play a, test b.rs c\nnote: but section 2 says otherwise\n";
+        let musts = Musts::parse(&format!("{head}{sentence}")).expect("no mistakes");
+        assert!(
+            musts.table().contains("    test c in b.rs\n    note: but section 2 says otherwise\n"),
+            "{}",
+            musts.table()
+        );
+        assert_eq!(
+            Musts::parse(&format!("{head}section: 1\nsays: It MUST.\nowed by: client\n")).unwrap().sentences[0].note,
+            None
+        );
+    }
 }

@@ -24,7 +24,7 @@ const WITHOUT: [(u16, &str); 9] = [
 const OF_NODES: std::ops::RangeInclusive<u16> = 1..=236;
 
 /// Those that no play of XEP-0060 shows, from the one to the other, and why.
-const WITHOUT_NODES: [(u16, u16, &str); 25] = [
+const WITHOUT_NODES: [(u16, u16, &str); 22] = [
     (4, 6, "how a node is addressed: a choice of the service"),
     (31, 31, "shown by xep0163-4.1-stranger-detail"),
     (32, 32, "shown by xep0163-5-roster-detail"),
@@ -37,11 +37,8 @@ const WITHOUT_NODES: [(u16, u16, &str); 25] = [
     (90, 90, "shown by xep0163-5-roster-detail"),
     (92, 92, "nobody is asked for payment"),
     (106, 106, "shown by xep0248-4.1-no-items"),
-    (126, 126, "whoever lets nobody create nodes has nothing else to be tried"),
     (127, 127, "for services that require registration"),
-    (128, 128, "shown by xep0163-2.2-foreign-create"),
     (144, 144, "for nodes that cannot be configured"),
-    (178, 178, "for services without ad-hoc commands"),
     (210, 210, "for services that tell of new affiliations"),
     (212, 213, "shown by xep0163-4.3.3-initial-presence"),
     (214, 215, "shown by xep0163-4-contact"),

@@ -13,6 +13,8 @@ pub struct PubSub {
     pub subdomain: String,
     /// Nodes that one user may make.
     pub nodes: u32,
+    /// The items of all these nodes together.
+    pub quota: Size,
     /// Items that a node may keep.
     pub items: u32,
     /// The payload of one item.
@@ -27,6 +29,7 @@ impl Default for PubSub {
             enabled: true,
             subdomain: "pubsub".to_owned(),
             nodes: 500,
+            quota: Size::bytes(200 << 20),
             items: 10_000,
             payload: Size::bytes(256 << 10),
             subscriptions: 20,
@@ -40,6 +43,8 @@ impl Default for PubSub {
 pub struct Pep {
     /// Nodes of one account.
     pub nodes: u32,
+    /// The items of all these nodes together.
+    pub quota: Size,
     /// Items that a node may keep.
     pub items: u32,
     /// The payload of one item.
@@ -50,6 +55,12 @@ pub struct Pep {
 
 impl Default for Pep {
     fn default() -> Self {
-        Pep { nodes: 500, items: 10_000, payload: Size::bytes(256 << 10), subscriptions: 20 }
+        Pep {
+            nodes: 500,
+            quota: Size::bytes(200 << 20),
+            items: 10_000,
+            payload: Size::bytes(256 << 10),
+            subscriptions: 20,
+        }
     }
 }

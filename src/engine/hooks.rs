@@ -68,11 +68,12 @@ pub async fn answered(cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -
     Ok(())
 }
 
-/// Presence for an account that is asleep. Nobody is there to see it, and nobody would keep it.
-pub fn presence_missed(host: &Host, stanza: &Stanza) {
-    if stanza.kind == PresenceType::Available.into() {
-        host.registry.chain(Hook::PresenceMissed).for_each(|feature| feature.presence_missed(stanza));
-    }
+/// Whether a stanza for an account that is asleep is presence for which nobody wakes it.
+pub fn is_missed(host: &Host, stanza: &Stanza) -> bool {
+    let kinds = [PresenceType::Available, PresenceType::Unavailable].map(Kind::from);
+    let wakes =
+        || host.registry.chain(Hook::PresenceMissed).fold(false, |wakes, one| wakes | one.presence_missed(stanza));
+    kinds.contains(&stanza.kind) && !wakes()
 }
 
 impl Engine {

@@ -52,7 +52,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing::{debug, error};
 use wire::jid::Jid;
-use wire::stanza::{Condition, ErrorType, Kind, MessageType, PresenceType, Stanza, StanzaError};
+use wire::stanza::{Condition, ErrorType, Kind, MessageType, Stanza, StanzaError};
 use wire::stream::StreamError;
 use wire::stream::management::Sent;
 use xeps::account::SessionId;
@@ -316,11 +316,7 @@ impl Engine {
         let entry = match self.awake.find(to.bare_str()) {
             Some(entry) => entry,
             // Nobody is there to see it, and nobody would keep it.
-            None if stanza.kind == PresenceType::Available.into()
-                || stanza.kind == PresenceType::Unavailable.into() =>
-            {
-                return hooks::presence_missed(&served.host, &stanza);
-            }
+            None if hooks::is_missed(&served.host, &stanza) => return,
             None => self.awake.wake(served, &to.to_bare()),
         };
         let idle = {

@@ -335,6 +335,7 @@ fn settings(config: &Config, host: &HostConfig, clock: &dyn Clock) -> Settings {
         register::Rate { count: address.registrations.count, window: address.registrations.window.get() };
     settings.pep = pubsub::Config {
         max_nodes: host.pep.nodes as usize,
+        max_bytes: host.pep.quota.get(),
         max_items: host.pep.items,
         max_payload: host.pep.payload.as_usize(),
         max_subscriptions: host.pep.subscriptions as usize,
@@ -365,6 +366,7 @@ fn pubsub(config: &Config, domain: &DomainName, host: &HostConfig) -> Option<pub
         domain: name,
         config: pubsub::Config {
             max_nodes: own.nodes as usize,
+            max_bytes: own.quota.get(),
             max_items: own.items,
             max_payload: own.payload.as_usize(),
             max_subscriptions: own.subscriptions as usize,

@@ -1,39 +1,18 @@
 //! Channels across servers: nodes of publish-subscribe (XEP-0060) here that users of others read, and the other way round.
 
-use crate::others::{Demands, installed, names};
-use crate::stage::{House, Quality, Stage, address};
-use crate::support::{Client, skip};
-use std::net::TcpListener;
+use crate::others::Demands;
+use crate::pair::pair;
+use crate::stage::{House, Stage};
+use crate::support::Client;
+use std::net::IpAddr;
 use wire::xml::Element;
 
 const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
 const EVENT: &str = "http://jabber.org/protocol/pubsub#event";
 
-/// Verona is ours, and Mantua is theirs.
-fn play(program: &str, theirs: impl FnOnce(&Stage, std::net::IpAddr, std::net::IpAddr) -> House) {
-    if !installed(&[program, "dnsmasq"]) {
-        return skip(&format!("{program} and dnsmasq are needed"));
-    }
-    let stage = Stage::new();
-    let [dns, verona, mantua] = [address(), address(), address()];
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let srv = |domain: &str, host: &str, port: u16| format!("--srv-host=_xmpp-server._tcp.{domain},{host},{port},10,5");
-    let records = [
-        "--host-record=localhost,127.0.0.1".to_owned(),
-        format!("--host-record=xmpp.mantua.example,{mantua}"),
-        srv("verona.example", "localhost", port),
-        srv("pubsub.verona.example", "localhost", port),
-        srv("mantua.example", "xmpp.mantua.example", 5269),
-        srv("pubsub.mantua.example", "xmpp.mantua.example", 5269),
-    ];
-    let _names = names(dns, &records);
-    let changes = format!(
-        "listen.s2s.addresses = [\"127.0.0.1:{port}\"]\nfederation.resolver = \"{dns}:5353\"\n\
-         federation.require = 'certificates'"
-    );
-    let ours = stage.oriole_with("verona.example", verona, Quality::Good, &changes);
-    let theirs = theirs(&stage, mantua, dns);
-    let (mut juliet, mut romeo) = (ours.user("juliet"), theirs.user("romeo"));
+fn play(program: &str, theirs: impl FnOnce(&Stage, IpAddr, IpAddr) -> House) {
+    let Some(pair) = pair(program, ["pubsub", "pubsub"], "federation.require = 'certificates'", theirs) else { return };
+    let (mut juliet, mut romeo) = (pair.verona.user("juliet"), pair.mantua.user("romeo"));
     for client in [&mut juliet, &mut romeo] {
         client.send("<presence/>");
         client.settle();

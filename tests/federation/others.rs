@@ -188,7 +188,8 @@ modules:
   mod_disco: {{}}
   mod_muc: {{}}
   mod_ping: {{}}
-  mod_pubsub: {{ plugins: [ "flat" ] }}
+  mod_caps: {{}}
+  mod_pubsub: {{ plugins: [ "flat", "pep" ] }}
   mod_register: {{ ip_access: all, password_strength: 0 }}
   mod_roster: {{}}
   mod_vcard: {{ search: false }}

@@ -1,40 +1,21 @@
 //! Rooms across servers (XEP-0045): our users in rooms of others, their users in ours, and ghosts.
 
-use crate::others::{Demands, installed, names};
-use crate::stage::{House, Stage, address};
-use crate::support::{Client, skip, wait};
-use std::net::TcpListener;
+use crate::others::Demands;
+use crate::pair::pair;
+use crate::stage::{House, Stage};
+use crate::support::{Client, wait};
+use std::net::IpAddr;
 use wire::xml::Element;
 
 const MUC: &str = "http://jabber.org/protocol/muc";
 const USER: &str = "http://jabber.org/protocol/muc#user";
 const OWNER: &str = "http://jabber.org/protocol/muc#owner";
 
-/// An Oriole, another server, and a user of each. Both have rooms, and find each other and their rooms in DNS.
-fn play(program: &str, start: impl FnOnce(&Stage, std::net::IpAddr, std::net::IpAddr) -> House) {
-    if !installed(&[program, "dnsmasq"]) {
-        return skip(&format!("{program} and dnsmasq are needed"));
-    }
-    let stage = Stage::new();
-    let [dns, verona_at, mantua_at] = [address(), address(), address()];
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let srv = |domain: &str, host: &str, port: u16| format!("--srv-host=_xmpp-server._tcp.{domain},{host},{port},10,5");
-    let records = [
-        "--host-record=localhost,127.0.0.1".to_owned(),
-        format!("--host-record=xmpp.mantua.example,{mantua_at}"),
-        srv("verona.example", "localhost", port),
-        srv("muc.verona.example", "localhost", port),
-        srv("mantua.example", "xmpp.mantua.example", 5269),
-        srv("conference.mantua.example", "xmpp.mantua.example", 5269),
-    ];
-    let _names = names(dns, &records);
-    let changes = format!(
-        "listen.s2s.addresses = ['127.0.0.1:{port}']\nfederation.resolver = '{dns}:5353'\n\
-         federation.timeouts.deliver = '2s'\n"
-    );
-    let verona = stage.oriole("verona.example", verona_at, &changes);
-    let mantua = start(&stage, mantua_at, dns);
-    let (mut juliet, mut romeo) = (verona.user("juliet"), mantua.user("romeo"));
+/// A user of each server. Both servers have rooms.
+fn play(program: &str, theirs: impl FnOnce(&Stage, IpAddr, IpAddr) -> House) {
+    let changes = "federation.timeouts.deliver = '2s'\n";
+    let Some(pair) = pair(program, ["muc", "conference"], changes, theirs) else { return };
+    let (mut juliet, mut romeo) = (pair.verona.user("juliet"), pair.mantua.user("romeo"));
     for client in [&mut juliet, &mut romeo] {
         client.send("<presence/>");
     }
@@ -45,7 +26,7 @@ fn play(program: &str, start: impl FnOnce(&Stage, std::net::IpAddr, std::net::Ip
     open(&mut juliet, room, "Capulet");
     join(&mut romeo, room, "Montague");
     is_seen(&mut juliet, &format!("{room}/Montague"), None);
-    drop(mantua);
+    drop(pair.mantua);
     // These streams have no stream management, so what is written while his server dies is gone without a word: she speaks on.
     let ghost = format!("{room}/Montague");
     let is_gone = || {

@@ -172,10 +172,10 @@ pub enum Hook {
     AccountRemoved,
     Expiry,
     PresenceMissed,
+    ContactChanged,
     Nodes,
     CardChanged,
     PrivateChanged,
-    ContactChanged,
     RoomSpoke,
     GoOn,
     Due,
@@ -260,9 +260,16 @@ pub trait Feature: Send + Sync {
         Ok(())
     }
 
-    /// Available presence has come for an account that is asleep, and goes no further. Nothing is held and nothing is read:
-    /// most accounts are asleep, and most presence is for them.
-    fn presence_missed(&self, _: &Stanza) {}
+    /// Presence, available or unavailable, has come for an account that is asleep, and goes no further, unless the account is to be
+    /// woken for it: true. Nothing is held and nothing is read: most accounts are asleep, and most presence is for them.
+    fn presence_missed(&self, _: &Stanza) -> bool {
+        false
+    }
+
+    /// A contact in the roster of `account` is not what it was: who gets at what may have changed.
+    async fn contact_changed(&self, _: &mut Cx<'_>, _: &mut Account, _before: &Contact) -> Outcome {
+        Ok(())
+    }
 
     /// A session has been bound along with the login of its client (XEP-0386). `bind` is the request with all that the client wants enabled;
     /// what there is to say goes into `bound`. The account is held, so that nothing has happened between the two.
@@ -356,12 +363,6 @@ pub trait Feature: Send + Sync {
 
     /// The user has replaced a piece of private XML (XEP-0049), which is committed already.
     async fn private_changed(&self, _: &mut Cx<'_>, _: &mut Account, _piece: &Element) -> Outcome {
-        Ok(())
-    }
-
-    /// What is between the user and a contact, or the contact's place in the roster, has become another. It is committed already, and what
-    /// the contact is told of it is in `cx.out`.
-    async fn contact_changed(&self, _: &mut Cx<'_>, _: &mut Account, _before: &Contact, _after: &Contact) -> Outcome {
         Ok(())
     }
 

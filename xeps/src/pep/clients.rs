@@ -1,23 +1,23 @@
 //! Clients that come, go and say what they are interested in (XEP-0163 sections 4.3.2 to 4.3.4).
 
 use super::Pep;
-use super::contacts::Newcomers;
-use super::home::{Clients, Whose};
+use super::greetings::Occasion;
+use super::home::{Arrival, Clients, Whose};
 use super::watch::{Answered, Asking, Inquiry, Interests};
-use crate::account::{Account, SessionId};
+use crate::account::{Account, Contact, SessionId};
 use crate::caps::Caps;
 use crate::context::Cx;
 use crate::feature::{Halt, Outcome};
 use crate::info;
-use crate::pubsub::access::{Entry, enter};
-use crate::pubsub::config::SendLast;
+use crate::pubsub::access::{Entry, Relation, enter};
+use crate::pubsub::config::{AccessModel, SendLast};
 use crate::pubsub::node::Node;
 use crate::pubsub::presence::Show;
 use crate::pubsub::venue::Venue;
 use crate::pubsub::{gate, notify};
 use wire::jid::Jid;
 use wire::ns;
-use wire::stanza::{IqType, Kind, Stanza};
+use wire::stanza::{IqType, Kind, PresenceType, Stanza};
 
 /// What a room says of an occupant, in all presence from it (XEP-0045).
 const OCCUPANT: &str = "http://jabber.org/protocol/muc#user";
@@ -37,26 +37,23 @@ impl Pep {
     ) -> Outcome {
         let caps = Caps::of(presence);
         let (clients, show) = (account.states.of::<Clients>(), Show::of(presence));
-        let changed = clients.came(&self.watch, jid, Whose::Friends, show, caps.clone());
-        self.learn(cx, account, jid, caps, changed).await
+        let arrival = clients.came(&self.watch, jid, Whose::Friends, show, caps.clone());
+        match caps {
+            // When it comes it is greeted once it is available.
+            Some(caps) => self.learn(cx, account, jid, &caps, arrival == Arrival::Changed).await,
+            None => Ok(()),
+        }
     }
 
-    /// Finds out what is behind an announcement; a client that is greeted for it is a new one, or has changed its mind since it came.
-    async fn learn(
-        &self,
-        cx: &mut Cx<'_>,
-        account: &mut Account,
-        jid: &Jid,
-        caps: Option<Caps>,
-        greet: bool,
-    ) -> Outcome {
-        match caps {
-            Some(caps) if greet => self.greet_when_known(cx, account, jid, &caps).await,
-            Some(caps) if self.watch.known(&caps).is_none() => {
-                self.ask(cx, account, jid, &caps, false);
+    /// Finds out what is behind an announcement, and greets the client then, if `greet`.
+    async fn learn(&self, cx: &mut Cx<'_>, account: &mut Account, jid: &Jid, caps: &Caps, greet: bool) -> Outcome {
+        match self.watch.known(caps) {
+            Some(interests) if greet => self.greet(cx, account, jid, &interests).await,
+            Some(_) => Ok(()),
+            None => {
+                self.ask(cx, account, jid, caps, greet);
                 Ok(())
             }
-            _ => Ok(()),
         }
     }
 
@@ -76,7 +73,7 @@ impl Pep {
         }
         let caps = session.presence.as_ref().and_then(|presence| Caps::of(&presence.stanza));
         match caps {
-            Some(caps) => self.greet_when_known(cx, account, &jid, &caps).await,
+            Some(caps) => self.learn(cx, account, &jid, &caps, true).await,
             None => Ok(()),
         }
     }
@@ -99,25 +96,74 @@ impl Pep {
         let (caps, subscription) = (Caps::of(presence), account.subscription(cx.store, from.bare_str()).await?);
         let whose = if subscription.from || subscription.to { Whose::Friends } else { Whose::Strangers };
         let (clients, show) = (account.states.of::<Clients>(), Show::of(presence));
-        let changed = clients.came(&self.watch, from, whose, show, caps.clone());
-        let new = account.states.of::<Newcomers>().comes(from);
+        let arrival = clients.came(&self.watch, from, whose, show, caps.clone());
         // Strangers are not asked: the question would tell them that the account is in use.
-        match subscription.from {
-            true => self.learn(cx, account, from, caps, changed || new).await,
-            false => Ok(()),
-        }
+        let Some(caps) = caps.filter(|_| subscription.from) else { return Ok(()) };
+        let greet = match arrival {
+            Arrival::First | Arrival::Changed => self.owes(cx, account, from, &caps, Occasion::Presence).await?,
+            Arrival::Same | Arrival::Overlooked => false,
+        };
+        self.learn(cx, account, from, &caps, greet).await
+    }
+
+    /// Whether a client is to be greeted, which is done then. Of an account that has published nothing nobody needs to be remembered.
+    async fn owes(
+        &self,
+        cx: &Cx<'_>,
+        account: &Account,
+        client: &Jid,
+        caps: &Caps,
+        occasion: Occasion,
+    ) -> Result<bool, Halt> {
+        let any = Node::any(cx.store, &account.user).await?;
+        Ok(any && self.watch.owes(&account.user, client, caps, occasion, cx.clock.now()))
     }
 
     pub(super) fn client_left(&self, account: &mut Account, from: &Jid) {
         account.states.of::<Clients>().went(from);
-        account.states.of::<Newcomers>().went(from);
+        self.watch.left(&account.user, from);
     }
 
-    /// Presence for an account that is asleep.
-    pub(super) fn missed(&self, presence: &Stanza) {
-        if let (Some(from), Some(caps)) = (presence.from.as_ref().filter(|from| from.is_full()), Caps::of(presence)) {
-            self.watch.saw(from, caps);
+    /// Presence for an account that is asleep. Whether it is to look at it.
+    pub(super) fn missed(&self, presence: &Stanza) -> bool {
+        let (Some(from), Some(to)) = (presence.from.as_ref().filter(|from| from.is_full()), &presence.to) else {
+            return false;
+        };
+        let account = to.to_bare();
+        if presence.kind == PresenceType::Unavailable.into() {
+            self.watch.left(&account, from);
+            return false;
         }
+        let Some(caps) = Caps::of(presence) else { return false };
+        self.watch.saw(from, caps);
+        self.watch.is_awaited(&account, from)
+    }
+
+    /// A contact may see what it could not see before, because it may see the account's presence now or is in another group (XEP-0060
+    /// section 12.2); or may not any more, and has no subscriptions then (XEP-0163 section 7.1).
+    pub(super) async fn contact_changed(&self, cx: &mut Cx<'_>, account: &mut Account, before: &Contact) -> Outcome {
+        let now = account.contact(cx.store, &before.jid).await?;
+        let (was, is) = (before.subscription.from, now.subscription.from);
+        let (is_new, is_moved) = (is && !was, now.groups != before.groups);
+        if (was && !is) || is_moved {
+            self.home(account).shut_out(cx, &before.jid).await?;
+        }
+        if !is_new && !is_moved {
+            return Ok(());
+        }
+        let relation = Relation {
+            presence: before.subscription.from,
+            groups: before.groups.iter().map(|group| group.to_string()).collect(),
+        };
+        for (client, caps) in account.states.of::<Clients>().of_user(before.jid.as_str()) {
+            if is_new {
+                let greet = self.owes(cx, account, &client, &caps, Occasion::Presence).await?;
+                self.learn(cx, account, &client, &caps, greet).await?;
+            } else if let Some(interests) = self.watch.known(&caps) {
+                self.show(cx, account, &client, &interests, Some(&relation)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Somebody has become available and asks for presence.
@@ -125,17 +171,18 @@ impl Pep {
         if !from.is_full() || from.bare_str() == account.user.as_str() || !Node::any(cx.store, &account.user).await? {
             return Ok(());
         }
-        if account.states.of::<Newcomers>().probes(from) || !account.subscription(cx.store, from.bare_str()).await?.from
-        {
+        if !account.subscription(cx.store, from.bare_str()).await?.from {
             return Ok(());
         }
-        if let Some(interests) = account.states.of::<Clients>().interests(&self.watch, from) {
-            return self.greet(cx, account, from, &interests).await;
-        }
-        let announced = account.states.of::<Clients>().announced(from).or_else(|| self.watch.seen(from));
-        match announced {
-            Some(caps) => self.greet_when_known(cx, account, from, &caps).await,
-            None => Ok(()),
+        match account.states.of::<Clients>().announced(from).or_else(|| self.watch.seen(from)) {
+            Some(caps) => {
+                let greet = self.owes(cx, account, from, &caps, Occasion::Probe).await?;
+                self.learn(cx, account, from, &caps, greet).await
+            }
+            None => {
+                self.watch.awaits(&account.user, from);
+                Ok(())
+            }
         }
     }
 
@@ -162,29 +209,12 @@ impl Pep {
             Some(Answered::Failed(None)) | None => {}
         }
         for client in self.watch.due(&user) {
-            let known = account.states.of::<Clients>().interests(&self.watch, &client);
-            let known = known.or_else(|| self.watch.known(&self.watch.seen(&client)?));
-            if let Some(interests) = known {
+            let announced = account.states.of::<Clients>().announced(&client).or_else(|| self.watch.seen(&client));
+            if let Some(interests) = announced.and_then(|caps| self.watch.known(&caps)) {
                 self.greet(cx, account, &client, &interests).await?;
             }
         }
         Ok(())
-    }
-
-    pub(super) async fn greet_when_known(
-        &self,
-        cx: &mut Cx<'_>,
-        account: &mut Account,
-        client: &Jid,
-        caps: &Caps,
-    ) -> Outcome {
-        match self.watch.known(caps) {
-            Some(interests) => self.greet(cx, account, client, &interests).await,
-            None => {
-                self.ask(cx, account, client, caps, true);
-                Ok(())
-            }
-        }
     }
 
     /// Asks a client what is behind its hash, unless somebody has done that.
@@ -209,13 +239,29 @@ impl Pep {
 
     /// Sends the last items of the nodes that a client is interested in and may see.
     async fn greet(&self, cx: &mut Cx<'_>, account: &mut Account, client: &Jid, interests: &Interests) -> Outcome {
+        self.show(cx, account, client, interests, None).await
+    }
+
+    /// The same without what it could see before, for one that is in other groups now.
+    async fn show(
+        &self,
+        cx: &mut Cx<'_>,
+        account: &mut Account,
+        client: &Jid,
+        interests: &Interests,
+        before: Option<&Relation>,
+    ) -> Outcome {
         let mut home = self.home(account);
         for name in interests.iter() {
             let node = Node::load(cx.store, home.at(), name, &self.rules).await.map_err(Halt::from)?;
             let Some(node) = node.filter(|node| node.config.send_last == SendLast::OnSubAndPresence) else { continue };
+            if before.is_some() && node.config.access_model != AccessModel::Roster {
+                continue;
+            }
             let affiliation = node.affiliation(cx.store, client.bare_str()).await?;
             let relation = home.relation(cx, &node, client.bare_str()).await?;
-            if !matches!(enter(&node.config, affiliation, &relation), Ok(Entry::Free)) {
+            let enters = |relation| matches!(enter(&node.config, affiliation, relation), Ok(Entry::Free));
+            if !enters(&relation) || before.is_some_and(enters) {
                 continue;
             }
             if !gate::admits_above(cx, &mut home, &node, client.bare_str()).await? {

@@ -9,9 +9,12 @@ use crate::pubsub::Errand;
 use crate::pubsub::access::Relation;
 use crate::pubsub::config::NodeConfig;
 use crate::pubsub::node::Node;
+use crate::pubsub::notify;
 use crate::pubsub::presence::{self, Show, Why};
+use crate::pubsub::quota::Ledger;
 use crate::pubsub::reading::relation;
 use crate::pubsub::rules::Rules;
+use crate::pubsub::subscription::nodes_of;
 use crate::pubsub::venue::Venue;
 use crate::store::StoreError;
 use async_trait::async_trait;
@@ -19,6 +22,8 @@ use std::collections::{HashMap, VecDeque};
 use wire::jid::{BareJid, Jid};
 use wire::stanza::Stanza;
 
+/// Nodes at which the subscriptions of a contact who has lost access are looked at. At others they end when something is published there.
+const MOST_NODES: usize = 1000;
 /// Clients that are remembered for one account.
 const MOST: usize = 10_000;
 /// Of these, clients of people with whom the account has no subscription: anybody can send presence, and must not take the place
@@ -44,6 +49,18 @@ pub enum Whose {
     Strangers,
 }
 
+/// What is new about a client that announces itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It has not been here before.
+    First,
+    /// It has announced something else before.
+    Changed,
+    Same,
+    /// There is no room to remember it.
+    Overlooked,
+}
+
 /// What is known of a client.
 enum Client {
     /// It has announced nothing.
@@ -54,9 +71,9 @@ enum Client {
 }
 
 impl Clients {
-    /// A client is available and announces what it is. True if it was here before and has announced something else. That it announces
-    /// nothing any more means nothing: servers may leave out what they have sent before (XEP-0115 section 8.4).
-    pub fn came(&mut self, watch: &Watch, jid: &Jid, whose: Whose, show: Show, caps: Option<Caps>) -> bool {
+    /// A client is available and announces what it is. That it announces nothing any more means nothing: servers may leave out what they
+    /// have sent before (XEP-0115 section 8.4).
+    pub fn came(&mut self, watch: &Watch, jid: &Jid, whose: Whose, show: Show, caps: Option<Caps>) -> Arrival {
         let known = self.0.get_mut(jid).map(|before| {
             (before.show, before.whose) = (show, whose);
             match &before.client {
@@ -64,17 +81,19 @@ impl Clients {
                 Client::Silent => caps.is_none(),
             }
         });
-        if known == Some(true) || (known.is_none() && !self.has_room(whose)) {
-            return false;
-        }
-        let changed = known.is_some() && caps.is_some();
+        let arrival = match known {
+            Some(true) => return Arrival::Same,
+            Some(false) => Arrival::Changed,
+            None if self.has_room(whose) => Arrival::First,
+            None => return Arrival::Overlooked,
+        };
         let client = match caps.map(|caps| (watch.known(&caps), caps)) {
             None => Client::Silent,
             Some((Some(interests), caps)) => Client::Told(caps, interests),
             Some((None, caps)) => Client::Announced(caps),
         };
         self.0.insert(jid.clone(), Present { client, show, whose });
-        changed
+        arrival
     }
 
     fn has_room(&self, whose: Whose) -> bool {
@@ -90,32 +109,18 @@ impl Clients {
         }
     }
 
-    /// What a client is interested in, if that is known by now.
-    pub fn interests(&mut self, watch: &Watch, jid: &Jid) -> Option<Interests> {
-        let client = &mut self.0.get_mut(jid)?.client;
-        client.learn(watch);
-        match client {
-            Client::Told(_, interests) => Some(interests.clone()),
-            Client::Announced(_) | Client::Silent => None,
-        }
-    }
-
-    /// What a client has announced that is not understood yet.
+    /// What a client has announced.
     pub fn announced(&self, jid: &Jid) -> Option<Caps> {
         match &self.0.get(jid)?.client {
-            Client::Announced(caps) => Some(caps.clone()),
-            Client::Told(..) | Client::Silent => None,
+            Client::Announced(caps) | Client::Told(caps, _) => Some(caps.clone()),
+            Client::Silent => None,
         }
     }
 
-    /// The clients of a contact that have announced something, and what.
-    pub fn of_contact(&self, contact: &BareJid) -> Vec<(Jid, Caps)> {
-        let own = self.0.iter().filter(|(client, _)| client.bare_str() == contact.as_str());
-        let announced = own.filter_map(|(client, present)| match &present.client {
-            Client::Told(caps, _) | Client::Announced(caps) => Some((client.clone(), caps.clone())),
-            Client::Silent => None,
-        });
-        announced.collect()
+    /// The clients of an address, a bare JID, with what they have announced.
+    pub fn of_user(&self, user: &str) -> Vec<(Jid, Caps)> {
+        let own = self.0.keys().filter(|client| client.bare_str() == user);
+        own.filter_map(|client| Some((client.clone(), self.announced(client)?))).collect()
     }
 
     /// In which states an address is available: a client, or all clients of a bare address.
@@ -164,6 +169,7 @@ pub struct Home<'a> {
     pub account: &'a mut Account,
     pub rules: &'a Rules,
     pub watch: &'a Watch,
+    pub ledger: &'a Ledger,
 }
 
 #[async_trait]
@@ -182,6 +188,10 @@ impl Venue for Home<'_> {
 
     fn creates(&self, _: &Cx<'_>, who: &Jid) -> bool {
         who.bare_str() == self.account.user.as_str()
+    }
+
+    fn ledger(&mut self) -> &Ledger {
+        self.ledger
     }
 
     async fn relation(&mut self, cx: &Cx<'_>, _: &Node, who: &str) -> Result<Relation, StoreError> {
@@ -226,6 +236,22 @@ impl Venue for Home<'_> {
 }
 
 impl Home<'_> {
+    /// Ends the subscriptions of a contact to nodes that are closed to it by now.
+    pub async fn shut_out(&mut self, cx: &mut Cx<'_>, contact: &BareJid) -> Outcome {
+        let who = contact.as_str();
+        for name in nodes_of(cx.store, self.at(), who, None, MOST_NODES).await? {
+            let Some(node) = Node::load_or_root(cx.store, self.at(), &name, self.rules).await? else { continue };
+            let mut lost = Vec::new();
+            for subscription in node.subscriptions_of(cx.store, who, cx.clock.now()).await? {
+                if !notify::reads(cx, self, &node, &subscription).await? {
+                    lost.push(subscription);
+                }
+            }
+            notify::lost(cx, self, &node, &lost).await?;
+        }
+        Ok(())
+    }
+
     /// A client, or all clients of a bare address, have become unavailable: subscriptions and items may end with that (XEP-0060
     /// sections 12.5 and 16.4.4).
     pub async fn gone(&mut self, cx: &mut Cx<'_>, from: &Jid) -> Outcome {

@@ -7,19 +7,19 @@
 //! ([`home::Clients`]).
 //!
 //! # The last item
-//! A client that becomes available is sent the last items (section 4.3.4). One of a contact shows that by the probe that its
-//! server sends to everybody whose presence the contact receives, and to nobody else; so this works as well for accounts that
-//! are asleep, of which nothing is in memory. What the client is interested in was in the presence that came before the probe.
-//! Who becomes a contact while online does not probe; that is seen when the roster changes ([`contacts`]).
+//! A client that becomes available is sent the last items (section 4.3.4). One of a contact shows that by its presence, or by the probe
+//! that its server sends to everybody whose presence the contact receives; [`greetings`] has who has been shown them. It works as well
+//! for accounts that are asleep, of which nothing is in memory but that. Who gains access later is sent them then.
 
 mod avatar;
 mod bookmarks;
 mod clients;
-mod contacts;
 mod defaults;
 mod displayed;
+mod greetings;
 pub mod home;
 mod publisher;
+mod recent;
 pub mod watch;
 
 use crate::account::{Account, Contact, Session, SessionId};
@@ -30,6 +30,7 @@ use crate::delivery::Incoming;
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
 use crate::info::Info;
 use crate::pubsub::discover_tree::{self, Wish};
+use crate::pubsub::quota::Ledger;
 use crate::pubsub::rules::{Config, Rules};
 use crate::pubsub::{NS, OWNER, discover, due, pending, serve, service};
 use async_trait::async_trait;
@@ -105,6 +106,7 @@ static ABOUT: About = About {
         Hook::PresenceSent,
         Hook::PresenceReceived,
         Hook::PresenceMissed,
+        Hook::ContactChanged,
         Hook::SessionAvailable,
         Hook::SessionEnded,
         Hook::Answered,
@@ -113,16 +115,14 @@ static ABOUT: About = About {
         Hook::Nodes,
         Hook::CardChanged,
         Hook::PrivateChanged,
-        Hook::ContactChanged,
     ],
     ..About::NOTHING
 };
 
+/// The access model that is named is the one that new nodes have ([`Rules::personal`]).
 const OF_ACCOUNTS: &[&str] = &[
-    "access-authorize",
-    "access-open",
     "access-presence",
-    "access-roster",
+    // No default, but a model that there is: XEP-0373 section 5.1.1 asks for it by this name.
     "access-whitelist",
     "auto-create",
     "auto-subscribe",
@@ -137,11 +137,12 @@ const OF_ACCOUNTS: &[&str] = &[
 pub struct Pep {
     rules: Rules,
     watch: Watch,
+    ledger: Ledger,
 }
 
 impl Pep {
     pub fn new(config: &Config) -> Self {
-        Pep { rules: Rules::personal(config), watch: Watch::default() }
+        Pep { rules: Rules::personal(config), watch: Watch::default(), ledger: Ledger::default() }
     }
 
     /// What follows from a change for those who know the same thing in another form.
@@ -160,7 +161,7 @@ impl Pep {
     }
 
     fn home<'a>(&'a self, account: &'a mut Account) -> Home<'a> {
-        Home { account, rules: &self.rules, watch: &self.watch }
+        Home { account, rules: &self.rules, watch: &self.watch, ledger: &self.ledger }
     }
 }
 
@@ -242,8 +243,12 @@ impl Feature for Pep {
         }
     }
 
-    fn presence_missed(&self, stanza: &Stanza) {
-        self.missed(stanza);
+    fn presence_missed(&self, stanza: &Stanza) -> bool {
+        self.missed(stanza)
+    }
+
+    async fn contact_changed(&self, cx: &mut Cx<'_>, account: &mut Account, before: &Contact) -> Outcome {
+        Pep::contact_changed(self, cx, account, before).await
     }
 
     async fn session_available(&self, cx: &mut Cx<'_>, account: &mut Account, id: SessionId) -> Outcome {
@@ -268,16 +273,6 @@ impl Feature for Pep {
             true => self.storage_changed(cx, account, piece).await,
             false => Ok(()),
         }
-    }
-
-    async fn contact_changed(
-        &self,
-        cx: &mut Cx<'_>,
-        account: &mut Account,
-        before: &Contact,
-        after: &Contact,
-    ) -> Outcome {
-        self.contact(cx, account, before, after).await
     }
 
     async fn due(&self, cx: &mut Cx<'_>, account: &mut Account, appointment: &Appointment) -> Outcome {

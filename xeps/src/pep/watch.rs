@@ -1,6 +1,8 @@
 //! What clients are interested in, as far as this host knows: the hashes that were verified, the questions that are out, and who
 //! waits for the answers. Shared by all accounts of the host; one question is asked once, whoever wants to know.
 
+use super::greetings::{Greetings, Occasion};
+use super::recent::Recent;
 use crate::caps::{Caps, interests};
 use compact_str::CompactString;
 use std::collections::HashMap;
@@ -36,6 +38,7 @@ struct Tables {
     due: HashMap<BareJid, Vec<Jid>>,
     /// What clients have announced to accounts that were asleep.
     seen: Recent<Jid, Caps>,
+    greetings: Greetings,
 }
 
 struct Question {
@@ -173,6 +176,26 @@ impl Watch {
         self.tables().seen.get(client)
     }
 
+    /// An account shows a client what it has, if it has not done that since the client came; see [`Greetings::owes`].
+    pub fn owes(&self, account: &BareJid, client: &Jid, caps: &Caps, occasion: Occasion, now: Timestamp) -> bool {
+        self.tables().greetings.owes(account, client, caps, occasion, now)
+    }
+
+    /// A client that has announced nothing yet has asked for an account's presence.
+    pub fn awaits(&self, account: &BareJid, client: &Jid) {
+        self.tables().greetings.awaits(account, client);
+    }
+
+    /// Whether an account that is asleep is to look at what a client announces.
+    pub fn is_awaited(&self, account: &BareJid, client: &Jid) -> bool {
+        self.tables().greetings.is_awaited(account, client)
+    }
+
+    /// A client is not there any more, as far as an account hears.
+    pub fn left(&self, account: &BareJid, client: &Jid) {
+        self.tables().greetings.left(account, client);
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -188,53 +211,5 @@ impl Question {
         } else if self.waiting.len() < WAITING {
             self.waiting.push(candidate);
         }
-    }
-}
-
-/// A table that forgets what was not asked for during the latest insertions.
-struct Recent<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
-}
-
-impl<K, V> Default for Recent<K, V> {
-    fn default() -> Self {
-        Recent { young: HashMap::new(), old: HashMap::new() }
-    }
-}
-
-impl<K: std::hash::Hash + Eq + Clone, V: Clone> Recent<K, V> {
-    fn get(&mut self, key: &K) -> Option<V> {
-        if let Some(value) = self.young.get(key) {
-            return Some(value.clone());
-        }
-        let (key, value) = self.old.remove_entry(key)?;
-        self.young.insert(key, value.clone());
-        Some(value)
-    }
-
-    /// Keeps about `most` entries at most.
-    fn put(&mut self, key: K, value: V, most: usize) {
-        if self.young.len() >= most / 2 {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.old.remove(&key);
-        self.young.insert(key, value);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_asked_for_stays_and_the_rest_goes() {
-        let mut table = Recent::default();
-        for number in 0..20 {
-            table.put(number, number, 8);
-            assert_eq!(table.get(&0), Some(0), "asked for all the time");
-        }
-        assert!(table.young.len() + table.old.len() <= 9);
-        assert_eq!(table.get(&1), None);
     }
 }

@@ -4,13 +4,15 @@
 use super::affiliation::Affiliation;
 use super::node::{Node, UNIT};
 use crate::context::Cx;
-use crate::store::{Batch, Expect, Key, Store, StoreError, list_prefixed};
+use crate::store::{Batch, Expect, Key, Store, StoreError, list_prefixed_after};
 use wire::jid::BareJid;
 
 const BY_NODE: &str = "pubsub-affiliate";
 const BY_WHOM: &str = "pubsub-affiliations";
 /// Records that are read at once.
 const PAGE: usize = 500;
+/// Affiliations among which publishers are looked for.
+const FEW: usize = 100;
 
 impl Node {
     pub async fn affiliation(&self, store: &dyn Store, who: &str) -> Result<Affiliation, StoreError> {
@@ -44,6 +46,14 @@ impl Node {
             all.extend(self.affiliates_after(store, after, room).await?);
         }
         Ok(all)
+    }
+
+    /// Who has an affiliation of publisher. None: too many are something to the node to be looked through each time that
+    /// somebody asks.
+    pub async fn publishers(&self, store: &dyn Store) -> Result<Option<Vec<String>>, StoreError> {
+        let all = self.affiliates_after(store, None, FEW).await?;
+        let found = || all.iter().filter(|(_, affiliation)| *affiliation == Affiliation::Publisher);
+        Ok((all.len() < FEW).then(|| found().map(|(who, _)| who.clone()).collect()))
     }
 
     /// Whether anybody but its owners is something to it.
@@ -107,15 +117,17 @@ impl Node {
     }
 }
 
-/// The nodes at which somebody is something (XEP-0060 section 5.7), up to `limit` of them.
+/// The nodes at which somebody is something (XEP-0060 section 5.7), up to `limit` of those behind that one.
 pub async fn of(
     store: &dyn Store,
     at: &BareJid,
     who: &str,
+    after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<(String, Affiliation)>, StoreError> {
     let prefix = format!("{who}{UNIT}");
-    let page = list_prefixed(store, at.as_str(), BY_WHOM, &prefix, limit).await?;
+    let behind = format!("{prefix}{}", after.unwrap_or_default());
+    let page = list_prefixed_after(store, at.as_str(), BY_WHOM, &prefix, &behind, limit).await?;
     let own = page.iter().filter_map(|(name, record)| Some((name.strip_prefix(&prefix)?, record)));
     own.map(|(node, record)| Ok((node.to_owned(), decode(&record.value)?))).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::access::enter;
 use super::config::NodeType;
+use super::forms::Counted;
 use super::node::Node;
 use super::rsm::{self, Page};
 use super::venue::Venue;
@@ -114,7 +115,7 @@ pub async fn info(cx: &mut Cx<'_>, venue: &mut dyn Venue, from: &Jid, name: &str
     let mut info = Info::default().identity("pubsub", node.config.node_type.name(), node.config.title.as_deref());
     info.add_feature(info::NS);
     info.add_feature(NS);
-    info.forms.push(forms::metadata(&node, node.count_subscriptions(cx.store).await?));
+    info.forms.push(forms::metadata(&node, Counted::of(&node, cx.store).await?));
     Ok(info.to_element(Some(name)))
 }
 

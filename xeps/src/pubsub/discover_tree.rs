@@ -7,7 +7,7 @@
 
 use super::config::flag;
 use super::discover::{ITEMS, PAGE, forward, item_of, known, may_know};
-use super::forms::{META_DATA, metadata};
+use super::forms::{Counted, META_DATA, metadata};
 use super::gate;
 use super::lineage::DEEPEST;
 use super::node::Node;
@@ -25,7 +25,7 @@ use wire::xml::Element;
 pub const NS: &str = "urn:xmpp:pubsub-ext-disco:0";
 
 /// The effort of one answer, in nodes that are passed over without a look at who asks; one that is looked at costs as much as ten,
-/// and so do a hundred of its subscribers that are counted.
+/// and so do its publishers and a hundred of its subscribers that are counted.
 const EFFORT: usize = 10_000;
 const LOOK: usize = 10;
 
@@ -218,9 +218,9 @@ impl<'a> Walk<'a> {
         if self.wish.nodes {
             let form = match self.wish.full_metadata {
                 true => {
-                    let subscribers = node.count_subscriptions(cx.store).await?;
-                    self.effort += subscribers.map_or(EFFORT / LOOK, |counted| counted / LOOK);
-                    metadata(&node, subscribers)
+                    let counted = Counted::of(&node, cx.store).await?;
+                    self.effort += LOOK + counted.subscribers.map_or(EFFORT / LOOK, |count| count / LOOK);
+                    metadata(&node, counted)
                 }
                 false => describe(&node),
             };

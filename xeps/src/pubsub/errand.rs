@@ -13,6 +13,7 @@ use super::presence::{Review, RollCall, Why, is_watched};
 use super::relation::Tie;
 use super::rules::Rules;
 use super::venue::Venue;
+use super::welcome::Welcome;
 use super::{EVENT, remains};
 use crate::agenda;
 use crate::context::Cx;
@@ -33,6 +34,7 @@ pub enum Errand {
     RollCall(RollCall),
     Census(Census),
     Depart(Departure),
+    Welcome(Welcome),
 }
 
 /// A node that exists for nobody any more, with what is left of it, and all that goes with it.
@@ -71,6 +73,7 @@ impl Errand {
             Errand::RollCall(roll_call) => roll_call.step(cx, venue.at()).await,
             Errand::Census(census) => census.step(cx, venue).await,
             Errand::Depart(departure) => departure.step(cx, venue).await,
+            Errand::Welcome(welcome) => welcome.step(cx, venue).await,
         }
     }
 

@@ -22,6 +22,7 @@ use crate::store::StoreError;
 use compact_str::CompactString;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use wire::datetime::Timestamp;
 use wire::jid::Jid;
 use wire::stanza::Stanza;
 use wire::xml::Element;
@@ -259,6 +260,12 @@ impl Stop {
         Ok(wanted && self.gates.admit(cx, venue, jid.bare_str()).await?)
     }
 
+    /// That the node is deleted those hear, too, who wait for an approval (section 8.4.2).
+    fn hears(&self, subscription: &Subscription, now: Timestamp) -> bool {
+        let is_end = self.reach.is_some_and(|reach| reach.is_own() && reach.about == About::End);
+        subscription.delivers(now) || is_end && subscription.would_deliver(now)
+    }
+
     fn wants(&self, subscription: &Subscription) -> bool {
         if self.reach.is_some_and(|reach| !subscription.options.extent.covers(reach)) {
             return false;
@@ -280,8 +287,8 @@ impl Stop {
         let same = || same.iter().map(|(_, subscription)| subscription);
         let direct = self.is_own();
         lost.extend(same().filter(|subscription| direct && subscription.is_over(now)).cloned());
-        let delivers = |subscription: &&Subscription| subscription.delivers(now) && self.wants(subscription);
-        let wanted: Vec<_> = same().filter(delivers).collect();
+        let hears = |subscription: &&Subscription| self.hears(subscription, now) && self.wants(subscription);
+        let wanted: Vec<_> = same().filter(hears).collect();
         let Some(jid) = wanted.first().map(|subscription| subscription.jid.clone()) else { return Ok(false) };
         if !self.gates.admit(cx, venue, jid.bare_str()).await? {
             return Ok(false);
@@ -385,6 +392,8 @@ struct Letter {
     collection: Option<String>,
     /// As it goes to all who get the same. Each is made when the first of them is told.
     made: Vec<(Form, Stanza)>,
+    /// Those who have been told: each gets an id of its own (section 12.4).
+    told: u64,
 }
 
 /// What somebody is sent besides the event.
@@ -407,7 +416,7 @@ impl Letter {
             let address = address.with_attr("jid", publisher.as_str());
             Element::new("addresses", ADDRESS).with_child(address)
         });
-        Letter { bare, publisher, body, collection: None, made: Vec::new() }
+        Letter { bare, publisher, body, collection: None, made: Vec::new(), told: 0 }
     }
 
     /// The same for subscribers to a collection.
@@ -419,7 +428,7 @@ impl Letter {
     /// The same for subscribers to a node on which this one depends.
     fn for_subscribers_of(&self, cx: &Cx<'_>, node: &Node) -> Letter {
         let bare = self.bare.clone().with_id(notify::message_id(cx, node));
-        Letter { bare, publisher: None, body: self.body.clone(), collection: None, made: Vec::new() }
+        Letter { bare, publisher: None, body: self.body.clone(), collection: None, made: Vec::new(), told: 0 }
     }
 
     /// `subids`: of the subscriptions that are answered with it, if the address has several (sections 6.1.6 and 7.1.2.4). The
@@ -427,15 +436,18 @@ impl Letter {
     fn to(&mut self, jid: &Jid, subids: &[&CompactString], form: Form) -> Stanza {
         let with_publisher = form.with_publisher && self.publisher.is_some();
         let form = Form { with_publisher, with_body: form.with_body && self.body.is_some() };
-        if !subids.is_empty() {
-            return self.make(subids, form).with_to(jid.clone());
-        }
-        if let Some((_, stanza)) = self.made.iter().find(|(made, _)| *made == form) {
-            return stanza.clone().with_to(jid.clone());
-        }
-        let stanza = self.make(&[], form);
-        self.made.push((form, stanza.clone()));
-        stanza.with_to(jid.clone())
+        let known = self.made.iter().find(|(made, _)| subids.is_empty() && *made == form);
+        let stanza = match known {
+            Some((_, stanza)) => stanza.clone(),
+            None => {
+                let stanza = self.make(subids, form);
+                self.made.extend(subids.is_empty().then(|| (form, stanza.clone())));
+                stanza
+            }
+        };
+        self.told = self.told.saturating_add(1);
+        let id = compact_str::format_compact!("{}.{:x}", self.bare.id.as_deref().unwrap_or_default(), self.told);
+        stanza.with_to(jid.clone()).with_id(id)
     }
 
     fn make(&self, subids: &[&CompactString], form: Form) -> Stanza {

@@ -8,6 +8,7 @@ use super::rules::Rules;
 use super::{extent, relation};
 use crate::feature::Halt;
 use crate::form::{Field, Form, FormType};
+use crate::store::{Store, StoreError};
 use wire::datetime::Timestamp;
 use wire::stanza::{Condition, StanzaError};
 use wire::xml::Element;
@@ -127,7 +128,15 @@ fn publish_options(options: &Element) -> Result<Form, Halt> {
     // Each is compared with the whole configuration, so that none is to be there many times.
     let few = form.fields.len() <= FIELDS.len().saturating_mul(2);
     let right = few && form.kind == FormType::Submit && form.form_type() == Some(PUBLISH_OPTIONS);
-    if right { Ok(form) } else { Err(Condition::BadRequest.into()) }
+    if !right {
+        return Err(Condition::BadRequest.into());
+    }
+    // What is asked for in words of somebody else cannot be checked, so it is not met either.
+    let vars = form.fields.iter().filter_map(|field| field.var.as_deref());
+    match vars.filter(|var| *var != "FORM_TYPE").find(|var| name_of(var).is_none()) {
+        Some(var) => Err(say(Condition::BadRequest, format!("there is no {var}"))),
+        None => Ok(form),
+    }
 }
 
 fn not_met(name: &str) -> Halt {
@@ -150,10 +159,14 @@ fn say(condition: Condition, text: String) -> Halt {
 /// The fields of a form without their prefix. `FORM_TYPE`, and fields of others, are none of ours.
 fn fields(form: &Form) -> impl Iterator<Item = (&str, &[String])> {
     form.fields.iter().filter_map(|field| {
-        let var = field.var.as_deref()?;
-        let name = var.strip_prefix(PREFIX).or_else(|| is_relation(var).then_some(var))?;
+        let name = name_of(field.var.as_deref()?)?;
         Some((name, field.values.as_slice()))
     })
+}
+
+/// What [`var`] was made of; None for fields of others.
+fn name_of(var: &str) -> Option<&str> {
+    var.strip_prefix(PREFIX).or_else(|| is_relation(var).then_some(var))
 }
 
 /// The name of a field in forms. Those of XEP-0496 have their namespace in it.
@@ -170,9 +183,24 @@ pub fn names_relations(form: &Element) -> bool {
     Form::parse(form).is_some_and(|form| fields(&form).any(|(name, _)| is_relation(name)))
 }
 
+/// Metadata that are counted when somebody asks, and of which nobody is told that they have changed.
+#[derive(Default)]
+pub struct Counted {
+    /// None: too many.
+    pub subscribers: Option<usize>,
+    pub publishers: Option<Vec<String>>,
+}
+
+impl Counted {
+    pub async fn of(node: &Node, store: &dyn Store) -> Result<Counted, StoreError> {
+        let subscribers = node.count_subscriptions(store).await?;
+        Ok(Counted { subscribers, publishers: node.publishers(store).await? })
+    }
+}
+
 /// What everybody who may know of the node is told about it (sections 5.4 and 16.4.3); its parent is to be
 /// [known](Node::learn_parent).
-pub fn metadata(node: &Node, subscribers: Option<usize>) -> Form {
+pub fn metadata(node: &Node, counted: Counted) -> Form {
     let config = &node.config;
     let mut form = Form::new(FormType::Result, META_DATA);
     let mut add = |name: &str, kind: &'static str, values: Vec<String>| {
@@ -188,7 +216,8 @@ pub fn metadata(node: &Node, subscribers: Option<usize>) -> Form {
     add("creator", "jid-single", vec![node.creator.to_string()]);
     add("creation_date", "text-single", vec![Timestamp::format(node.created).to_string()]);
     add("owner", "jid-multi", node.owners.iter().map(ToString::to_string).collect());
-    add("num_subscribers", "text-single", subscribers.iter().map(usize::to_string).collect());
+    add("publisher", "jid-multi", counted.publishers.unwrap_or_default());
+    add("num_subscribers", "text-single", counted.subscribers.iter().map(usize::to_string).collect());
     for name in [relation::LINK, relation::PARENT] {
         add(name, "text-single", config.values(name));
     }

@@ -1,12 +1,13 @@
 //! Items: a log per node in the order of publication, each entry tagged with the item's id.
 
-use super::node::Node;
+use super::node::{Node, kind_of};
 use super::rsm::Page;
 use crate::store::{Batch, Direction, Entry, LogKey, LogQuery, Seq, Store, StoreError};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use std::collections::HashSet;
 use std::time::Duration;
 use wire::datetime::Timestamp;
+use wire::jid::BareJid;
 use wire::xml::Element;
 
 const KIND: &str = "pubsub-item";
@@ -33,6 +34,22 @@ impl Item {
     /// When it was published.
     pub fn time(&self) -> Option<Timestamp> {
         Timestamp::from_millis(i64::try_from(self.seq.micros() / 1000).ok()?)
+    }
+
+    /// Bytes of it in the store.
+    pub fn size(&self) -> u64 {
+        self.to_bytes().len() as u64
+    }
+
+    /// Bytes of all items of a node.
+    pub async fn bytes_in(store: &dyn Store, at: &BareJid, uid: &str) -> Result<u64, StoreError> {
+        let kind = kind_of(KIND, uid);
+        Ok(store.summary(LogKey::new(at.as_str(), &kind)).await?.bytes)
+    }
+
+    /// As it is stored: its place is that of the entry.
+    fn to_bytes(&self) -> Vec<u8> {
+        element_to_bytes(&self.to_element(super::NS, true, true))
     }
 
     /// `<item/>` as answers and events have it.
@@ -172,11 +189,8 @@ impl Node {
     }
 
     /// Adds an item as the newest.
-    pub fn publish(&self, batch: &mut Batch, id: &str, publisher: &str, payload: Option<&Element>) {
-        let item =
-            Item { seq: Seq::MIN, id: id.to_owned(), publisher: publisher.to_owned(), payload: payload.cloned() };
-        let element = item.to_element(super::NS, true, true);
-        batch.append(self.log(&self.kind(KIND)), &[id], element_to_bytes(&element));
+    pub fn publish(&self, batch: &mut Batch, item: &Item) {
+        batch.append(self.log(&self.kind(KIND)), &[&item.id], item.to_bytes());
     }
 
     pub fn remove(&self, batch: &mut Batch, seq: Seq) {

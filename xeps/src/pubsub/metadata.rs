@@ -2,6 +2,7 @@
 
 use super::errand::Errand;
 use super::fanout::FanOut;
+use super::forms::Counted;
 use super::lineage::Lineage;
 use super::node::Node;
 use super::notify::{About, News};
@@ -24,13 +25,13 @@ impl Before {
     /// Remembers a node of which the parent is [known](Node::learn_parent).
     pub async fn of(cx: &Cx<'_>, venue: &mut dyn Venue, node: &Node) -> Result<Before, Halt> {
         let lineage = node.lineage(cx.store, venue.rules()).await?;
-        Ok(Before { metadata: forms::metadata(node, None), relations: node.config.relations.clone(), lineage })
+        Ok(Before { metadata: lasting(node), relations: node.config.relations.clone(), lineage })
     }
 }
 
 /// Tells of a node that has been changed; those who lose sight of it are told that it is gone from where it was.
 pub async fn changed(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, before: &Before) -> Result<(), Halt> {
-    let Some(form) = difference(&before.metadata, &forms::metadata(node, None)) else { return Ok(()) };
+    let Some(form) = difference(&before.metadata, &lasting(node)) else { return Ok(()) };
     let Some(mut fan_out) = FanOut::new(cx, venue.rules(), node, news(node, &form)).await? else { return Ok(()) };
     if let Some(lineage) = &before.lineage
         && let Some(form) = farewell(&before.relations, &node.config.relations)
@@ -45,12 +46,17 @@ pub async fn appeared(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node) -> Re
     if node.config.relations.is_none() {
         return Ok(());
     }
-    super::notify::announce(cx, venue, node, news(node, &forms::metadata(node, None))).await
+    super::notify::announce(cx, venue, node, news(node, &lasting(node))).await
 }
 
 fn news(node: &Node, form: &Form) -> News<'static> {
     let body = Element::new("configuration", EVENT).with_attr("node", &node.name).with_child(form.to_element());
     News { body, about: About::Metadata, publisher: None }
+}
+
+/// The metadata of which changes are told.
+fn lasting(node: &Node) -> Form {
+    forms::metadata(node, Counted::default())
 }
 
 /// The fields that have other values now; those that have none any more are empty.

@@ -30,6 +30,7 @@ pub mod notify;
 pub mod operate;
 pub mod pending;
 pub mod presence;
+pub mod quota;
 pub mod reading;
 pub mod relation;
 mod remains;
@@ -40,6 +41,7 @@ pub mod serve;
 pub mod service;
 pub mod subscription;
 pub mod venue;
+mod welcome;
 
 pub use errand::Errand;
 pub use rules::{Config, Rules};

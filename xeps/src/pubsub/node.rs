@@ -25,7 +25,7 @@ use crate::store::{Batch, Expect, Key, Record, Store, StoreError, list_prefixed}
 use crate::stored::{element_from_bytes, element_to_bytes};
 use compact_str::CompactString;
 use wire::datetime::Timestamp;
-use wire::jid::BareJid;
+use wire::jid::{BareJid, Jid};
 use wire::xml::Element;
 
 const KIND: &str = "pubsub";
@@ -72,6 +72,13 @@ impl Node {
     /// Whether a node can have this name.
     pub fn is_name(name: &str) -> bool {
         !name.is_empty() && name.len() <= LONGEST_NAME
+    }
+
+    /// Whether a new node can have this name: it is what the resource of an address would be (section 4.6.2), so that there
+    /// are no two names that look the same.
+    pub fn is_new_name(name: &str) -> bool {
+        let as_resource = Jid::from_parts(None, "pubsub.invalid", Some(name));
+        Node::is_name(name) && as_resource.is_ok_and(|jid| jid.resource() == Some(name))
     }
 
     pub async fn load(store: &dyn Store, at: &BareJid, name: &str, rules: &Rules) -> Result<Option<Node>, StoreError> {
@@ -140,11 +147,17 @@ impl Node {
         batch.put(Key::new(self.at.as_str(), MADE, &self.made_name()), Vec::new(), Expect::Any);
     }
 
-    /// How many nodes that are here somebody has made; `most` if there are more. To whom they have been given since does not matter:
+    /// The names of the nodes here that somebody has made, at most so many. To whom they have been given since does not matter:
     /// nobody could make more by giving them away, or hinder others by giving them to those.
-    pub async fn made_by(store: &dyn Store, at: &BareJid, creator: &BareJid, most: usize) -> Result<usize, StoreError> {
+    pub async fn made_by(
+        store: &dyn Store,
+        at: &BareJid,
+        creator: &BareJid,
+        most: usize,
+    ) -> Result<Vec<String>, StoreError> {
         let prefix = format!("{creator}{UNIT}");
-        Ok(list_prefixed(store, at.as_str(), MADE, &prefix, most).await?.len())
+        let made = list_prefixed(store, at.as_str(), MADE, &prefix, most).await?;
+        Ok(made.into_iter().filter_map(|(name, _)| Some(name.strip_prefix(&prefix)?.to_owned())).collect())
     }
 
     fn made_name(&self) -> String {
@@ -199,7 +212,7 @@ impl Node {
 
     /// The kind under which something of this node is kept.
     pub(super) fn kind(&self, what: &str) -> CompactString {
-        compact_str::format_compact!("{what}:{}", self.uid)
+        kind_of(what, &self.uid)
     }
 
     fn decode(at: &BareJid, name: &str, record: &Record, rules: &Rules) -> Result<Node, StoreError> {
@@ -209,6 +222,11 @@ impl Node {
         node.version = Some(record.version);
         Ok(node)
     }
+}
+
+/// The kind under which something of the node with that uid is kept.
+pub(super) fn kind_of(what: &str, uid: &str) -> CompactString {
+    compact_str::format_compact!("{what}:{uid}")
 }
 
 /// A field that the record does not have, because it is older, has its default.

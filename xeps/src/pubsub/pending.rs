@@ -119,7 +119,7 @@ fn status(command: &Element, status: &str, cx: &Cx<'_>) -> Element {
 
 async fn nodes(cx: &Cx<'_>, venue: &mut dyn Venue, who: &str) -> Result<Vec<String>, Halt> {
     let mut names = Vec::new();
-    for (name, affiliation) in affiliates::of(cx.store, venue.at(), who, LIMIT).await? {
+    for (name, affiliation) in affiliates::of(cx.store, venue.at(), who, None, LIMIT).await? {
         if affiliation != Affiliation::Owner {
             continue;
         }

@@ -11,6 +11,8 @@ use std::num::NonZeroU32;
 pub struct Config {
     /// Nodes that one address may have made and that are still there, whoever owns them.
     pub max_nodes: usize,
+    /// Bytes of all items in these nodes.
+    pub max_bytes: u64,
     /// Items that a node may keep; what `max` means.
     pub max_items: u32,
     /// Bytes of one payload.
@@ -21,7 +23,13 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config { max_nodes: 500, max_items: 10_000, max_payload: 256 << 10, max_subscriptions: 20 }
+        Config {
+            max_nodes: 500,
+            max_bytes: 200 << 20,
+            max_items: 10_000,
+            max_payload: 256 << 10,
+            max_subscriptions: 20,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::node::Node;
 use super::pending::{self, GET_PENDING};
 use super::presence::attend::{attend, heard};
 use super::presence::{RollCall, Seen, Show, Why};
+use super::quota::Ledger;
 use super::rules::{Config, Rules};
 use super::subscription::nodes_of;
 use super::venue::Venue;
@@ -32,6 +33,8 @@ use wire::xml::Element;
 const ITEMS: &str = "http://jabber.org/protocol/disco#items";
 const COMMANDS: &str = "http://jabber.org/protocol/commands";
 const PING: &str = "urn:xmpp:ping";
+/// Nodes that are looked up at once.
+const CHUNK: usize = 100;
 
 pub static ABOUT: About = About {
     name: "pubsub",
@@ -85,18 +88,9 @@ pub const COMMON: &[&str] = &[
 /// Features of nodes with a namespace of their own (XEP-0496, XEP-0497 and XEP-0499).
 pub const RELATIONS: &[&str] = &[relation::NS, extent::NS, discover_tree::NS];
 
-const OF_SERVICE: &[&str] = &[
-    "access-authorize",
-    "access-open",
-    "access-presence",
-    "access-roster",
-    "access-whitelist",
-    "collections",
-    "get-pending",
-    "multi-collections",
-    "multi-subscribe",
-    "presence-notifications",
-];
+/// The access model that is named is the one that new nodes have ([`Rules::service`]), not one of those that they can have.
+const OF_SERVICE: &[&str] =
+    &["access-open", "collections", "get-pending", "multi-collections", "multi-subscribe", "presence-notifications"];
 
 /// The service of a host.
 #[derive(Clone, Debug)]
@@ -109,11 +103,12 @@ pub struct Settings {
 pub struct PubSub {
     rules: Arc<Rules>,
     seen: Arc<Seen>,
+    ledger: Arc<Ledger>,
 }
 
 impl PubSub {
     pub fn new(config: &Config) -> Self {
-        PubSub { rules: Arc::new(Rules::service(config)), seen: Arc::default() }
+        PubSub { rules: Arc::new(Rules::service(config)), seen: Arc::default(), ledger: Arc::default() }
     }
 }
 
@@ -132,6 +127,7 @@ impl Service for PubSub {
             at: address.clone(),
             rules: self.rules.clone(),
             seen: self.seen.clone(),
+            ledger: self.ledger.clone(),
             errands: VecDeque::new(),
         })
     }
@@ -160,6 +156,8 @@ struct Hall {
     rules: Arc<Rules>,
     /// Subscribers who are available; all lanes share it.
     seen: Arc<Seen>,
+    /// Likewise.
+    ledger: Arc<Ledger>,
     /// What is under way, in its order.
     errands: VecDeque<Errand>,
 }
@@ -177,6 +175,10 @@ impl Venue for Hall {
     /// The users of the host.
     fn creates(&self, cx: &Cx<'_>, who: &Jid) -> bool {
         who.domain() == cx.host.domain.as_str() && who.local().is_some()
+    }
+
+    fn ledger(&mut self) -> &Ledger {
+        &self.ledger
     }
 
     /// Whoever has made the node, and owns it still, may have a roster here to look into. Other owners have perhaps never been asked
@@ -336,13 +338,17 @@ impl Hall {
         if !error.as_ref().is_some_and(is_gone) {
             return Err(Halt::Silent("a notification that may yet be delivered"));
         }
-        for name in nodes_of(cx.store, &self.at, from.bare_str(), 1000).await? {
-            let Some(node) = Node::load_or_root(cx.store, &self.at, &name, &self.rules).await? else { continue };
-            if notify::sent_by(&node, id) {
-                let mut over = node.subscriptions_of(cx.store, from.bare_str(), cx.clock.now()).await?;
-                over.retain(|subscription| subscription.jid == *from);
-                notify::end(cx, self, &node, &over).await?;
+        let mut names = nodes_of(cx.store, &self.at, from.bare_str(), None, CHUNK).await?;
+        while let Some(last) = names.last().cloned() {
+            for name in names {
+                let Some(node) = Node::load_or_root(cx.store, &self.at, &name, &self.rules).await? else { continue };
+                if notify::sent_by(&node, id) {
+                    let mut over = node.subscriptions_of(cx.store, from.bare_str(), cx.clock.now()).await?;
+                    over.retain(|subscription| subscription.jid == *from);
+                    return Ok(notify::end(cx, self, &node, &over).await?);
+                }
             }
+            names = nodes_of(cx.store, &self.at, from.bare_str(), Some(&last), CHUNK).await?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::node::{NS, Node, UNIT};
 use super::presence;
 use crate::feature::Halt;
 use crate::form::{Field, Form, FormType};
-use crate::store::{Batch, Expect, Key, Store, StoreError, list_prefixed};
+use crate::store::{Batch, Expect, Key, Store, StoreError, list_prefixed, list_prefixed_after};
 use crate::stored::{element_from_bytes, element_to_bytes};
 use compact_str::CompactString;
 use std::fmt;
@@ -26,6 +26,8 @@ const BY_NODE: &str = "pubsub-subscriber";
 const EXTENDED: &str = "pubsub-extended";
 const BY_WHOM: &str = "pubsub-subscriptions";
 const OPTIONS: &str = "http://jabber.org/protocol/pubsub#subscribe_options";
+/// The end of a subscription that ends with the presence of the subscriber.
+const PRESENCE: &str = "presence";
 
 /// The states that are kept; no subscription is `none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +148,12 @@ impl Subscription {
 
     /// Approved and wanted.
     pub fn delivers(&self, now: Timestamp) -> bool {
-        self.state == State::Subscribed && self.options.deliver && !self.is_over(now)
+        self.state == State::Subscribed && self.would_deliver(now)
+    }
+
+    /// Wanted, whether approved or not.
+    pub fn would_deliver(&self, now: Timestamp) -> bool {
+        self.options.deliver && !self.is_over(now)
     }
 
     /// `<subscription/>` as answers and events have it. `node`: named here and not by the parent; the root has no name.
@@ -173,17 +180,17 @@ impl Options {
             let field = Field::new(&format!("{PREFIX}{name}")).kind("boolean").label(label);
             field.value(if on { "1" } else { "0" })
         };
-        let expire = Field::new(&format!("{PREFIX}expire")).kind("text-single").label(
-            "When the subscription ends, as a date and time of XEP-0082, with the subscriber's presence, or never",
-        );
+        // Section 12.19: nothing but a dateTime, or the word of section 12.5.
         let expires = match self.expire {
-            Some(expire) => expire.format().to_string(),
-            None if self.presence.temporary => "presence".to_owned(),
-            None => "never".to_owned(),
+            Some(expire) => Some(expire.format().to_string()),
+            None => self.presence.temporary.then(|| PRESENCE.to_owned()),
         };
+        let expire = Field::new(&format!("{PREFIX}expire")).kind("text-single").label(
+            "When the subscription ends, as a date and time of XEP-0082, or with the subscriber's presence; empty: never",
+        );
         let mut form = Form::new(kind, OPTIONS)
             .field(flag("deliver", "Whether to be notified", self.deliver))
-            .field(expire.value(expires));
+            .field(expires.into_iter().fold(expire, Field::value));
         form = self.presence.show(self.digest.show(form));
         if body::is_offered(node) {
             form = form.field(flag("include_body", "Whether to be told in words as well", self.include_body));
@@ -226,14 +233,14 @@ impl Options {
                 options.presence.take(&field.values).map_err(|_| invalid())?;
                 continue;
             }
-            let value = field.values.first().map(|value| value.trim()).ok_or_else(invalid)?;
+            let value = field.values.first().map_or("", |value| value.trim());
             match name {
                 "deliver" => options.deliver = flag(value).map_err(|_| invalid())?,
                 "expire" => {
                     // Section 12.5.
-                    options.presence.temporary = value == "presence";
+                    options.presence.temporary = value == PRESENCE;
                     options.expire = match value {
-                        "never" | "presence" => None,
+                        "" | "never" | PRESENCE => None,
                         date => Some(Timestamp::parse(date).map_err(|_| invalid())?),
                     };
                 }
@@ -355,13 +362,23 @@ impl Node {
     }
 }
 
-/// The names of the nodes to which somebody has subscribed (section 5.6), up to `limit` of them.
-pub async fn nodes_of(store: &dyn Store, at: &BareJid, who: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+/// The names of the nodes to which somebody has subscribed (section 5.6), up to `limit` of those behind that one.
+pub async fn nodes_of(
+    store: &dyn Store,
+    at: &BareJid,
+    who: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<String>, StoreError> {
     let prefix = format!("{who}{UNIT}");
-    let page = list_prefixed(store, at.as_str(), BY_WHOM, &prefix, limit).await?;
+    let behind = format!("{prefix}{}", after.unwrap_or_default());
+    let page = list_prefixed_after(store, at.as_str(), BY_WHOM, &prefix, &behind, limit).await?;
     let named = page.iter().filter_map(|(name, _)| name.strip_prefix(&prefix).map(str::to_owned));
     // The root has no name: its place is the prefix itself.
-    let root = store.get(Key::new(at.as_str(), BY_WHOM, &prefix)).await?.map(|_| String::new());
+    let root = match after {
+        None => store.get(Key::new(at.as_str(), BY_WHOM, &prefix)).await?.map(|_| String::new()),
+        Some(_) => None,
+    };
     Ok(root.into_iter().chain(named).take(limit).collect())
 }
 

@@ -5,6 +5,7 @@ use super::config::NodeConfig;
 use super::errand::Errand;
 use super::node::Node;
 use super::presence::{Show, Why};
+use super::quota::Ledger;
 use super::rules::Rules;
 use crate::context::Cx;
 use crate::feature::Halt;
@@ -28,6 +29,9 @@ pub trait Venue: Send {
 
     /// Whether somebody may make nodes here.
     fn creates(&self, cx: &Cx<'_>, who: &Jid) -> bool;
+
+    /// What those who have made nodes here may still publish.
+    fn ledger(&mut self) -> &Ledger;
 
     /// What somebody, a bare JID, is to the owners of a node.
     async fn relation(&mut self, cx: &Cx<'_>, node: &Node, who: &str) -> Result<Relation, StoreError>;

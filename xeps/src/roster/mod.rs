@@ -124,11 +124,11 @@ impl Feature for Rosters {
     }
 }
 
-/// Lets others know that a contact is not what it was.
-async fn changed(cx: &mut Cx<'_>, account: &mut Account, before: &Contact, after: &Contact) -> Outcome {
+/// Tells the features that a contact is not what it was.
+async fn changed(cx: &mut Cx<'_>, account: &mut Account, before: &Contact) -> Outcome {
     let host = cx.host;
     for feature in host.registry.chain(Hook::ContactChanged) {
-        feature.contact_changed(cx, account, before, after).await?;
+        feature.contact_changed(cx, account, before).await?;
     }
     Ok(())
 }

@@ -72,18 +72,16 @@ pub(super) async fn received(
             }
             // Whoever asks for what they have has lost track of it, so they are told who is there as well.
             account.presence_for(from.as_jid()).for_each(|presence| cx.route(presence));
-            changed(cx, account, &before, &after).await?;
+            changed(cx, account, &before).await?;
             Err(Halt::Silent("approved before it was asked"))
         }
         _ => {
             if before.subscription.from && !state.from {
                 say_goodbye(cx, account, &from);
+                changed(cx, account, &before).await?;
             }
             if verb == Verb::Subscribe && matches!(incoming.delivery, Delivery::Ignore(_)) {
                 incoming.delivery = Delivery::Stored;
-            }
-            if after != before {
-                changed(cx, account, &before, &after).await?;
             }
             Ok(())
         }

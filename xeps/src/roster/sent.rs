@@ -56,8 +56,8 @@ pub(super) async fn sent(
     if !before.subscription.from && state.from {
         account.presence_for(to.as_jid()).for_each(|presence| cx.route(presence));
     }
-    if after != before {
-        changed(cx, account, &before, &after).await?;
+    if before.subscription.from != state.from {
+        changed(cx, account, &before).await?;
     }
     Err(Halt::Silent(if route { "routed with what goes with it" } else { "nothing that the contact needs to know" }))
 }

@@ -34,10 +34,11 @@ async fn put(
         room_for_one(account.roster(cx.store).await?, config)?;
     }
     let contact = Contact { name, groups, listed: true, ..known.clone() };
-    account.save(cx, contact.clone(), Batch::new()).await?;
+    let item = item::to_element(&contact);
+    account.save(cx, contact, Batch::new()).await?;
     let version = account.roster(cx.store).await?.version();
-    push::everyone(cx, account, item::to_element(&contact), version);
-    changed(cx, account, &known, &contact).await?;
+    push::everyone(cx, account, item, version);
+    changed(cx, account, &known).await?;
     Ok(Answer::Done)
 }
 
@@ -51,13 +52,12 @@ async fn remove(cx: &mut Cx<'_>, account: &mut Account, jid: BareJid) -> Result<
     if known.subscription.pending_in {
         requests::forget(&mut batch, account, &jid);
     }
-    let (groups, subscription) = (Groups::default(), Subscription::default());
-    let gone = Contact { listed: false, groups, subscription, ..known.clone() };
-    account.save(cx, gone.clone(), batch).await?;
+    let gone = Contact { listed: false, subscription: Subscription::default(), ..known.clone() };
+    account.save(cx, gone, batch).await?;
     let version = account.roster(cx.store).await?.version();
     part(cx, account, &known);
     push::everyone(cx, account, item::removed(&jid), version);
-    changed(cx, account, &known, &gone).await?;
+    changed(cx, account, &known).await?;
     Ok(Answer::Done)
 }
 

@@ -42,7 +42,7 @@ pub use error::{StoreError, limits};
 pub use key::{Key, LogKey, OwnedKey, OwnedLogKey};
 pub use log::{Direction, Entry, LogQuery, Seq, Summary};
 pub use memory::Micros;
-pub use prefixed::list_prefixed;
+pub use prefixed::{list_prefixed, list_prefixed_after};
 
 use bytes::Bytes;
 

@@ -15,10 +15,22 @@ pub async fn list_prefixed(
     prefix: &str,
     limit: usize,
 ) -> Result<Vec<(String, Record)>> {
+    list_prefixed_after(store, owner, kind, prefix, prefix, limit).await
+}
+
+/// The same behind a name that begins with `prefix`.
+pub async fn list_prefixed_after(
+    store: &dyn Store,
+    owner: &str,
+    kind: &str,
+    prefix: &str,
+    behind: &str,
+    limit: usize,
+) -> Result<Vec<(String, Record)>> {
     let (mut found, mut chunk) = (Vec::<(String, Record)>::new(), FIRST);
     while found.len() < limit {
         let wanted = chunk.min(limit - found.len());
-        let after = found.last().map_or(prefix, |(name, _)| name);
+        let after = found.last().map_or(behind, |(name, _)| name);
         let page = store.list(owner, kind, Some(after), wanted).await?;
         let before = found.len();
         found.extend(page.into_iter().take_while(|(name, _)| name.starts_with(prefix)));
@@ -58,5 +70,7 @@ mod tests {
         }
         assert_eq!(found("c/", 1000).len(), 50);
         assert_eq!(found("d/", 1000), [""; 0]);
+        let rest = now_or_never(list_prefixed_after(&store, "o", "k", "b/", "b/30", 1000)).unwrap();
+        assert_eq!(rest.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), all[31..]);
     }
 }

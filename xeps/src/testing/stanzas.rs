@@ -109,10 +109,11 @@ impl World {
         outcome.is_ok()
     }
 
-    /// Available presence comes for an account that is asleep.
-    pub fn presence_is_missed(&mut self, presence: &str) {
+    /// Available or unavailable presence comes for an account that is asleep. Whether the account is woken for it.
+    pub fn presence_is_missed(&mut self, presence: &str) -> bool {
         let stanza = stanza(presence);
-        self.host.registry.chain(Hook::PresenceMissed).for_each(|feature| feature.presence_missed(&stanza));
+        let chain = self.host.registry.chain(Hook::PresenceMissed);
+        chain.fold(false, |wakes, feature| wakes | feature.presence_missed(&stanza))
     }
 
     /// The answer to a question that an account has asked comes back.

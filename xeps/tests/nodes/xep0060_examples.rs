@@ -1,10 +1,12 @@
 //! The examples of XEP-0060, played at a service in memory: what is asked, and what is answered or sent.
 
 use crate::stage::{self, BERNARDO, HAMLET, NS, OWNER, SERVICE, form_of, service};
+use std::collections::BTreeSet;
 use std::time::Duration;
+use xeps::form::Form;
 use xeps::pubsub::{Config, PubSub};
 use xeps::store::{Batch, Store};
-use xeps::testing::{Hosted, now_or_never};
+use xeps::testing::{Hosted, now_or_never, payload};
 
 const FRANCISCO: &str = "francisco@example.net/barracks";
 const ENTRY: &str = "<entry xmlns='http://www.w3.org/2005/Atom'><title>Soliloquy</title></entry>";
@@ -79,6 +81,9 @@ fn examples_1_to_4_and_9_what_the_service_is() {
     {
         assert!(info.contains(&format!("'{NS}#{feature}'")), "{feature}");
     }
+    assert_eq!(info.matches("#access-").count(), 1, "the default access model, and no other: {info}");
+    let default = stage::asks(&mut service, HAMLET, "get", OWNER, "<default/>").remove(0);
+    assert!(info.contains("#access-open") && default.contains("<value>open</value>"), "{default}");
     let items = service.receives(&disco("items", "")).remove(0);
     let item = format!("<item jid='{SERVICE}' name='Musings' node='princely_musings'/>");
     assert!(items.contains(&item), "{items}");
@@ -198,6 +203,22 @@ fn section_12_19_a_lease_ends_by_itself() {
         subscribe(FRANCISCO)
     );
     assert_eq!(asks(&mut service, FRANCISCO, "set", NS, &lease), ["result"]);
+    let options = "<options node='princely_musings' jid='francisco@example.net'>";
+    let mut end = |value: &str| {
+        let field = format!("<field var='pubsub#expire'>{value}</field>");
+        let form = format!("<x xmlns='jabber:x:data' type='submit'>{field}</x></options>");
+        assert_eq!(asks(&mut service, FRANCISCO, "set", NS, &format!("{options}{form}"))[0], "result", "{value}");
+        let shown = stage::asks(&mut service, FRANCISCO, "get", NS, &format!("{options}</options>")).remove(0);
+        let form = xeps::testing::payload(&shown)
+            .child("options", NS)
+            .and_then(|options| Form::parse(options.children().next()?));
+        form.unwrap_or_else(|| panic!("{shown}")).value("pubsub#expire").map(str::to_owned)
+    };
+    assert_eq!(end("<value/>"), None, "what has no end shows none");
+    assert_eq!(end(""), None);
+    assert_eq!(end("<value>presence</value>").as_deref(), Some("presence"));
+    assert_eq!(end("<value>never</value>"), None);
+    assert!(end("<value>2026-01-01T00:10:00Z</value>").is_some_and(|end| end.starts_with("2026-01-01T00:10:00")));
     assert_eq!(asks(&mut service, HAMLET, "set", NS, &publish("a")), ["result", "to francisco@example.net items: a"]);
     service.wait(Duration::from_secs(601));
     let told = asks(&mut service, HAMLET, "set", NS, &publish("b"));
@@ -306,7 +327,81 @@ fn examples_114_to_115_preconditions_name_the_field_that_is_different() {
     let refused = stage::asks(&mut service, HAMLET, "set", NS, &provided("access_model=open max_items=3")).remove(0);
     assert_eq!(line(&refused), "error cancel conflict text precondition-not-met");
     assert!(refused.contains("pubsub#max_items"), "{refused}");
-    assert_eq!(asks(&mut service, HAMLET, "set", NS, &provided("charm=1")), ["error modify bad-request text"]);
+    let unknown = ["error modify bad-request text"];
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, &provided("charm=1")), unknown);
+    // Section 7.1.5: what has another name than the fields of a node is unknown, too, at a node that is there or not.
+    let without_prefix = provided("access_model=open").replace("pubsub#access_model", "access_model");
+    for strange in [&provided("{urn:x-mood:0}charm=1"), &without_prefix] {
+        assert_eq!(asks(&mut service, HAMLET, "set", NS, strange), unknown, "{strange}");
+    }
+}
+
+#[test]
+fn section_4_6_2_the_name_of_a_node_is_like_a_resource() {
+    let mut service = service();
+    let mut creates = |name: &str| asks(&mut service, HAMLET, "set", NS, &format!("<create node='{name}'/>")).remove(0);
+    for name in ["urn:xmpp:avatar:data", "Gedanken über Dänemark", "🎭", "http://example.org/a?b#c"] {
+        assert_eq!(creates(name), "result", "{name}");
+    }
+    let long = "x".repeat(1024);
+    // A soft hyphen, a space without a break, letters that are not composed.
+    for name in ["mus\u{ad}ings", "my\u{a0}musings", "Da\u{308}nemark", &long] {
+        assert_eq!(creates(name), "error modify not-acceptable text", "{name}");
+    }
+}
+
+#[test]
+fn section_5_4_publishers_are_among_the_metadata() {
+    let mut service = with_node("title=Musings");
+    let affiliate = |who: &str, affiliation: &str| {
+        format!(
+            "<affiliations node='princely_musings'><affiliation jid='{who}' affiliation='{affiliation}'/></affiliations>"
+        )
+    };
+    let publishers = |service: &mut Hosted| {
+        let query = "<query xmlns='http://jabber.org/protocol/disco#info' node='princely_musings'/>";
+        let answer = service.receives(&format!("<iq type='get' from='{HAMLET}' to='{SERVICE}' id='1'>{query}</iq>"));
+        let form = Form::parse(payload(&answer[0]).child("x", "jabber:x:data").unwrap()).unwrap();
+        form.values("pubsub#publisher").to_vec()
+    };
+    assert_eq!(publishers(&mut service), [""; 0]);
+    for (who, affiliation) in
+        [("a@example.net", "publisher"), ("b@example.net", "member"), ("c@example.net", "publish-only")]
+    {
+        asks(&mut service, HAMLET, "set", OWNER, &affiliate(who, affiliation));
+    }
+    assert_eq!(publishers(&mut service), ["a@example.net"]);
+    for number in 0..100 {
+        asks(&mut service, HAMLET, "set", OWNER, &affiliate(&format!("m{number}@example.net"), "member"));
+    }
+    assert_eq!(publishers(&mut service), [""; 0], "too many to look through");
+}
+
+#[test]
+fn section_6_3_3_options_have_registered_names() {
+    let mut service = with_node("type=http://www.w3.org/2005/Atom");
+    asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO));
+    stage::asks(&mut service, FRANCISCO, "set", NS, "<subscribe node='' jid='francisco@example.net'/>");
+    let registered = [
+        "deliver",
+        "digest",
+        "digest_frequency",
+        "expire",
+        "include_body",
+        "show-values",
+        "subscription_type",
+        "subscription_depth",
+    ];
+    let mut seen = BTreeSet::new();
+    for node in ["princely_musings", ""] {
+        let options = format!("<options node='{node}' jid='francisco@example.net'/>");
+        let answer = stage::asks(&mut service, FRANCISCO, "get", NS, &options).remove(0);
+        let form = Form::parse(payload(&answer).child("options", NS).unwrap().children().next().unwrap()).unwrap();
+        seen.extend(
+            form.fields.iter().filter_map(|field| Some(field.var.as_deref()?.strip_prefix("pubsub#")?.to_owned())),
+        );
+    }
+    assert_eq!(seen, registered.map(str::to_owned).into());
 }
 
 #[test]
@@ -373,6 +468,106 @@ fn examples_187_to_207_affiliations_decide_for_good() {
 }
 
 #[test]
+fn example_195_a_refusal_names_the_subscriptions_that_stay_and_the_others_have_changed() {
+    let mut service = with_node("access_model=open");
+    asks(&mut service, FRANCISCO, "set", NS, &subscribe(FRANCISCO));
+    let one = |jid: &str, rest: &str| format!("<subscription jid='{jid}' {rest}/>");
+    let all = |all: &[String]| format!("<subscriptions node='princely_musings'>{}</subscriptions>", all.concat());
+    let mut set = |changes: &[String]| stage::asks(&mut service, HAMLET, "set", OWNER, &all(changes));
+    let unchanged = |sent: &[String]| -> Vec<String> {
+        let refused =
+            sent.iter().find(|stanza| stanza.contains("<not-acceptable ")).unwrap_or_else(|| panic!("{sent:?}"));
+        let list = xeps::testing::payload(refused);
+        let list = list.child("subscriptions", OWNER).unwrap();
+        let shown =
+            list.children().map(|one| format!("{} {}", one.attr("jid").unwrap(), one.attr("subscription").unwrap()));
+        shown.collect()
+    };
+    let (known, unknown) = ("francisco@example.net", "bernardo@example.net");
+    let sent = set(&[one(known, "subscription='unconfigured'"), one(unknown, "subscription='subscribed'")]);
+    assert_eq!(unchanged(&sent), ["francisco@example.net subscribed"]);
+    assert!(sent.iter().any(|stanza| stanza.contains("to='bernardo@example.net'")), "{sent:?}");
+    let sent = set(&[one(known, "subid='nonsense' subscription='pending'"), one(unknown, "subscription='none'")]);
+    assert_eq!(unchanged(&sent), ["francisco@example.net none"], "there is none with this id");
+    assert!(set(&[one(known, "")]).concat().contains("type='result'"), "nothing is to change");
+    let list = stage::asks(&mut service, HAMLET, "get", OWNER, "<subscriptions node='princely_musings'/>").concat();
+    assert!(list.contains(known) && !list.contains(unknown), "{list}");
+    let many = vec![one(known, ""); 1001];
+    let refused = asks(&mut service, HAMLET, "set", OWNER, &all(&many));
+    assert_eq!(refused, ["error modify bad-request"]);
+}
+
+#[test]
+fn example_209_a_node_keeps_an_owner_and_whatever_else_is_asked_is_done() {
+    let mut service = with_node("access_model=open");
+    let set = |service: &mut Hosted, who: &str, all: &[(&str, &str)]| {
+        let all: String =
+            all.iter().map(|(jid, what)| format!("<affiliation jid='{jid}@example.org' {what}/>")).collect();
+        let what = format!("<affiliations node='princely_musings'>{all}</affiliations>");
+        let answer = stage::asks(service, who, "set", OWNER, &what).remove(0);
+        if answer.contains("type='result'") {
+            return Vec::new();
+        }
+        assert!(answer.contains("<not-acceptable "), "{answer}");
+        let list = xeps::testing::payload(&answer);
+        let list = list.child("affiliations", OWNER).unwrap();
+        let shown =
+            list.children().map(|one| format!("{} {}", one.attr("jid").unwrap(), one.attr("affiliation").unwrap()));
+        shown.collect::<Vec<_>>()
+    };
+    let (none, owner) = ("affiliation='none'", "affiliation='owner'");
+    assert_eq!(
+        set(
+            &mut service,
+            HAMLET,
+            &[("hamlet", none), ("bard", "affiliation='publisher'"), ("yorick", "affiliation='jester'")]
+        ),
+        ["yorick@example.org none", "hamlet@example.org owner"]
+    );
+    assert_eq!(
+        set(&mut service, HAMLET, &[("bard", ""), ("yorick", "")]),
+        Vec::<String>::new(),
+        "nothing is to change"
+    );
+    // Somebody else takes over in the same moment.
+    assert_eq!(
+        set(&mut service, HAMLET, &[("hamlet", none), ("horatio", owner), ("fortinbras", owner)]),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        set(&mut service, "horatio@example.org/x", &[("horatio", none), ("fortinbras", none)]),
+        ["horatio@example.org owner", "fortinbras@example.org owner"]
+    );
+    let list =
+        stage::asks(&mut service, "horatio@example.org/x", "get", OWNER, "<affiliations node='princely_musings'/>")
+            .concat();
+    assert_eq!(list.matches("affiliation='owner'").count(), 2, "{list}");
+    assert!(list.contains("<affiliation affiliation='publisher' jid='bard@example.org'/>"), "{list}");
+}
+
+#[test]
+fn section_8_7_4_who_waits_and_becomes_a_publisher_is_approved_and_hears_of_the_end_until_then() {
+    let mut service = with_node("access_model=authorize");
+    for who in [FRANCISCO, BERNARDO] {
+        asks(&mut service, who, "set", NS, &subscribe(who));
+    }
+    let list = "<subscriptions node='princely_musings'/>";
+    let listed = |service: &mut Hosted| {
+        stage::asks(service, HAMLET, "get", OWNER, list).concat().matches("<subscription ").count()
+    };
+    assert_eq!(listed(&mut service), 0, "who waits is not a subscriber");
+    let affiliate = "<affiliations node='princely_musings'><affiliation jid='francisco@example.net' affiliation='publisher'/></affiliations>";
+    assert_eq!(
+        asks(&mut service, HAMLET, "set", OWNER, affiliate),
+        ["result", "to francisco@example.net subscription: subscribed"]
+    );
+    assert_eq!(listed(&mut service), 1);
+    assert_eq!(asks(&mut service, HAMLET, "set", NS, &publish("a")), ["result", "to francisco@example.net items: a"]);
+    let told = asks(&mut service, HAMLET, "set", OWNER, "<delete node='princely_musings'/>");
+    assert_eq!(told, ["result", "to bernardo@example.net delete", "to francisco@example.net delete"]);
+}
+
+#[test]
 fn only_users_of_the_host_make_nodes_and_not_without_end() {
     let mut service = Hosted::new(Box::new(PubSub::new(&Config { max_nodes: 2, ..Config::default() })));
     assert_eq!(asks(&mut service, FRANCISCO, "set", NS, "<create node='a'/>"), ["error auth forbidden"]);
@@ -400,6 +595,8 @@ fn a_thousand_subscribers_share_one_payload_and_survive_a_restart() {
     assert_eq!(sent.len(), 1501);
     let payload = sent[1].payload();
     assert!(sent[1..].iter().all(|stanza| std::sync::Arc::ptr_eq(stanza.payload(), payload)));
+    let ids: std::collections::HashSet<_> = sent[1..].iter().map(|stanza| stanza.id.clone()).collect();
+    assert_eq!(ids.len(), 1500, "section 12.4: each has an id of its own");
     let page = stage::asks(&mut service, HAMLET, "get", OWNER, "<subscriptions node='princely_musings'/>").remove(0);
     assert_eq!(page.matches("<subscription ").count(), 1000, "the rest comes with the next page");
 }

@@ -142,12 +142,6 @@ fn who_has_just_shown_their_presence_gets_the_last_item_once() {
     world.presence_comes(&format!("<presence type='probe' {ADDRESSES}='{GARDEN}'/>"));
     comes(&mut world, ORCHARD);
     assert_eq!(told(&mut world), Vec::<String>::new(), "what came with its presence was taken by `comes`");
-    world.presence_comes(&format!("<presence type='unavailable' {ADDRESSES}='{GARDEN}'/>"));
-    world.presence_comes(&format!("<presence {ADDRESSES}='{GARDEN}'/>"));
-    world.acts();
-    comes(&mut world, GARDEN);
-    world.presence_comes(&format!("<presence type='probe' {ADDRESSES}='{GARDEN}'/>"));
-    assert_eq!(told(&mut world), [GARDEN], "as any contact who comes online");
 }
 
 #[test]

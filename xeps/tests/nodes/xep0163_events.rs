@@ -163,6 +163,140 @@ fn a_contact_that_becomes_available_gets_the_last_item_once_also_of_an_account_t
     assert_eq!(events(&mut world), Vec::<String>::new());
 }
 
+const ADDRESSES: &str = "from='romeo@example.net/orchard' to='juliet@example.org'";
+
+fn probe(world: &mut World) {
+    world.presence_comes(&format!("<presence type='probe' {ADDRESSES}/>"));
+}
+
+/// What Romeo's client is told because it has come, whose server says so in this order.
+fn comes(world: &mut World, probe_first: bool) -> Vec<String> {
+    if probe_first {
+        probe(world);
+    }
+    world.presence_comes(&presence(ADDRESSES, &[TUNE]));
+    if !probe_first {
+        probe(world);
+    }
+    events(world)
+}
+
+#[test]
+fn a_contact_that_comes_gets_the_last_item_once_whatever_its_server_sends_first() {
+    let mut world = verona();
+    publish(&mut world, BALCONY, TUNE, "first");
+    world.acts();
+    world.presence_comes(&presence(ADDRESSES, &[TUNE]));
+    assert!(answers(&mut world, ORCHARD, &[TUNE]));
+    assert_eq!(events(&mut world), [format!("{ORCHARD} first")]);
+    for probe_first in [true, false] {
+        world.presence_comes(&format!("<presence type='unavailable' {ADDRESSES}/>"));
+        assert_eq!(comes(&mut world, probe_first), [format!("{ORCHARD} first")]);
+        world.presence_comes(&presence(ADDRESSES, &[TUNE]));
+        assert_eq!(events(&mut world), [""; 0], "it has been there before");
+    }
+    // So it has when the account comes and asks who is there.
+    for session in [BALCONY, CHAMBER] {
+        world.leaves(session);
+    }
+    world.falls_asleep("juliet@example.org");
+    world.acts();
+    world.presence_comes(&presence(ADDRESSES, &[TUNE]));
+    assert_eq!(events(&mut world), [""; 0]);
+    // It was away in between, and nobody was told.
+    world.wait(std::time::Duration::from_secs(60));
+    probe(&mut world);
+    assert_eq!(events(&mut world), [format!("{ORCHARD} first")]);
+}
+
+#[test]
+fn an_account_that_is_asleep_is_woken_for_a_client_that_asked_before_it_said_what_it_is() {
+    let mut world = verona();
+    publish(&mut world, BALCONY, TUNE, "first");
+    world.acts();
+    world.presence_comes(&presence(ADDRESSES, &[TUNE]));
+    assert!(answers(&mut world, ORCHARD, &[TUNE]));
+    for session in [BALCONY, CHAMBER] {
+        world.leaves(session);
+    }
+    world.falls_asleep("juliet@example.org");
+    world.acts();
+    // Another client of his, which nobody has seen.
+    let garden = |xml: &str| xml.replace("orchard", "garden");
+    let shows = garden(&presence(ADDRESSES, &[TUNE]));
+    assert!(!world.presence_is_missed(&garden(&presence(ADDRESSES, &[TUNE]).replace("romeo", "tybalt"))));
+    world.presence_comes(&garden(&format!("<presence type='probe' {ADDRESSES}/>")));
+    assert_eq!(events(&mut world), [""; 0], "it has not said what it wants");
+    assert!(world.presence_is_missed(&shows));
+    world.presence_comes(&shows);
+    assert_eq!(events(&mut world), ["romeo@example.net/garden first"]);
+    assert!(!world.presence_is_missed(&shows), "once");
+}
+
+#[test]
+fn who_may_see_the_account_from_now_on_gets_the_last_item() {
+    let mut world = verona();
+    publish(&mut world, BALCONY, TUNE, "first");
+    let tybalt = "tybalt@example.net/street";
+    world.presence_comes(&presence("from='tybalt@example.net/street' to='juliet@example.org'", &[TUNE]));
+    assert!(!answers(&mut world, tybalt, &[TUNE]), "a stranger is not asked");
+    world.sends_presence(BALCONY, "<presence type='subscribed' to='tybalt@example.net'/>");
+    assert!(!answers(&mut world, tybalt, &[TUNE]), "he has not asked for it");
+    world.presence_comes("<presence type='subscribe' from='tybalt@example.net' to='juliet@example.org'/>");
+    assert!(answers(&mut world, tybalt, &[TUNE]));
+    assert_eq!(events(&mut world), [format!("{tybalt} first")]);
+}
+
+#[test]
+fn who_comes_into_a_group_gets_the_last_item_of_what_is_for_that_group() {
+    let mut world = verona();
+    world.presence_comes(&presence(ADDRESSES, &[TUNE, "urn:x:open"]));
+    assert!(answers(&mut world, ORCHARD, &[TUNE, "urn:x:open"]));
+    for (node, fields) in
+        [(TUNE, "access_model=roster roster_groups_allowed=Lovers"), ("urn:x:open", "access_model=open")]
+    {
+        let form = stage::form_of("publish-options", fields);
+        let item = format!("<item id='first'><tune xmlns='{TUNE}'/></item>");
+        let publish = format!("<publish node='{node}'>{item}</publish><publish-options>{form}</publish-options>");
+        let answer =
+            world.asks(BALCONY, &format!("<iq type='set' id='p'><pubsub xmlns='{NS}'>{publish}</pubsub></iq>"));
+        assert!(answer.contains("type='result'"), "{answer}");
+    }
+    assert_eq!(events(&mut world), [format!("{ORCHARD} first")], "the open one");
+    let mut moves = |group: &str| {
+        let item = format!("<item jid='romeo@example.net'><group>{group}</group></item>");
+        world.asks(BALCONY, &format!("<iq type='set' id='r'><query xmlns='jabber:iq:roster'>{item}</query></iq>"));
+        events(&mut world)
+    };
+    assert_eq!(moves("Montagues"), [""; 0]);
+    assert_eq!(moves("Lovers"), [format!("{ORCHARD} first")]);
+    assert_eq!(moves("Lovers"), [""; 0]);
+}
+
+#[test]
+fn who_gets_at_a_node_because_it_is_configured_anew_gets_the_last_item() {
+    let mut world = verona();
+    world.presence_comes(&presence(ADDRESSES, &[TUNE]));
+    assert!(answers(&mut world, ORCHARD, &[TUNE]));
+    publish(&mut world, BALCONY, TUNE, "first");
+    assert_eq!(events(&mut world), [format!("{ORCHARD} first")]);
+    let mut configures = |fields: &str| {
+        let form = stage::form_of("node_config", fields);
+        let owner = stage::OWNER;
+        let configure = format!("<pubsub xmlns='{owner}'><configure node='{TUNE}'>{form}</configure></pubsub>");
+        let answer = world.asks(BALCONY, &format!("<iq type='set' id='c'>{configure}</iq>"));
+        assert!(answer.contains("type='result'"), "{answer}");
+        events(&mut world)
+    };
+    assert_eq!(configures("access_model=whitelist"), [""; 0]);
+    assert_eq!(configures("title=Tunes"), [""; 0]);
+    assert_eq!(configures("access_model=roster roster_groups_allowed=Lovers"), [""; 0], "he is in no group");
+    assert_eq!(configures("access_model=presence"), [format!("{ORCHARD} first")]);
+    assert_eq!(configures("access_model=open"), [""; 0], "he could see it before");
+    assert_eq!(configures("access_model=whitelist send_last_published_item=never"), [""; 0]);
+    assert_eq!(configures("access_model=open"), [""; 0], "it is not what the node does");
+}
+
 #[test]
 fn an_answer_that_is_not_what_was_announced_is_not_believed() {
     let mut world = verona();

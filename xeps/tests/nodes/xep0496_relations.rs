@@ -350,6 +350,12 @@ mod on_accounts {
         }
     }
 
+    /// Romeo's client has come once more.
+    fn asks_again(world: &mut World) {
+        world.wait(std::time::Duration::from_secs(60));
+        world.presence_comes(&format!("<presence type='probe' from='{ORCHARD}' to='juliet@example.org'/>"));
+    }
+
     /// Whether something of the comments has been sent to Romeo.
     fn told(world: &mut World) -> bool {
         world.acts().iter().any(|act| act.contains(ORCHARD) && act.contains("first"))
@@ -362,14 +368,14 @@ mod on_accounts {
         world.acts();
         publish(&mut world, COMMENTS, "first", "");
         assert!(told(&mut world));
-        world.presence_comes(&format!("<presence type='probe' from='{ORCHARD}' to='juliet@example.org'/>"));
+        asks_again(&mut world);
         assert!(told(&mut world), "the last item");
 
         close(&mut world, BLOG, "whitelist");
         world.acts();
         publish(&mut world, COMMENTS, "first", "");
         assert!(!told(&mut world));
-        world.presence_comes(&format!("<presence type='probe' from='{ORCHARD}' to='juliet@example.org'/>"));
+        asks_again(&mut world);
         assert!(!told(&mut world));
         close(&mut world, BLOG, "presence");
         publish(&mut world, COMMENTS, "first", "");

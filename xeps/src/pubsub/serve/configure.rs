@@ -11,6 +11,7 @@ use super::super::presence::Review;
 use super::super::presence::depart::Census;
 use super::super::rules::Rules;
 use super::super::venue::Venue;
+use super::super::welcome::Welcome;
 use super::super::{EVENT, OWNER, relation};
 use super::Ask;
 use crate::context::Cx;
@@ -93,6 +94,9 @@ async fn follow(cx: &mut Cx<'_>, venue: &mut dyn Venue, node: &Node, before: &No
     if closed {
         // Those who may not have a subscription any more lose it.
         venue.carry_out(cx, Errand::ShutOut(ShutOut::new(node.clone()))).await?;
+    }
+    if let Some(welcome) = Welcome::of(venue, node, before) {
+        venue.carry_out(cx, Errand::Welcome(welcome)).await?;
     }
     let presence =
         |config: &NodeConfig| (config.presence_based, config.temporary, config.send_last == SendLast::OnSubAndPresence);

@@ -26,8 +26,10 @@ pub async fn create(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Re
     }
     let given = ask.what.attr("node").filter(|name| !name.is_empty());
     let name = given.map_or_else(|| cx.clock.id().to_string(), str::to_owned);
-    if !Node::is_name(&name) {
-        return Err(StanzaError::new(Condition::NotAcceptable).with_text("the name of the node is too long").into());
+    if !Node::is_new_name(&name) {
+        let text =
+            "the name of a node is like the resource of an address: neither too long nor with strange characters";
+        return Err(StanzaError::new(Condition::NotAcceptable).with_text(text).into());
     }
     if Node::load(cx.store, venue.at(), &name, venue.rules()).await?.is_some() {
         return Err(Condition::Conflict.into());
@@ -77,7 +79,7 @@ pub async fn make(
 ) -> Result<Node, Halt> {
     let creator = creator.to_bare();
     let most = venue.rules().config.max_nodes;
-    if Node::made_by(cx.store, venue.at(), &creator, most).await? >= most {
+    if Node::made_by(cx.store, venue.at(), &creator, most).await?.len() >= most {
         return Err(fault(Condition::NotAllowed, "max-nodes-exceeded"));
     }
     let (at, uid, created) = (venue.at().clone(), cx.clock.id(), cx.clock.now());

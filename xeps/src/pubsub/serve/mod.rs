@@ -102,6 +102,15 @@ pub fn node_of(root: &Child<'_>) -> Option<String> {
     }
 }
 
+/// The answer when an owner has asked for several changes, and some cannot be made: it shows what stays as it was (XEP-0060
+/// sections 8.8.2.4 and 8.9.2.4). All others have been made.
+fn not_all(cx: &mut Cx<'_>, ask: &Ask<'_>, unchanged: &Element) -> Answer {
+    let mut reply = ask.stanza.result(Some(unchanged));
+    reply.kind = IqType::Error.into();
+    cx.route(reply.with_child(&StanzaError::new(Condition::NotAcceptable).to_element()));
+    Answer::Sent
+}
+
 impl Ask<'_> {
     /// The name of the node; some requests need none.
     fn node_name(&self) -> Result<&str, Halt> {

@@ -10,7 +10,7 @@ use super::super::notify::{self, News, announce, answer};
 use super::super::presence::Why;
 use super::super::relation::{self, Relations};
 use super::super::venue::Venue;
-use super::super::{NS, access, gate, metadata};
+use super::super::{NS, access, gate, metadata, quota};
 use super::Ask;
 use super::create::make;
 use crate::context::Cx;
@@ -41,8 +41,12 @@ pub async fn publish(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> R
 
     let mut gone = Vec::new();
     if node.config.persist_items {
-        gone = make_room(cx, venue, &node, &item.id, &mut batch).await?;
-        node.publish(&mut batch, &item.id, &item.publisher, item.payload.as_ref());
+        let room = make_room(cx, venue, &node, &item.id, &mut batch).await?;
+        if !ask.is_of_host(cx) {
+            quota::admit(cx, venue, &node, &item, &room.of).await?;
+        }
+        node.publish(&mut batch, &item);
+        gone = room.told;
     }
     let goes_with_publisher = !ask.is_of_host(cx) && node.note_publisher(&mut batch, &item.publisher);
     cx.commit(batch).await?;
@@ -74,7 +78,7 @@ async fn node_for(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>, batch: 
         if !venue.creates(cx, ask.from) {
             return Err(Condition::Forbidden.into());
         }
-        if !Node::is_name(name) {
+        if !Node::is_new_name(name) {
             return Err(Condition::NotAcceptable.into());
         }
         let mut config = venue.defaults(name);
@@ -141,24 +145,27 @@ fn parse(publish: &Element, config: &NodeConfig) -> Result<Option<Item>, Halt> {
     Ok(Some(Item { seq: Seq::MIN, id, publisher: String::new(), payload: payload.cloned() }))
 }
 
+/// The room for a new item.
+#[derive(Default)]
+struct Room {
+    /// The items that have had it.
+    of: Vec<Item>,
+    /// The ids of those of which subscribers are to hear that they are gone.
+    told: Vec<String>,
+}
+
 /// Takes out what the new item replaces: the one with its id (section 7.1.2), or the oldest ones of a full node (section
-/// 7.1.2.5). Returns the ids of which subscribers are to hear that they are gone.
-async fn make_room(
-    cx: &Cx<'_>,
-    venue: &mut dyn Venue,
-    node: &Node,
-    id: &str,
-    batch: &mut Batch,
-) -> Result<Vec<String>, Halt> {
+/// 7.1.2.5).
+async fn make_room(cx: &Cx<'_>, venue: &mut dyn Venue, node: &Node, id: &str, batch: &mut Batch) -> Result<Room, Halt> {
     if let Some(old) = node.item(cx.store, id).await? {
         node.remove(batch, old.seq);
-        return Ok(Vec::new());
+        return Ok(Room { of: vec![old], ..Room::default() });
     }
     let kept = venue.rules().kept(&node.config);
     let count = node.item_count(cx.store).await?;
     let excess = (count + 1).saturating_sub(kept.into());
     if excess == 0 {
-        return Ok(Vec::new());
+        return Ok(Room::default());
     }
     if node.config.when_full == WhenFull::Reject {
         return Err(fault(Condition::Conflict, "node-full"));
@@ -168,5 +175,6 @@ async fn make_room(
     oldest.iter().for_each(|item| node.remove(batch, item.seq));
     // Where there is one item only, the new one says that the old one is gone.
     let told = node.config.when_full == WhenFull::RetractOldest && kept > 1;
-    Ok(if told { oldest.into_iter().map(|item| item.id).collect() } else { Vec::new() })
+    let told = if told { oldest.iter().map(|item| item.id.clone()).collect() } else { Vec::new() };
+    Ok(Room { of: oldest, told })
 }

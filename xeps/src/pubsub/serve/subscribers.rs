@@ -1,14 +1,14 @@
 //! The subscriptions of a node, managed by its owner (XEP-0060 sections 8.6 and 8.8).
 
 use super::super::OWNER;
-use super::super::fault::{fault, node_required};
+use super::super::fault::node_required;
 use super::super::node::Node;
 use super::super::notify;
 use super::super::rsm::{self, Page};
 use super::super::subscription::{Options, State, Subscription};
 use super::super::venue::Venue;
-use super::Ask;
 use super::subscribe::{attend, follow};
+use super::{Ask, not_all};
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
 use crate::store::Batch;
@@ -33,7 +33,9 @@ pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
     let complete = page.len() <= max;
     page.truncate(max);
     let now = cx.clock.now();
-    let shown = page.iter().filter(|(_, subscription)| !subscription.is_over(now));
+    // Section 8.8.1.2: those that wait for an approval are asked for in another way (section 8.7).
+    let is_shown = |subscription: &Subscription| subscription.state == State::Subscribed && !subscription.is_over(now);
+    let shown = page.iter().filter(|(_, subscription)| is_shown(subscription));
     let list = Element::new("subscriptions", OWNER)
         .with_attr("node", &node.name)
         .with_children(shown.map(|(_, subscription)| subscription.to_element(OWNER, None)));
@@ -47,32 +49,40 @@ pub async fn get(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Resul
 
 pub async fn set(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Result<Answer, Halt> {
     let node = ask.own_node(cx, venue).await?;
-    let changes = parse(ask.what)?;
-    for (jid, subid, state) in changes {
+    let mut unchanged = Vec::new();
+    for Wish { jid, subid, change } in parse(ask.what)? {
         let mut old = node.subscriptions_of(cx.store, jid.bare_str(), cx.clock.now()).await?;
         let full = old.len() >= venue.rules().config.max_subscriptions;
         old.retain(|subscription| {
             subscription.jid == jid && subid.as_ref().is_none_or(|subid| subscription.subid == *subid)
         });
-        match state {
-            None => {
-                notify::lost(cx, venue, &node, &old).await?;
-            }
-            Some(state) => {
-                if old.is_empty() && full {
-                    return Err(fault(Condition::PolicyViolation, "too-many-subscriptions"));
-                }
-                if old.is_empty() {
-                    let (subid, options) = (cx.clock.id(), Options::default());
-                    old.push(Subscription { jid, subid, state: State::Pending, options });
-                }
+        match change {
+            Change::End => notify::lost(cx, venue, &node, &old).await?,
+            Change::To(state) if !old.is_empty() => {
                 for subscription in old {
                     decide(cx, venue, &node, subscription, Some(state)).await?;
                 }
             }
+            Change::To(state) if !full && subid.is_none() => {
+                let (subid, options) = (cx.clock.id(), Options::default());
+                let subscription = Subscription { jid, subid, state: State::Pending, options };
+                decide(cx, venue, &node, subscription, Some(state)).await?;
+            }
+            _ if old.is_empty() => unchanged.push(nothing(&jid, subid.as_deref())),
+            _ => unchanged.extend(old.iter().map(|subscription| subscription.to_element(OWNER, None))),
         }
     }
-    Ok(Answer::Done)
+    if unchanged.is_empty() {
+        return Ok(Answer::Done);
+    }
+    let list = Element::new("subscriptions", OWNER).with_attr("node", &node.name).with_children(unchanged);
+    Ok(not_all(cx, ask, &Element::new("pubsub", OWNER).with_child(list)))
+}
+
+/// That there is no such subscription.
+fn nothing(jid: &Jid, subid: Option<&str>) -> Element {
+    let element = Element::new("subscription", OWNER).with_attr("jid", jid.as_str()).maybe_attr("subid", subid);
+    element.with_attr("subscription", "none")
 }
 
 /// Gives a subscription the state that an owner has chosen, and tells the subscriber.
@@ -100,20 +110,36 @@ pub async fn decide(
     Ok(())
 }
 
-/// (address, subid if one is meant, new state); no state: the subscription ends.
-type Change = (Jid, Option<String>, Option<State>);
+/// What an owner asks about the subscriptions of an address.
+struct Wish {
+    jid: Jid,
+    /// The one that is meant; all of them, if none is named.
+    subid: Option<String>,
+    change: Change,
+}
 
-fn parse(element: &Element) -> Result<Vec<Change>, Halt> {
-    let mut changes = Vec::new();
-    for child in element.children_named("subscription", OWNER).take(LIMIT) {
+#[derive(Clone, Copy)]
+enum Change {
+    To(State),
+    End,
+    /// To what a subscription cannot be.
+    Impossible,
+}
+
+/// A subscription for which no state is named stays as it is (section 8.8.2.1).
+fn parse(element: &Element) -> Result<Vec<Wish>, Halt> {
+    let (mut wishes, mut named) = (Vec::new(), 0_usize);
+    for child in element.children_named("subscription", OWNER) {
+        named = named.saturating_add(1);
         let jid = child.attr("jid").and_then(|jid| Jid::parse(jid).ok()).ok_or(Condition::BadRequest)?;
-        let state = match child.attr("subscription") {
-            Some("none") => None,
-            Some("pending") => Some(State::Pending),
-            Some("subscribed") => Some(State::Subscribed),
-            _ => return Err(Condition::NotAcceptable.into()),
+        let change = match child.attr("subscription") {
+            None => continue,
+            Some("none") => Change::End,
+            Some("pending") => Change::To(State::Pending),
+            Some("subscribed") => Change::To(State::Subscribed),
+            Some(_) => Change::Impossible,
         };
-        changes.push((jid, child.attr("subid").map(str::to_owned), state));
+        wishes.push(Wish { jid, subid: child.attr("subid").map(str::to_owned), change });
     }
-    if changes.is_empty() { Err(Condition::BadRequest.into()) } else { Ok(changes) }
+    if (1..=LIMIT).contains(&named) { Ok(wishes) } else { Err(Condition::BadRequest.into()) }
 }
