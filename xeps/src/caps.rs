@@ -1,6 +1,7 @@
-//! Entity capabilities: what a client announces in presence (XEP-0115, XEP-0390), and whether an answer is what was announced.
+//! Entity capabilities (XEP-0115, XEP-0390): what a client announces in presence, whether an answer is what was announced, and what the
+//! server announces of itself.
 //!
-//! Pure: [`Caps::of`] reads presence, [`Caps::verify`] checks a disco#info answer against the hash.
+//! Pure: [`Caps::of`] reads presence, [`Caps::verify`] checks a disco#info answer against the hash, [`Own::of`] makes the hashes of one.
 
 use crate::form::{self, Form};
 use crate::info;
@@ -9,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use compact_str::CompactString;
 use sha1::{Digest, Sha1};
 use sha2::{Sha256, Sha512};
+use wire::jid::Jid;
 use wire::ns;
 use wire::stanza::Stanza;
 use wire::xml::Element;
@@ -18,6 +20,8 @@ pub const NS: &str = "http://jabber.org/protocol/caps";
 /// The namespace of XEP-0390.
 pub const NS2: &str = "urn:xmpp:caps";
 const HASHES: &str = "urn:xmpp:hashes:2";
+/// Which software the server is (XEP-0115 section 4), as a URI.
+const SOFTWARE: &str = "urn:oriole";
 /// Bytes of what a client may announce.
 const LONGEST: usize = 512;
 
@@ -30,6 +34,34 @@ pub struct Caps {
     ver: CompactString,
     /// The node to ask for (XEP-0115 section 6.2, XEP-0390 section 4.3).
     node: CompactString,
+    /// Whose announcement it is if it cannot be checked: what is behind it is then believed of this one alone.
+    only: Option<Jid>,
+}
+
+/// What the server announces of itself in one of the two forms.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// For the stream features (XEP-0115 section 6.3, XEP-0390 section 5.2).
+    pub element: Element,
+    /// At this node there is the disco#info that it is a hash of.
+    pub node: String,
+}
+
+impl Own {
+    /// In both forms, as far as this disco#info can be hashed.
+    pub fn of(query: &Element) -> Vec<Own> {
+        let classic = classic_text(query).map(|text| {
+            let ver = BASE64.encode(Sha1::digest(text));
+            let element = Element::new("c", NS).with_attr("hash", "sha-1").with_attr("node", SOFTWARE);
+            Own { element: element.with_attr("ver", &ver), node: format!("{SOFTWARE}#{ver}") }
+        });
+        let modern = modern_text(query).map(|text| {
+            let digest = BASE64.encode(Sha256::digest(text));
+            let hash = Element::new("hash", HASHES).with_attr("algo", "sha-256").with_text(&digest);
+            Own { element: Element::new("c", NS2).with_child(hash), node: format!("{NS2}#sha-256.{digest}") }
+        });
+        classic.into_iter().chain(modern).collect()
+    }
 }
 
 /// How the text that is hashed is made.
@@ -44,6 +76,8 @@ enum Algorithm {
     Sha1,
     Sha256,
     Sha512,
+    /// One that is not known here.
+    Other,
 }
 
 impl Algorithm {
@@ -56,21 +90,22 @@ impl Algorithm {
         }
     }
 
-    fn digest(self, text: &[u8]) -> String {
+    fn digest(self, text: &[u8]) -> Option<String> {
         match self {
-            Algorithm::Sha1 => BASE64.encode(Sha1::digest(text)),
-            Algorithm::Sha256 => BASE64.encode(Sha256::digest(text)),
-            Algorithm::Sha512 => BASE64.encode(Sha512::digest(text)),
+            Algorithm::Sha1 => Some(BASE64.encode(Sha1::digest(text))),
+            Algorithm::Sha256 => Some(BASE64.encode(Sha256::digest(text))),
+            Algorithm::Sha512 => Some(BASE64.encode(Sha512::digest(text))),
+            Algorithm::Other => None,
         }
     }
 }
 
 impl Caps {
     /// What presence announces; the stronger of the two forms if there are both. None for the form without a hash, which
-    /// XEP-0115 has given up, and for hashes that cannot be checked.
+    /// XEP-0115 has given up.
     pub fn of(presence: &Stanza) -> Option<Caps> {
         let element = |ns| presence.child("c", ns)?.element();
-        element(NS2).and_then(|c| Caps::modern(&c)).or_else(|| Caps::classic(&element(NS)?))
+        element(NS2).and_then(|c| Caps::modern(&c)).or_else(|| Caps::classic(&element(NS)?, presence.from.as_ref()))
     }
 
     /// Whether presence announces anything, without looking at what.
@@ -78,12 +113,15 @@ impl Caps {
         presence.has_child("c", NS) || presence.has_child("c", NS2)
     }
 
-    fn classic(c: &Element) -> Option<Caps> {
+    fn classic(c: &Element, from: Option<&Jid>) -> Option<Caps> {
         let (ver, node) = (c.attr("ver")?, c.attr("node")?);
-        let hash = Algorithm::parse(c.attr("hash")?)?;
+        let known = Algorithm::parse(c.attr("hash")?);
+        // Section 5.4, step 2.
+        let (hash, only) =
+            known.map_or_else(|| Some((Algorithm::Other, Some(from?.clone()))), |hash| Some((hash, None)))?;
         let fits = ver.len() + node.len() < LONGEST;
         let node = compact_str::format_compact!("{node}#{ver}");
-        fits.then(|| Caps { form: Kind::Xep0115, hash, ver: ver.into(), node })
+        fits.then(|| Caps { form: Kind::Xep0115, hash, ver: ver.into(), node, only })
     }
 
     fn modern(c: &Element) -> Option<Caps> {
@@ -94,7 +132,7 @@ impl Caps {
         let fits = !ver.is_empty() && ver.len() < LONGEST;
         let node = compact_str::format_compact!("{NS2}#{name}.{ver}");
         let hash = Algorithm::parse(name)?;
-        fits.then(|| Caps { form: Kind::Xep0390, hash, ver: ver.into(), node })
+        fits.then(|| Caps { form: Kind::Xep0390, hash, ver: ver.into(), node, only: None })
     }
 
     /// The question that the announcement is a hash of.
@@ -102,13 +140,15 @@ impl Caps {
         Element::new("query", info::NS).with_attr("node", &self.node)
     }
 
-    /// Whether the announcement is the hash of this answer (XEP-0115 section 5.4, XEP-0390 section 4.4).
+    /// Whether the announcement is the hash of this answer (XEP-0115 section 5.4, XEP-0390 section 4.4), which has the language with it that
+    /// it has come in.
     pub fn verify(&self, query: &Element) -> bool {
         let text = match self.form {
             Kind::Xep0115 => classic_text(query),
             Kind::Xep0390 => modern_text(query),
         };
-        text.is_some_and(|text| self.hash.digest(text.as_bytes()) == self.ver)
+        let digest = |text: String| self.hash.digest(text.as_bytes()).is_none_or(|digest| digest == self.ver);
+        text.is_some_and(digest)
     }
 }
 
@@ -216,7 +256,9 @@ fn modern_text(query: &Element) -> Option<String> {
         .children_named("feature", info::NS)
         .map(|feature| feature.attr("var").map(|var| format!("{var}\u{1f}")))
         .collect::<Option<_>>()?;
-    let mut identities: Vec<String> = query.children_named("identity", info::NS).map(modern_identity).collect();
+    let inherited = query.attr_ns("lang", ns::XML);
+    let identities = query.children_named("identity", info::NS);
+    let mut identities: Vec<String> = identities.map(|identity| modern_identity(identity, inherited)).collect();
     let mut forms: Vec<String> = query.children_named("x", form::NS).map(modern_form).collect::<Option<_>>()?;
     let mut text = String::new();
     for parts in [&mut features, &mut identities, &mut forms] {
@@ -227,9 +269,10 @@ fn modern_text(query: &Element) -> Option<String> {
     Some(text)
 }
 
-fn modern_identity(identity: &Element) -> String {
+/// `inherited`: the language of those that name none.
+fn modern_identity(identity: &Element, inherited: Option<&str>) -> String {
     let part = |name| identity.attr(name).unwrap_or_default();
-    let lang = identity.attr_ns("lang", ns::XML).unwrap_or_default();
+    let lang = identity.attr_ns("lang", ns::XML).or(inherited).unwrap_or_default();
     format!("{}\u{1f}{}\u{1f}{lang}\u{1f}{}\u{1f}\u{1e}", part("category"), part("type"), part("name"))
 }
 
@@ -313,7 +356,7 @@ mod tests {
             element(&format!("<query xmlns='http://jabber.org/protocol/disco#info'>{client}{inside}</query>"))
         };
         let honest = info("<feature var='m+notify'/><feature var='n+notify'/>");
-        let caps = classic(&Algorithm::Sha1.digest(b"client/pc//<a:b<m+notify<n+notify<"));
+        let caps = classic(&BASE64.encode(Sha1::digest(b"client/pc//<a:b<m+notify<n+notify<")));
         assert!(caps.verify(&honest) && interests(&honest).len() == 2);
         let form = |kind: &str, field: &str| {
             format!(
@@ -368,10 +411,47 @@ mod tests {
     }
 
     #[test]
+    fn the_language_of_an_identity_may_be_that_of_the_answer() {
+        let info = |lang: &str| {
+            let identity = "<identity category='client' type='pc'/>";
+            element(&format!("<query xmlns='http://jabber.org/protocol/disco#info'{lang}>{identity}</query>"))
+        };
+        let hashed = Some("\u{1c}client\u{1f}pc\u{1f}it\u{1f}\u{1f}\u{1e}\u{1c}\u{1c}".to_owned());
+        assert_eq!(modern_text(&info(" xml:lang='it'")), hashed);
+        assert_ne!(modern_text(&info("")), hashed);
+    }
+
+    #[test]
+    fn what_the_server_announces_is_verified_by_what_is_at_the_node() {
+        let query = element(COMPLEX);
+        let own = Own::of(&query);
+        assert_eq!(own.len(), 2);
+        for Own { element, node } in own {
+            let presence = Stanza::new(PresenceType::Available).with_child(&element);
+            let caps = Caps::of(&presence).unwrap();
+            assert_eq!(caps.question().attr("node"), Some(node.as_str()));
+            assert!(caps.verify(&query));
+        }
+    }
+
+    #[test]
     fn what_cannot_be_checked_is_not_taken() {
         assert_eq!(announced(&format!("<c xmlns='{NS}' node='urn:x' ver='1.0' ext='a b'/>")), None);
-        assert_eq!(announced(&format!("<c xmlns='{NS}' node='urn:x' ver='1.0' hash='md5'/>")), None);
         assert_eq!(announced(&format!("<c xmlns='{NS}' hash='sha-1' node='urn:x' ver='{}'/>", "a".repeat(600))), None);
+    }
+
+    /// XEP-0115 section 5.4, step 2.
+    #[test]
+    fn what_cannot_be_checked_is_believed_of_one_alone() {
+        let c = element(&format!("<c xmlns='{NS}' node='urn:x' ver='1.0' hash='md5'/>"));
+        let of = |from: &str| {
+            let presence = Stanza::new(PresenceType::Available).with_from(Jid::parse(from).unwrap());
+            Caps::of(&presence.with_child(&c)).unwrap()
+        };
+        let caps = of("romeo@example.net/orchard");
+        assert!(caps.verify(&element(SIMPLE)));
+        assert_ne!(caps, of("romeo@example.net/garden"), "so nobody else is taken for it");
+        assert_eq!(Caps::of(&Stanza::new(PresenceType::Available).with_child(&c)), None, "of nobody");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The features of one host, made ready to be called: a chain per hook and a table of iq owners, built once at start.
 
+use crate::caps;
 use crate::feature::{About, Feature, Hook, IqKey, Scope};
 use crate::info::Info;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use wire::stanza::{Child, IqType, Kind, Stanza};
+use wire::xml::Element;
 
 pub struct Registry {
     features: Vec<Box<dyn Feature>>,
@@ -13,6 +15,8 @@ pub struct Registry {
     iq: Owners,
     server_info: Info,
     account_info: Info,
+    /// What the served domain announces of its disco#info.
+    announced: Vec<caps::Own>,
 }
 
 /// By scope, set and namespace: the names of the elements, each with an index into the features.
@@ -47,7 +51,8 @@ impl Registry {
         }
         let server_info = server_info(&features);
         let account_info = account_info(&features);
-        Ok(Registry { features, chains, iq, server_info, account_info })
+        let announced = caps::Own::of(&server_info.to_element(None));
+        Ok(Registry { features, chains, iq, server_info, account_info, announced })
     }
 
     /// The features that take part in a hook, in order.
@@ -84,8 +89,14 @@ impl Registry {
     }
 
     /// What an authenticated client finds in its stream features besides binding.
-    pub fn stream_features(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.abouts().flat_map(|about| about.stream_features.iter().copied())
+    pub fn stream_features(&self) -> impl Iterator<Item = Element> {
+        let named = self.abouts().flat_map(|about| about.stream_features.iter());
+        named.map(|(name, ns)| Element::new(*name, *ns)).chain(self.announced.iter().map(|own| own.element.clone()))
+    }
+
+    /// Whether the served domain has announced its disco#info by this node.
+    pub fn has_announced(&self, node: &str) -> bool {
+        self.announced.iter().any(|own| own.node == node)
     }
 
     /// What a client can ask for along with its login (XEP-0386 section 3.1).

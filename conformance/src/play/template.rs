@@ -1,8 +1,8 @@
 //! `${...}`: values that are known only when the play runs.
 //!
 //! `${name}` is a variable; `${random x}` a random token, the same for the same label throughout a play;
-//! `${base64 text}`, `${unbase64 text}` (bytes), `${sha1 text}` (in base64), `${hmac-sha256 key text}` (bytes), `${repeat N text}`, `${between a b text}`, `${upper text}` and
-//! `${lower text}` compute, and nest.
+//! `${base64 text}`, `${unbase64 text}` (bytes), `${sha1 text}` and `${sha256 text}` (in base64), `${hmac-sha256 key text}` (bytes),
+//! `${repeat N text}`, `${between a b text}`, `${upper text}` and `${lower text}` compute, and nest.
 
 use base64::Engine as _;
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ enum Part {
     Base64(Template),
     Unbase64(Template),
     Sha1(Template),
+    Sha256(Template),
     HmacSha256(Template, Template),
     Repeat(usize, Template),
     Upper(Template),
@@ -80,6 +81,7 @@ impl Template {
                 Part::Base64(inner)
                 | Part::Unbase64(inner)
                 | Part::Sha1(inner)
+                | Part::Sha256(inner)
                 | Part::Repeat(_, inner)
                 | Part::Upper(inner)
                 | Part::Between(_, _, inner)
@@ -120,8 +122,10 @@ impl Template {
                 }
                 Part::Sha1(inner) => {
                     let algorithm = &ring::digest::SHA1_FOR_LEGACY_USE_ONLY;
-                    let digest = ring::digest::digest(algorithm, &inner.eval_bytes(scope)?);
-                    out.extend_from_slice(base64::engine::general_purpose::STANDARD.encode(digest).as_bytes());
+                    out.extend_from_slice(hash(algorithm, &inner.eval_bytes(scope)?).as_bytes());
+                }
+                Part::Sha256(inner) => {
+                    out.extend_from_slice(hash(&ring::digest::SHA256, &inner.eval_bytes(scope)?).as_bytes());
                 }
                 Part::HmacSha256(key, inner) => {
                     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key.eval_bytes(scope)?);
@@ -140,6 +144,11 @@ impl Template {
         }
         Ok(out)
     }
+}
+
+/// In base64.
+fn hash(algorithm: &'static ring::digest::Algorithm, bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(ring::digest::digest(algorithm, bytes))
 }
 
 fn parse(text: &str, raw: bool) -> Result<Template, (usize, String)> {
@@ -207,6 +216,8 @@ fn call(inside: &str, raw: bool) -> Result<Part, (usize, String)> {
         }
         "unbase64" => Ok(Part::Unbase64(nested(argument, start)?)),
         "sha1" => Ok(Part::Sha1(nested(argument, start)?)),
+        // What XEP-0390 hashes has control characters in it.
+        "sha256" => Ok(Part::Sha256(parse(argument, true).map_err(|(at, what)| (start + at, what))?)),
         // Bytes, to be put into base64; so the escapes are understood here, too.
         "hmac-sha256" => {
             let split = super::source::words(argument).first().map_or(0, String::len);
@@ -294,6 +305,15 @@ mod tests {
         let back = Template::parse("${base64 ${unbase64 AP8B}x}").map(|template| template.eval(&scope));
         assert_eq!(back, Ok(Ok("AP8BeA==".to_owned())));
         assert_eq!(Template::parse("${hmac-sha256 key}").map_err(|(at, _)| at), Err(14));
+    }
+
+    /// The first example of FIPS 180-2, and its bytes written as escapes.
+    #[test]
+    fn hashes_are_in_base64() {
+        for text in ["${sha256 abc}", "${sha256 a\\x62c}"] {
+            let hash = Template::parse(text).map(|template| template.eval(&Scope::default()));
+            assert_eq!(hash, Ok(Ok("ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=".to_owned())));
+        }
     }
 
     #[test]

@@ -179,9 +179,7 @@ pub(super) fn advertise(facts: Facts, offer: &Offer<'_>) -> Element {
             StreamFeature::Early => {
                 policy.early_features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns)))
             }
-            StreamFeature::Late => {
-                policy.features.iter().for_each(|(name, ns)| features.push(Element::new(*name, *ns)))
-            }
+            StreamFeature::Late => policy.features.iter().for_each(|feature| features.push(feature.clone())),
         }
     }
     features

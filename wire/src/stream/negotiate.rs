@@ -58,7 +58,7 @@ pub struct Policy {
     /// Namespaces whose iqs are let in before authentication.
     pub early_namespaces: &'static [&'static str],
     /// Elements offered after authentication.
-    pub features: Arc<[(&'static str, &'static str)]>,
+    pub features: Arc<[Element]>,
     /// Limits once the peer is authenticated.
     pub limits: Limits,
     /// The shared secret of a component (XEP-0114 section 3); None for clients.

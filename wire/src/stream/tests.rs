@@ -85,7 +85,7 @@ fn policy() -> Policy {
         decoys: Arc::new(Decoys::new([1; 32], Iterations::all(4096))),
         early_features: Arc::from([("register", "http://jabber.org/features/iq-register")]),
         early_namespaces: &["jabber:iq:register"],
-        features: Arc::from([("ver", "urn:xmpp:features:rosterver")]),
+        features: Arc::from([Element::new("ver", "urn:xmpp:features:rosterver")]),
         limits: Limits::AFTER_AUTH,
         component_secret: None,
         sasl2: None,

@@ -262,7 +262,7 @@ fn policy(role: Role, require_tls: bool) -> Policy {
         decoys: DECOYS.clone(),
         early_features: Arc::from([("register", "http://jabber.org/features/iq-register")]),
         early_namespaces: &["jabber:iq:register"],
-        features: Arc::from([("ver", "urn:xmpp:features:rosterver")]),
+        features: Arc::from([Element::new("ver", "urn:xmpp:features:rosterver")]),
         limits: LIMITS,
         sasl2: (role == Role::Client).then(|| Sasl2Policy {
             bind_features: Arc::from(["urn:xmpp:carbons:2"]),

@@ -68,6 +68,9 @@ impl Disco {
 
     fn server(&self, cx: &Cx<'_>, account: Option<&Account>, query: &Element) -> Result<Answer, Halt> {
         match (query.attr("node"), query.ns()) {
+            (Some(node), INFO) if cx.host.registry.has_announced(node) => {
+                Ok(Answer::Result(cx.host.registry.server_info().to_element(Some(node))))
+            }
             (Some(_), _) => {
                 let node = cx.host.registry.features().find_map(|feature| feature.server_node(cx.host, account, query));
                 node.map(Answer::Result).ok_or_else(|| Condition::ItemNotFound.into())

@@ -16,6 +16,7 @@ use crate::pubsub::presence::Show;
 use crate::pubsub::venue::Venue;
 use crate::pubsub::{gate, notify};
 use wire::jid::Jid;
+use wire::ns;
 use wire::stanza::{IqType, Kind, PresenceType, Stanza};
 
 /// What a room says of an occupant, in all presence from it (XEP-0045).
@@ -139,11 +140,15 @@ impl Pep {
     }
 
     /// A contact may see what it could not see before, because it may see the account's presence now or is in another group (XEP-0060
-    /// section 12.2).
+    /// section 12.2); or may not any more, and has no subscriptions then (XEP-0163 section 7.1).
     pub(super) async fn contact_changed(&self, cx: &mut Cx<'_>, account: &mut Account, before: &Contact) -> Outcome {
         let now = account.contact(cx.store, &before.jid).await?;
-        let is_new = now.subscription.from && !before.subscription.from;
-        if !is_new && now.groups == before.groups {
+        let (was, is) = (before.subscription.from, now.subscription.from);
+        let (is_new, is_moved) = (is && !was, now.groups != before.groups);
+        if (was && !is) || is_moved {
+            self.home(account).shut_out(cx, &before.jid).await?;
+        }
+        if !is_new && !is_moved {
             return Ok(());
         }
         let relation = Relation {
@@ -185,7 +190,13 @@ impl Pep {
     pub(super) async fn heard(&self, cx: &mut Cx<'_>, account: &mut Account, stanza: &Stanza) -> Outcome {
         let (Some(from), Some(id)) = (&stanza.from, &stanza.id) else { return Ok(()) };
         let result = stanza.kind == Kind::Iq(IqType::Result);
-        let query = stanza.child("query", info::NS).filter(|_| result).and_then(|query| query.element());
+        let mut query = stanza.child("query", info::NS).filter(|_| result).and_then(|query| query.element());
+        // What is in it is of the language of the stanza where nothing else is said.
+        if let (Some(query), Some(lang)) = (&mut query, &stanza.lang)
+            && query.attr_ns("lang", ns::XML).is_none()
+        {
+            query.set_attr_ns("lang", ns::XML, lang);
+        }
         let user = account.user.clone();
         let (now, again) = (cx.clock.now(), cx.clock.id());
         match self.watch.answered(&user, from, (id, query.as_ref()), now, again) {

@@ -9,10 +9,12 @@ use crate::pubsub::Errand;
 use crate::pubsub::access::Relation;
 use crate::pubsub::config::NodeConfig;
 use crate::pubsub::node::Node;
+use crate::pubsub::notify;
 use crate::pubsub::presence::{self, Show, Why};
 use crate::pubsub::quota::Ledger;
 use crate::pubsub::reading::relation;
 use crate::pubsub::rules::Rules;
+use crate::pubsub::subscription::nodes_of;
 use crate::pubsub::venue::Venue;
 use crate::store::StoreError;
 use async_trait::async_trait;
@@ -20,6 +22,8 @@ use std::collections::{HashMap, VecDeque};
 use wire::jid::{BareJid, Jid};
 use wire::stanza::Stanza;
 
+/// Nodes at which the subscriptions of a contact who has lost access are looked at. At others they end when something is published there.
+const MOST_NODES: usize = 1000;
 /// Clients that are remembered for one account.
 const MOST: usize = 10_000;
 /// Of these, clients of people with whom the account has no subscription: anybody can send presence, and must not take the place
@@ -67,12 +71,13 @@ enum Client {
 }
 
 impl Clients {
-    /// A client is available and announces what it is.
+    /// A client is available and announces what it is. That it announces nothing any more means nothing: servers may leave out what they
+    /// have sent before (XEP-0115 section 8.4).
     pub fn came(&mut self, watch: &Watch, jid: &Jid, whose: Whose, show: Show, caps: Option<Caps>) -> Arrival {
         let known = self.0.get_mut(jid).map(|before| {
             (before.show, before.whose) = (show, whose);
             match &before.client {
-                Client::Told(old, _) | Client::Announced(old) => Some(old) == caps.as_ref(),
+                Client::Told(old, _) | Client::Announced(old) => caps.as_ref().is_none_or(|caps| caps == old),
                 Client::Silent => caps.is_none(),
             }
         });
@@ -195,7 +200,7 @@ impl Venue for Home<'_> {
 
     fn listeners(&mut self, node: &Node) -> Vec<Jid> {
         let mut listeners = self.account.states.of::<Clients>().interested_in(self.watch, &node.name);
-        listeners.sort_unstable();
+        listeners.sort_unstable_by(|one, other| one.bare_str().cmp(other.bare_str()).then_with(|| one.cmp(other)));
         listeners
     }
 
@@ -231,6 +236,22 @@ impl Venue for Home<'_> {
 }
 
 impl Home<'_> {
+    /// Ends the subscriptions of a contact to nodes that are closed to it by now.
+    pub async fn shut_out(&mut self, cx: &mut Cx<'_>, contact: &BareJid) -> Outcome {
+        let who = contact.as_str();
+        for name in nodes_of(cx.store, self.at(), who, None, MOST_NODES).await? {
+            let Some(node) = Node::load_or_root(cx.store, self.at(), &name, self.rules).await? else { continue };
+            let mut lost = Vec::new();
+            for subscription in node.subscriptions_of(cx.store, who, cx.clock.now()).await? {
+                if !notify::reads(cx, self, &node, &subscription).await? {
+                    lost.push(subscription);
+                }
+            }
+            notify::lost(cx, self, &node, &lost).await?;
+        }
+        Ok(())
+    }
+
     /// A client, or all clients of a bare address, have become unavailable: subscriptions and items may end with that (XEP-0060
     /// sections 12.5 and 16.4.4).
     pub async fn gone(&mut self, cx: &mut Cx<'_>, from: &Jid) -> Outcome {

@@ -24,6 +24,7 @@ pub mod watch;
 
 use crate::account::{Account, Contact, Session, SessionId};
 use crate::agenda::Appointment;
+use crate::caps;
 use crate::context::Cx;
 use crate::delivery::Incoming;
 use crate::feature::{About, Answer, At, Coverage, Feature, Halt, Hook, IqKey, Outcome, Request, Scope, Xep};
@@ -46,7 +47,12 @@ static ABOUT: About = About {
         Xep { number: 84, version: "1.1.4", coverage: Coverage::Complete, note: "" },
         Xep { number: 107, version: "1.2.2", coverage: Coverage::Complete, note: "" },
         Xep { number: 108, version: "1.3", coverage: Coverage::Complete, note: "" },
-        Xep { number: 115, version: "1.6.0", coverage: Coverage::Partial, note: "reads what clients announce" },
+        Xep {
+            number: 115,
+            version: "1.6.0",
+            coverage: Coverage::Complete,
+            note: "announced to clients; presence is not optimized",
+        },
         Xep { number: 118, version: "1.3.0", coverage: Coverage::Complete, note: "" },
         Xep { number: 163, version: "1.2.2", coverage: Coverage::Complete, note: "" },
         Xep { number: 172, version: "1.1", coverage: Coverage::Complete, note: "" },
@@ -55,7 +61,12 @@ static ABOUT: About = About {
         Xep { number: 277, version: "0.6.5", coverage: Coverage::Complete, note: "the nodes" },
         Xep { number: 373, version: "0.7.0", coverage: Coverage::Complete, note: "the nodes for keys" },
         Xep { number: 384, version: "0.9.1", coverage: Coverage::Complete, note: "the nodes for devices and bundles" },
-        Xep { number: 390, version: "0.3.2", coverage: Coverage::Partial, note: "reads what clients announce" },
+        Xep {
+            number: 390,
+            version: "0.3.2",
+            coverage: Coverage::Complete,
+            note: "announced to clients; presence is not optimized",
+        },
         Xep { number: 398, version: "1.0.0", coverage: Coverage::Complete, note: "" },
         Xep { number: 402, version: "1.2.0", coverage: Coverage::Complete, note: "" },
         Xep { number: 411, version: "1.1.0", coverage: Coverage::Complete, note: "" },
@@ -65,6 +76,8 @@ static ABOUT: About = About {
         Xep { number: 492, version: "0.2.0", coverage: Coverage::Complete, note: "in bookmarks" },
         Xep { number: 501, version: "0.2.0", coverage: Coverage::Complete, note: "the nodes, whose items expire" },
     ],
+    // What the server announces of itself is in the stream features.
+    server_features: &[caps::NS, caps::NS2],
     account_features: &[
         NS,
         "urn:xmpp:pep-vcard-conversion:0",

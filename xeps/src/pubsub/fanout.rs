@@ -42,8 +42,10 @@ pub struct FanOut {
     after: Option<String>,
     /// Whether a subscriber to the first of them has been told, who may be a listener as well.
     some_told: bool,
-    /// Those who listen to the first of them and have not been told, once its subscribers have been.
-    listeners: Option<VecDeque<Jid>>,
+    /// Those who listen to the first of them, in the order of their bare addresses, once it has been begun.
+    listeners: Option<Vec<Jid>>,
+    /// How many of those have been dealt with, once the subscribers have been.
+    heard: Option<usize>,
 }
 
 /// A node whose subscribers are told.
@@ -96,7 +98,7 @@ impl FanOut {
         let (interest, reach) = (interest(about, 0), Some(Reach::own(about)));
         let stop = Stop { node: node.clone(), letter, interest, reach, gates, aside: own };
         let stops = std::iter::once(stop).chain(tree).chain(collections).collect();
-        Ok(Some(FanOut { stops, done: Vec::new(), after: None, some_told: false, listeners: None }))
+        Ok(Some(FanOut { stops, done: Vec::new(), after: None, some_told: false, listeners: None, heard: None }))
     }
 
     /// Tells as well those who follow the node by another way up, if they are not told in the first place.
@@ -115,27 +117,32 @@ impl FanOut {
     /// Tells a page of subscribers or listeners. Whether there is more to do.
     pub async fn step(&mut self, cx: &mut Cx<'_>, venue: &mut dyn Venue) -> Result<bool, Halt> {
         let Some(stop) = self.stops.front_mut() else { return Ok(false) };
-        let listeners = match &mut self.listeners {
+        let listeners = match &self.listeners {
             Some(listeners) => listeners,
+            None if stop.is_of_listeners() => self.listeners.insert(venue.listeners(&stop.node)),
+            None => self.listeners.insert(Vec::new()),
+        };
+        let heard = match self.heard {
+            Some(heard) => heard,
             None => {
                 let (page, more) = stop.page(cx, self.after.as_deref()).await?;
                 let mut lost = Vec::new();
                 for same in page.chunk_by(|(_, one), (_, other)| one.jid == other.jid) {
-                    self.some_told |= stop.tell(cx, venue, &self.done, same, &mut lost).await?;
+                    self.some_told |= stop.tell(cx, venue, (&self.done, listeners), same, &mut lost).await?;
                 }
                 notify::lost(cx, venue, &stop.node, &lost).await?;
                 if more {
                     self.after = page.last().map(|(name, _)| name.clone());
                     return Ok(true);
                 }
-                let listeners = if stop.is_of_listeners() { venue.listeners(&stop.node) } else { Vec::new() };
-                self.listeners.insert(listeners.into())
+                0
             }
         };
-        for listener in listeners.drain(..listeners.len().min(PAGE)) {
-            stop.tell_listener(cx, venue, &listener, self.some_told).await?;
+        for listener in listeners.iter().skip(heard).take(PAGE) {
+            stop.tell_listener(cx, venue, listener, self.some_told).await?;
         }
-        if listeners.is_empty() {
+        self.heard = Some(heard.saturating_add(PAGE)).filter(|heard| *heard < listeners.len());
+        if self.heard.is_none() {
             self.done.extend(self.stops.pop_front().filter(|stop| stop.reach.is_some()));
             (self.after, self.some_told, self.listeners) = (None, false, None);
         }
@@ -272,7 +279,7 @@ impl Stop {
         &mut self,
         cx: &mut Cx<'_>,
         venue: &mut dyn Venue,
-        done: &[Stop],
+        (done, listeners): (&[Stop], &[Jid]),
         same: &[(String, Subscription)],
         lost: &mut Vec<Subscription>,
     ) -> Result<bool, Halt> {
@@ -320,8 +327,14 @@ impl Stop {
             wanted.iter().filter(|_| several).map(|subscription| &subscription.subid).collect();
         // Section 12.8: one of several that asks for it is enough.
         let with_body = wanted.iter().any(|subscription| subscription.options.include_body);
-        let stanza = self.letter.to(&jid, &subids, Form { with_publisher: seen, with_body });
-        venue.send(cx, stanza);
+        let form = Form { with_publisher: seen, with_body };
+        // XEP-0163 section 4.3.2: where it is known who of a user is there and interested, those are told.
+        let clients = if jid.is_bare() { clients_of(&jid, listeners) } else { &[] };
+        let all = if clients.is_empty() { std::slice::from_ref(&jid) } else { clients };
+        for to in all {
+            let stanza = self.letter.to(to, &subids, form);
+            venue.send(cx, stanza);
+        }
         Ok(true)
     }
 
@@ -358,6 +371,13 @@ impl Stop {
         venue.send(cx, stanza);
         Ok(())
     }
+}
+
+/// Those of a user among listeners, which are in the order of their bare addresses.
+fn clients_of<'a>(user: &Jid, listeners: &'a [Jid]) -> &'a [Jid] {
+    let start = listeners.partition_point(|listener| listener.bare_str() < user.as_str());
+    let after = listeners.partition_point(|listener| listener.bare_str() <= user.as_str());
+    listeners.get(start..after).unwrap_or_default()
 }
 
 /// A notification, and what else is in it for some people.

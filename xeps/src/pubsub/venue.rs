@@ -37,7 +37,7 @@ pub trait Venue: Send {
     async fn relation(&mut self, cx: &Cx<'_>, node: &Node, who: &str) -> Result<Relation, StoreError>;
 
     /// Full JIDs that are notified of this node, if they may see what is published there, although they have not subscribed
-    /// (XEP-0060 sections 9.1 and 9.2).
+    /// (XEP-0060 sections 9.1 and 9.2), in the order of their bare addresses.
     fn listeners(&mut self, _node: &Node) -> Vec<Jid> {
         Vec::new()
     }

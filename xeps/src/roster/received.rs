@@ -78,6 +78,7 @@ pub(super) async fn received(
         _ => {
             if before.subscription.from && !state.from {
                 say_goodbye(cx, account, &from);
+                changed(cx, account, &before).await?;
             }
             if verb == Verb::Subscribe && matches!(incoming.delivery, Delivery::Ignore(_)) {
                 incoming.delivery = Delivery::Stored;

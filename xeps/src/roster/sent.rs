@@ -55,6 +55,8 @@ pub(super) async fn sent(
     // Section 3.1.5: a new subscriber is told who is there.
     if !before.subscription.from && state.from {
         account.presence_for(to.as_jid()).for_each(|presence| cx.route(presence));
+    }
+    if before.subscription.from != state.from {
         changed(cx, account, &before).await?;
     }
     Err(Halt::Silent(if route { "routed with what goes with it" } else { "nothing that the contact needs to know" }))

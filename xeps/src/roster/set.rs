@@ -57,6 +57,7 @@ async fn remove(cx: &mut Cx<'_>, account: &mut Account, jid: BareJid) -> Result<
     let version = account.roster(cx.store).await?.version();
     part(cx, account, &known);
     push::everyone(cx, account, item::removed(&jid), version);
+    changed(cx, account, &known).await?;
     Ok(Answer::Done)
 }
 

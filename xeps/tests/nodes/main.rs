@@ -10,6 +10,7 @@ mod privacy_of_accounts;
 mod remains;
 mod stage;
 mod xep0060_examples;
+mod xep0163_contacts;
 mod xep0163_events;
 mod xep0163_published;
 mod xep0248_collections;

@@ -96,7 +96,7 @@ fn policy() -> Policy {
         decoys: Arc::new(Decoys::new([1; 32], Iterations::all(4096))),
         early_features: Arc::from([("register", "http://jabber.org/features/iq-register")]),
         early_namespaces: &["jabber:iq:register"],
-        features: Arc::from([("ver", "urn:xmpp:features:rosterver")]),
+        features: Arc::from([Element::new("ver", "urn:xmpp:features:rosterver")]),
         limits: Limits::AFTER_AUTH,
         sasl2: Some(Sasl2Policy {
             bind_features: Arc::from(["urn:xmpp:carbons:2"]),
