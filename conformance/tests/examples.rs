@@ -24,14 +24,13 @@ const WITHOUT: [(u16, &str); 9] = [
 const OF_NODES: std::ops::RangeInclusive<u16> = 1..=236;
 
 /// Those that no play of XEP-0060 shows, from the one to the other, and why.
-const WITHOUT_NODES: [(u16, u16, &str); 22] = [
+const WITHOUT_NODES: [(u16, u16, &str); 21] = [
     (4, 6, "how a node is addressed: a choice of the service"),
     (31, 31, "shown by xep0163-4.1-stranger-detail"),
     (32, 32, "shown by xep0163-5-roster-detail"),
     (34, 34, "nobody is asked for payment"),
     (35, 35, "for services that tell anonymous users from others"),
     (38, 38, "depends on a limit that the suite cannot know"),
-    (40, 40, "a redirection is told to subscribers (example 160); to remember it is for the service to choose"),
     (43, 45, "for services that require options"),
     (89, 89, "shown by xep0163-4.1-stranger-detail"),
     (90, 90, "shown by xep0163-5-roster-detail"),

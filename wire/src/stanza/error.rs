@@ -10,6 +10,8 @@ pub struct StanzaError {
     pub kind: ErrorType,
     /// Words for a person, in English.
     pub text: Option<String>,
+    /// Where to go instead, as a URI: content of `<gone/>` and `<redirect/>` (RFC 6120 sections 8.3.3.5 and 8.3.3.16).
+    pub address: Option<String>,
     /// A more precise condition of some extension (RFC 6120 section 8.3.4).
     pub extra: Option<Box<Element>>,
 }
@@ -17,7 +19,7 @@ pub struct StanzaError {
 impl StanzaError {
     /// The error with the type that RFC 6120 recommends for the condition.
     pub fn new(condition: Condition) -> Self {
-        StanzaError { condition, kind: condition.recommended_type(), text: None, extra: None }
+        StanzaError { condition, kind: condition.recommended_type(), text: None, address: None, extra: None }
     }
 
     pub fn with_type(mut self, kind: ErrorType) -> Self {
@@ -30,6 +32,11 @@ impl StanzaError {
         self
     }
 
+    pub fn with_address(mut self, uri: impl Into<String>) -> Self {
+        self.address = Some(uri.into());
+        self
+    }
+
     /// Adds an application-specific condition.
     pub fn with_extra(mut self, extra: Element) -> Self {
         self.extra = Some(Box::new(extra));
@@ -39,6 +46,7 @@ impl StanzaError {
     /// The `<error/>` child.
     pub fn to_element(&self) -> Element {
         let condition = Element::new(self.condition.name(), ns::STANZA_ERROR);
+        let condition = self.address.iter().fold(condition, Element::with_text);
         let mut error = Element::new("error", ns::CLIENT).with_attr("type", self.kind.name()).with_child(condition);
         if let Some(text) = &self.text {
             error.push(Element::new("text", ns::STANZA_ERROR).with_text(text.as_str()));

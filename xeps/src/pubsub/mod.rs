@@ -25,6 +25,7 @@ pub mod item;
 pub mod lineage;
 mod links;
 mod metadata;
+mod moved;
 pub mod node;
 pub mod notify;
 pub mod operate;

@@ -13,6 +13,7 @@
 //! pubsub.example.org / pubsub-item:uid                                         -> log of items, tagged with their ids
 //! pubsub.example.org / pubsub-news:uid, pubsub-digest:uid                      -> what waits to be told together
 //! pubsub.example.org / pubsub-watched, pubsub-publisher, pubsub-presence        -> whose presence matters, see [`super::presence`]
+//! pubsub.example.org / pubsub-moved, pubsub-moved-by                            -> where it has gone, see [`super::moved`]
 //! pubsub.example.org / pubsub-affiliations    / juliet@example.org US node     -> what she is there
 //! pubsub.example.org / pubsub-subscriptions   / juliet@example.org US node     -> she, or a resource, has subscribed there
 //! ```

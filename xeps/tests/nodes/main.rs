@@ -4,6 +4,7 @@ mod bounds;
 mod departure;
 mod digests;
 mod large;
+mod moved;
 mod presence;
 mod privacy;
 mod privacy_of_accounts;

@@ -10,7 +10,7 @@ use super::super::node::Node;
 use super::super::notify::{News, announce, announce_changes, answer};
 use super::super::relation::{self, Relations};
 use super::super::venue::Venue;
-use super::super::{EVENT, NS, metadata};
+use super::super::{EVENT, NS, metadata, moved};
 use super::Ask;
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
@@ -87,6 +87,7 @@ pub async fn make(
         // Of an earlier node of that name, whose removal something has cut short.
         Errand::Remove(Removal::of_remains(remains, None)).finish(cx, venue).await?;
     }
+    moved::forget(cx.store, &at, &name, batch).await?;
     let mut node = Node::new(at, name, uid, creator.clone(), created, config);
     node.affiliate(batch, &creator, Affiliation::Owner);
     node.count_in(batch);
@@ -104,6 +105,10 @@ pub async fn delete(cx: &mut Cx<'_>, venue: &mut dyn Venue, ask: &Ask<'_>) -> Re
     if let Some(redirect) = ask.what.children().find(|child| child.name() == "redirect") {
         let uri = redirect.attr("uri").ok_or(Condition::BadRequest)?;
         body.push(Element::new("redirect", EVENT).with_attr("uri", uri));
+        // Nobody asks for it as long as the node is there.
+        let mut batch = Batch::new();
+        moved::remember(cx.store, &node, uri, &mut batch).await?;
+        cx.commit(batch).await?;
     }
     if let Some(removal) = Removal::begin(cx, venue.rules(), &node, body).await? {
         venue.carry_out(cx, Errand::Remove(removal)).await?;

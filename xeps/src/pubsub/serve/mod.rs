@@ -20,7 +20,7 @@ use super::affiliation::Affiliation;
 use super::fault::{fault, node_required, unsupported};
 use super::node::Node;
 use super::venue::Venue;
-use super::{NS, OWNER};
+use super::{NS, OWNER, moved};
 use crate::context::Cx;
 use crate::feature::{Answer, Halt};
 use crate::store::StoreError;
@@ -120,8 +120,15 @@ impl Ask<'_> {
     /// The node that is meant.
     async fn node(&self, cx: &Cx<'_>, venue: &mut dyn Venue) -> Result<Node, Halt> {
         let name = self.node_name()?;
-        let node = Node::load(cx.store, venue.at(), name, venue.rules()).await?;
-        node.ok_or_else(|| Condition::ItemNotFound.into())
+        if let Some(node) = Node::load(cx.store, venue.at(), name, venue.rules()).await? {
+            return Ok(node);
+        }
+        Err(match moved::address(cx.store, venue.at(), name).await? {
+            Some(address) => {
+                StanzaError::new(Condition::Gone).with_type(ErrorType::Modify).with_address(address).into()
+            }
+            None => Condition::ItemNotFound.into(),
+        })
     }
 
     /// The node to which a subscription is: the root, if none is named.
