@@ -148,6 +148,11 @@ impl Pep {
         if (was && !is) || is_moved {
             self.home(account).shut_out(cx, &before.jid).await?;
         }
+        if was && !is {
+            // If it comes to see them again, it is shown the last items again.
+            let clients = account.states.of::<Clients>().of_user(before.jid.as_str());
+            clients.iter().for_each(|(client, _)| self.watch.left(&account.user, client));
+        }
         if !is_new && !is_moved {
             return Ok(());
         }

@@ -245,6 +245,16 @@ fn who_may_see_the_account_from_now_on_gets_the_last_item() {
     world.presence_comes("<presence type='subscribe' from='tybalt@example.net' to='juliet@example.org'/>");
     assert!(answers(&mut world, tybalt, &[TUNE]));
     assert_eq!(events(&mut world), [format!("{tybalt} first")]);
+    // So does who may see it again.
+    for (verb, told) in [("unsubscribed", vec![]), ("subscribed", vec![]), ("", vec![format!("{tybalt} first")])] {
+        match verb {
+            "" => {
+                world.presence_comes("<presence type='subscribe' from='tybalt@example.net' to='juliet@example.org'/>");
+            }
+            verb => world.sends_presence(BALCONY, &format!("<presence type='{verb}' to='tybalt@example.net'/>")),
+        }
+        assert_eq!(events(&mut world), told, "{verb}");
+    }
 }
 
 #[test]
