@@ -52,14 +52,22 @@ impl AppServer {
     fn answers(&mut self, told: &Told, kind: &str, content: &str) {
         let (to, id) = (user("juliet"), &told.id);
         self.0.send(format!("<iq type='{kind}' id='{id}' from='{SERVICE}' to='{to}'>{content}</iq>"));
+        // Whatever others do from now on comes after it.
+        let id = self.pings();
+        self.0.find(|element| element.attr("id") == Some(&id));
+    }
+
+    /// Asks the server, and returns the id of the answer.
+    fn pings(&mut self) -> String {
+        let id = self.0.fresh_id();
+        let ping = "<ping xmlns='urn:xmpp:ping'/>";
+        self.0.send(format!("<iq type='get' id='{id}' from='{SERVICE}' to='{DOMAIN}'>{ping}</iq>"));
+        id
     }
 
     /// How many notifications have come, once the server has dealt with everything before.
     fn count(&mut self) -> usize {
-        let id = self.0.fresh_id();
-        let ping =
-            format!("<iq type='get' id='{id}' from='{SERVICE}' to='{DOMAIN}'><ping xmlns='urn:xmpp:ping'/></iq>");
-        self.0.send(ping);
+        let id = self.pings();
         let mut publications = 0;
         loop {
             let element = self.0.next().element();
